@@ -1,0 +1,167 @@
+# The one entrance for building and testing. `make help` lists the targets.
+# Set-up (packages) is not done here: ./dev and ./test call tools/setup first.
+
+MODE  ?= release
+BUILD ?= build
+B     := $(BUILD)/$(MODE)
+CLANG ?= clang
+LLD   ?= wasm-ld
+Q     ?= @
+T     ?= 60
+
+mode_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+mode_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+mode_cov     := -O1 -g --coverage
+
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla
+ifdef CI
+WARN += -Werror
+endif
+
+# Packages of the server. llhttp where it is packaged, its predecessor http-parser elsewhere.
+PKGS   := libuv sqlite3 libcrypto jansson
+ifeq ($(shell pkg-config --exists libllhttp && echo yes),yes)
+PKGS   += libllhttp
+HTTP_D := -DPARTYD_LLHTTP
+HTTP_L :=
+else
+HTTP_D :=
+HTTP_L := -lhttp_parser
+endif
+DEPS_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(HTTP_D)
+DEPS_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(HTTP_L) -lwslay -lpthread -lm
+
+VERSION := $(shell cat VERSION)
+INC_ENGINE := -Ilibydoc/include
+INC_ROOM   := $(INC_ENGINE) -Iroom/include
+INC_SERVER := $(INC_ROOM) -Iserver
+CSTD := -std=c11
+
+ENGINE_SRC := $(wildcard libydoc/src/*.c)
+DRIVER_SRC := $(wildcard libydoc/driver/*.c)
+ROOM_SRC   := $(wildcard room/src/*.c)
+SERVER_LIB := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c))
+UNIT_SRC   := $(wildcard tests/unit/*_test.c)
+SUPPORT_SRC := $(wildcard tests/support/*.c)
+FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
+
+ENGINE_O := $(ENGINE_SRC:%.c=$(B)/%.o)
+ROOM_O   := $(ROOM_SRC:%.c=$(B)/%.o)
+SERVER_O := $(SERVER_LIB:%.c=$(B)/%.o)
+SUPPORT_O := $(SUPPORT_SRC:%.c=$(B)/%.o)
+UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+
+.PHONY: all test unit asan vectors differential wasm fuzz bench check format clean help FORCE
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/partyd $(BUILD)/ydoc ## build/partyd (the server) and build/ydoc (the engine on a line protocol)
+
+$(BUILD)/partyd: $(B)/partyd
+	$(Q)ln -sf $(MODE)/partyd $@
+$(BUILD)/ydoc: $(B)/ydoc
+	$(Q)ln -sf $(MODE)/ydoc $@
+
+# System names (POSIX, GNU) are given to the host, the tests and the benchmarks only: engine and
+# room cannot even see them.
+flags_for = $(CSTD) $(WARN) $(mode_$(MODE)) -MMD -MP \
+  $(if $(filter libydoc/src/% libydoc/driver/%,$<),$(INC_ENGINE)) \
+  $(if $(filter libydoc/driver/%,$<),-Ilibydoc/driver -D_GNU_SOURCE) \
+  $(if $(filter room/%,$<),$(INC_ROOM)) \
+  $(if $(filter server/%,$<),$(INC_SERVER) -D_GNU_SOURCE -DPARTYD_VERSION='"$(VERSION)"' $(DEPS_CFLAGS)) \
+  $(if $(filter tests/% bench/%,$<),$(INC_SERVER) -I. -Itests -D_GNU_SOURCE $(DEPS_CFLAGS)) \
+  $(EXTRA_CFLAGS)
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(flags_for) -c $< -o $@
+
+# Rewritten only when the flags differ: a change of flags rebuilds, nothing else does.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(WARN) $(mode_$(MODE)) $(DEPS_CFLAGS) $(EXTRA_CFLAGS) $(VERSION)' | cmp -s - $@ || \
+	  echo '$(CC) $(WARN) $(mode_$(MODE)) $(DEPS_CFLAGS) $(EXTRA_CFLAGS) $(VERSION)' > $@
+FORCE:
+
+$(B)/libydoc.a: $(ENGINE_O)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(B)/libroom.a: $(ROOM_O)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(B)/libserver.a: $(SERVER_O)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+LIBS_OURS := $(B)/libserver.a $(B)/libroom.a $(B)/libydoc.a
+LINK = $(CC) $(mode_$(MODE)) $(LDFLAGS)
+
+$(B)/partyd: $(B)/server/main.o $(LIBS_OURS)
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
+$(B)/ydoc: $(DRIVER_SRC:%.c=$(B)/%.o) $(B)/libydoc.a
+	$(Q)$(LINK) $^ -o $@
+
+# ---- tests -----------------------------------------------------------------------------------
+$(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT_O) $(LIBS_OURS)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -lcmocka -o $@
+
+unit: $(UNITS) ## unit tests, one program per file of tests/unit
+	$(Q)tools/run-units $(UNITS)
+asan: ## the unit tests under address and undefined-behaviour checks
+	$(Q)$(MAKE) MODE=asan unit
+
+vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
+	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm node --test vectors/
+N ?= 2000
+differential: $(B)/ydoc ## N random sessions played in yjs and in the engine
+	$(Q)cd tests && YDOC=../$(B)/ydoc node differential/run.mjs --sessions $(N)
+
+# ---- wasm32: engine and room must build without any system header but the freestanding ones ---
+WASM_FLAGS := --target=wasm32 $(CSTD) -O2 $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \
+  -isystem edge/wasm/include $(INC_ROOM) -Ilibydoc/driver -MMD -MP
+WASM_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(wildcard edge/wasm/*.c)
+WASM_DRIVER_SRC := $(ENGINE_SRC) $(filter-out libydoc/driver/main.c,$(DRIVER_SRC)) $(wildcard edge/wasm/*.c)
+$(BUILD)/wasm/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(WASM_FLAGS) -c $< -o $@
+# clang 14 would run wasm-opt by itself when it links, without the bulk-memory switch: so wasm-ld.
+$(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
+	$(Q)$(LLD) --no-entry --strip-all -z stack-size=262144 $^ -o $@
+$(BUILD)/wasm/room.stamp: $(WASM_SRC:%.c=$(BUILD)/wasm/%.o)
+	@touch $@
+wasm: $(BUILD)/wasm/ydoc.wasm $(BUILD)/wasm/room.stamp ## engine and room for wasm32
+
+# ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
+FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+  -D_GNU_SOURCE $(INC_SERVER) -I. -Itests $(DEPS_CFLAGS) -DPARTYD_VERSION='"$(VERSION)"'
+FUZZ_LIB_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(wildcard server/wire/*.c)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard libydoc/src/*.h room/src/*.h server/wire/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -o $@
+fuzzers: $(FUZZERS)
+fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
+	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
+
+# ---- benchmarks --------------------------------------------------------------------------------
+bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/partyd ## build/bench/engine and build/bench/fanout
+$(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/libydoc.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
+FANOUT_SRC := $(wildcard bench/fanout/*.c)
+$(BUILD)/bench/fanout: $(FANOUT_SRC:%.c=$(B)/%.o) $(B)/libydoc.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -lm -lcrypto -o $@
+
+# ---- checks ------------------------------------------------------------------------------------
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+check: ## format, dependency directions, rules and their tests, clang-tidy, cppcheck
+	$(Q)tools/check
+
+format: ## rewrites all C files in the house format
+	$(Q)clang-format -i $(C_FILES)
+
+clean: ## removes build/
+	$(Q)rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
