@@ -52,7 +52,8 @@ SUPPORT_O := $(SUPPORT_SRC:%.c=$(B)/%.o)
 UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
-.PHONY: all test unit asan vectors differential wasm fuzz bench check format clean help FORCE
+# `test` is a program at the root, so not a target here.
+.PHONY: all unit asan e2e fuzzers vectors differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/partyd $(BUILD)/ydoc ## build/partyd (the server) and build/ydoc (the engine on a line protocol)
@@ -109,10 +110,13 @@ asan: ## the unit tests under address and undefined-behaviour checks
 	$(Q)$(MAKE) MODE=asan unit
 
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
-	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm node --test vectors/
+	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm node --test vectors/*.test.mjs
 N ?= 2000
 differential: $(B)/ydoc ## N random sessions played in yjs and in the engine
 	$(Q)cd tests && YDOC=../$(B)/ydoc node differential/run.mjs --sessions $(N)
+
+e2e: $(BUILD)/partyd ## the built server with the real providers, kills and failing disks
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd node --test --test-concurrency=2 e2e/*.test.mjs
 
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 WASM_FLAGS := --target=wasm32 $(CSTD) -O2 $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \

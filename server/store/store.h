@@ -1,0 +1,85 @@
+/* store/store.h - the durable side of a shard: one SQLite file, one thread, one connection.
+ *
+ * The loop thread hands over work (batches, loads, snapshots) and picks up what has come of it.
+ * There are no callbacks but one wake-up; what comes back from the disk is a number.
+ *
+ * Ownership  bytes passed in are copied or moved as said per call; bytes in a store_event belong to
+ *            the caller, who ends it with store_event_deinit().
+ * Threads    all calls from the thread that opened the store, except that `wake` is called from the
+ *            store's own thread (uv_async_send fits).
+ * Order      work is done in the order in which it was handed over, but a batch never waits for
+ *            more than one slice (<= 1 MiB) of a snapshot or a load.
+ * Errors     a storage fault ends the store (STORE_EV_FAILED): nothing more is confirmed, nothing
+ *            is retried. The owner closes it and may open a new one.
+ * Source     docs/storage.md, rules S1...
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "ydoc/base.h"
+
+struct store;
+
+struct store_opts {
+    const char *dir;         /* made if missing (mode 0700); NULL: memory only, nothing survives */
+    void (*wake)(void *ctx); /* something can be taken from store_next() */
+    void *wake_ctx;
+};
+
+#define STORE_ERROR_MAX 512
+
+/* Opens or makes the store, runs recovery and its start-up checks, starts the thread.
+ * why: on an error, a sentence that names the file, what is wrong and the next step.
+ * Errors: YD_ESTATE (newer schema, another process has it), YD_EMALFORMED (not ours, corrupt),
+ * YD_ENOTFOUND (directory cannot be used), YD_ENOMEM. */
+YD_NODISCARD yd_err store_open(const struct store_opts *opts, struct store **store,
+                               char why[STORE_ERROR_MAX]);
+
+/* Finishes the work handed over, marks a clean end, stops the thread. NULL is allowed. */
+void store_close(struct store *store);
+
+/* The batch being built: one journal row, one commit. Room names are raw bytes, 1..1,024. */
+YD_NODISCARD yd_err store_append(struct store *store, yd_slice room, yd_slice update); /* copies */
+/* Bytes in the batch being built; 0: nothing to submit. */
+size_t store_batch_bytes(const struct store *store);
+/* Number that the batch being built will have: 1, 2, 3, ... in this opening of the store. */
+uint64_t store_batch_number(const struct store *store);
+/* Hands the batch over to the thread. No-op if it is empty. */
+void store_submit(struct store *store);
+/* True while a submitted batch has not been answered. */
+bool store_busy(const struct store *store);
+
+/* Asks for all that is stored of a room; answered by LOADED or LOAD_FAILED with this token. */
+YD_NODISCARD yd_err store_load(struct store *store, yd_slice room, uint64_t token);
+
+enum store_snapshot { STORE_BASE, STORE_DELTA };
+/* Replaces what is stored of the room up to and including everything appended before this call
+ * (the batch being built included: it is submitted first). Moves *bytes. */
+YD_NODISCARD yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot kind,
+                                   struct yd_buf *bytes);
+
+enum store_event_kind {
+    STORE_EV_NONE,
+    STORE_EV_DURABLE,     /* batch: this batch and all before it are on disk */
+    STORE_EV_LOADED,      /* token, parts: base, delta, then journal entries, oldest first */
+    STORE_EV_LOAD_FAILED, /* token, why: what is stored cannot be read: never treat as empty */
+    STORE_EV_FAILED       /* why: the store has ended; the last event it gives */
+};
+
+struct store_event {
+    enum store_event_kind kind;
+    uint64_t batch;
+    uint64_t token;
+    size_t base_bytes; /* of the base snapshot; 0: there is none */
+    yd_slice *parts;   /* updates V1; bytes point into `memory` */
+    size_t part_count;
+    uint8_t *memory;
+    bool disk_full; /* FAILED: for lack of room; opening again later may work */
+    char why[STORE_ERROR_MAX];
+};
+
+/* Takes the next event. False: there is none now. */
+bool store_next(struct store *store, struct store_event *ev);
+void store_event_deinit(struct store_event *ev);
+
+#endif
