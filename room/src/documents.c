@@ -1,0 +1,107 @@
+/* documents.c - the sync messages: what a member sends becomes part of the document, the journal
+ * and the others' documents, in this order.
+ *
+ * Where it sits:   room_step() -> document_*() -> yd_doc_apply(), effects
+ * Source:          y-protocols sync; rules R1..R6
+ *
+ * The bytes that came in are what is stored and relayed, not a new encoding: cheaper, and every
+ * receiver merges them alike. Only when a part was known before is the rest cut out, so that the
+ * whole delete set of a reconnecting client does not go round.
+ */
+#include "state.h"
+
+#define GAP_PATIENCE_MS 2000
+#define GAP_ASK_MS      10000
+#define STEP1_AGAIN_MS  1000
+
+yd_err document_load(struct room *room, yd_slice update)
+{
+    struct yd_applied applied;
+    yd_err err = yd_doc_apply(room->doc, update, YD_V1, &applied);
+    if (err != YD_OK) return err == YD_ENOMEM ? err : YD_EMALFORMED;
+    if (room->base_announced) {
+        room->base_announced = false;
+        yd_buf_clear(&room->base_sv);
+        err = yd_doc_state_vector(room->doc, &room->base_sv);
+    }
+    if (yd_doc_pending(room->doc).structs && room->gap_ms == 0) room->gap_ms = room->now_ms;
+    return err;
+}
+
+yd_err document_step1(struct room *room, uint32_t member, yd_slice sv)
+{
+    size_t at = room->out.len;
+    yd_err err = yd_doc_encode_state(room->doc, sv, YD_V1, &room->out);
+    if (err == YD_EMALFORMED) return effect_ignored(room, member, "malformed state vector");
+    if (err != YD_OK) return err;
+    return effect_send_one(room, member, ROOM_MSG_STEP2, at, room->seq);
+}
+
+/* Too much is parked for missing clocks: ask for a whole state, but not all the time. */
+static yd_err ask_again(struct room *room, uint32_t member)
+{
+    struct member *m = &room->members[member];
+    yd_err err = effect_ignored(room, member, "too much waits for missing updates");
+    if (err != YD_OK) return err;
+    if (m->asked_ms != 0 && m->asked_ms + STEP1_AGAIN_MS > room->now_ms) return YD_OK;
+    m->asked_ms = room->now_ms;
+    return member_send_step1(room, member);
+}
+
+static yd_err append_and_relay(struct room *room, yd_slice bytes, size_t at)
+{
+    room->seq++;
+    room->appended_ms = room->now_ms;
+    room_due_by(room, room->now_ms + room->opts.compact_idle_ms);
+    size_t len = at == FX_BORROWED ? bytes.len : room->out.len - at;
+    uint64_t sum = (uint64_t)room->appended_bytes + len;
+    room->appended_bytes = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+
+    yd_err err = effect_push(
+        room, (struct room_effect){.kind = ROOM_FX_APPEND, .seq = room->seq, .bytes = bytes}, at);
+    if (err != YD_OK) return err;
+    return effect_send_all(room, ROOM_MSG_UPDATE, bytes, at, room->seq);
+}
+
+yd_err document_update(struct room *room, uint32_t member, yd_slice update)
+{
+    if (room->members[member].right != ROOM_WRITE) return effect_ignored(room, member, "read-only");
+    struct yd_applied applied;
+    yd_err err = yd_doc_apply(room->doc, update, YD_V1, &applied);
+    if (err == YD_EMALFORMED) return effect_ignored(room, member, "malformed update");
+    if (err == YD_EUNSUPPORTED) return effect_ignored(room, member, "unsupported update");
+    if (err == YD_ETOOBIG) return ask_again(room, member);
+    if (err != YD_OK) return err;
+
+    bool gap = yd_doc_pending(room->doc).structs;
+    if (!gap) room->gap_ms = 0;
+    if (gap && room->gap_ms == 0) {
+        room->gap_ms = room->now_ms;
+        room_due_by(room, room->now_ms + GAP_PATIENCE_MS);
+    }
+    if (!applied.changed && !applied.parked) return YD_OK;
+    // What was parked is in no "last update": then the whole goes on.
+    if (!applied.known_part || applied.parked) return append_and_relay(room, update, FX_BORROWED);
+    size_t at = room->out.len;
+    err = yd_doc_last_update(room->doc, YD_V1, &room->out);
+    if (err != YD_OK) return err;
+    return append_and_relay(room, YD_EMPTY, at);
+}
+
+/* Structs wait for clocks that nobody has sent: ask everybody, instead of waiting in silence. */
+yd_err document_gap(struct room *room)
+{
+    if (room->gap_ms == 0 || room->member_count == 0) return YD_OK;
+    uint64_t when = room->gap_ms + GAP_PATIENCE_MS;
+    if (room->gap_asked_ms != 0 && room->gap_asked_ms + GAP_ASK_MS > when) {
+        when = room->gap_asked_ms + GAP_ASK_MS;
+    }
+    if (when <= room->now_ms) {
+        room->gap_asked_ms = room->now_ms;
+        yd_err err = members_send_step1(room);
+        if (err != YD_OK) return err;
+        when = room->now_ms + GAP_ASK_MS;
+    }
+    room_due_by(room, when);
+    return YD_OK;
+}

@@ -1,0 +1,98 @@
+/* members.c - who is in the room: joining, leaving, and being kept alive.
+ *
+ * Stock clients close a socket on which no message came for 30 s, and WebSocket pings do not
+ * count. A member that was sent nothing for keepalive_ms gets an awareness update without entries,
+ * which every client takes as a message and no client reacts to (rule R14).
+ */
+#include "state.h"
+
+#include <string.h>
+
+void room_due_by(struct room *room, uint64_t when_ms)
+{
+    if (when_ms < room->due_ms) room->due_ms = when_ms;
+}
+
+struct member *member_get(struct room *room, uint32_t number)
+{
+    if (number >= room->member_cap || !room->members[number].is_in) return NULL;
+    return &room->members[number];
+}
+
+static yd_err members_grow(struct room *room, uint32_t number)
+{
+    uint32_t cap = room->member_cap == 0 ? 4 : room->member_cap;
+    while (cap <= number) cap *= 2;
+    struct member *members = room->alloc.resize(
+        room->alloc.ctx, room->members, room->member_cap * sizeof *members, cap * sizeof *members);
+    if (members == NULL) return YD_ENOMEM;
+    memset(members + room->member_cap, 0, (cap - room->member_cap) * sizeof *members);
+    room->members = members;
+    room->member_cap = cap;
+    return YD_OK;
+}
+
+yd_err member_send_step1(struct room *room, uint32_t number)
+{
+    size_t at = room->out.len;
+    yd_err err = yd_doc_state_vector(room->doc, &room->out);
+    if (err != YD_OK) return err;
+    return effect_send_one(room, number, ROOM_MSG_STEP1, at, 0);
+}
+
+yd_err members_send_step1(struct room *room)
+{
+    size_t at = room->out.len;
+    yd_err err = yd_doc_state_vector(room->doc, &room->out);
+    if (err != YD_OK) return err;
+    return effect_send_all(room, ROOM_MSG_STEP1, YD_EMPTY, at, 0);
+}
+
+yd_err member_join(struct room *room, const struct room_event *ev)
+{
+    if (ev->member >= room->opts.members_max) return YD_ESTATE;
+    if (member_get(room, ev->member) != NULL) return YD_ESTATE;
+    if (ev->member >= room->member_cap) {
+        yd_err err = members_grow(room, ev->member);
+        if (err != YD_OK) return err;
+    }
+    room->join_no++;
+    room->members[ev->member] = (struct member){.is_in = true,
+                                                .right = (uint8_t)ev->right,
+                                                .join_no = room->join_no,
+                                                .sent_ms = room->now_ms};
+    room->member_count++;
+    room_due_by(room, room->now_ms + room->opts.keepalive_ms);
+
+    yd_err err = member_send_step1(room, ev->member);
+    if (err != YD_OK) return err;
+    return presence_send_all_to(room, ev->member);
+}
+
+yd_err member_leave(struct room *room, uint32_t number)
+{
+    yd_err err = presence_leave(room, number);
+    if (err != YD_OK) return err;
+    room->members[number].is_in = false;
+    room->member_count--;
+    return room->member_count == 0 ? compact_now(room) : YD_OK;
+}
+
+yd_err members_keepalive(struct room *room)
+{
+    for (uint32_t i = 0; i < room->member_cap; i++) {
+        struct member *member = &room->members[i];
+        if (!member->is_in) continue;
+        uint64_t last = member->sent_ms > room->all_sent_ms ? member->sent_ms : room->all_sent_ms;
+        if (last + room->opts.keepalive_ms <= room->now_ms) {
+            size_t at = room->out.len;
+            yd_err err = yd_buf_u8(&room->out, 0); // an awareness update with no entries
+            if (err != YD_OK) return err;
+            err = effect_send_one(room, i, ROOM_MSG_AWARENESS, at, 0);
+            if (err != YD_OK) return err;
+            last = room->now_ms;
+        }
+        room_due_by(room, last + room->opts.keepalive_ms);
+    }
+    return YD_OK;
+}

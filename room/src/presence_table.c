@@ -1,0 +1,124 @@
+/* presence_table.c - presence entries by client id: a dense list and a hash over it.
+ *
+ * Entries of clients that are gone stay (their clock tells a late echo from news) until the table
+ * is full; then the one that has been gone longest makes room.
+ */
+#include "state.h"
+
+#include <string.h>
+
+static uint32_t slot_of(uint64_t client, uint32_t slot_count)
+{
+    return (uint32_t)((client * 0x9E3779B97F4A7C15ull) >> 32) & (slot_count - 1);
+}
+
+uint32_t presence_find(const struct presence_table *table, uint64_t client)
+{
+    if (table->slot_count == 0) return PRESENCE_NONE;
+    for (uint32_t s = slot_of(client, table->slot_count);; s = (s + 1) & (table->slot_count - 1)) {
+        uint32_t index = table->slots[s];
+        if (index == 0) return PRESENCE_NONE;
+        if (table->list[index - 1].client == client) return index - 1;
+    }
+}
+
+static void slots_fill(struct presence_table *table)
+{
+    memset(table->slots, 0, table->slot_count * sizeof *table->slots);
+    for (uint32_t i = 0; i < table->count; i++) {
+        uint32_t s = slot_of(table->list[i].client, table->slot_count);
+        while (table->slots[s] != 0) s = (s + 1) & (table->slot_count - 1);
+        table->slots[s] = i + 1;
+    }
+}
+
+static yd_err table_grow(struct room *room)
+{
+    struct presence_table *t = &room->presence;
+    yd_alloc a = room->alloc;
+    uint32_t cap = t->cap == 0 ? 4 : t->cap * 2;
+    struct presence *list = a.resize(a.ctx, t->list, t->cap * sizeof *list, cap * sizeof *list);
+    if (list == NULL) return YD_ENOMEM;
+    t->list = list;
+    t->cap = cap;
+    uint32_t *slots =
+        a.resize(a.ctx, t->slots, t->slot_count * sizeof *slots, cap * 2 * sizeof *slots);
+    if (slots == NULL) return YD_ENOMEM; // the list is larger than the slots allow: never looked at
+    t->slots = slots;
+    t->slot_count = cap * 2;
+    slots_fill(t);
+    return YD_OK;
+}
+
+/* The entry that has been gone longest and that nobody has to be told of; NONE: all are needed. */
+static uint32_t oldest_gone(const struct presence_table *table)
+{
+    uint32_t oldest = PRESENCE_NONE;
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct presence *p = &table->list[i];
+        if (p->present || p->changed) continue;
+        if (oldest == PRESENCE_NONE || p->refreshed_ms < table->list[oldest].refreshed_ms) {
+            oldest = i;
+        }
+    }
+    return oldest;
+}
+
+/* Adds a client that is not in the table, as gone at clock 0.
+ * Errors: YD_ENOMEM; YD_ETOOBIG: the table is full of clients that are here. */
+yd_err presence_add(struct room *room, uint64_t client, uint32_t *index)
+{
+    struct presence_table *t = &room->presence;
+    bool reuse = t->count >= room->opts.awareness_clients_max;
+    if (reuse) {
+        *index = oldest_gone(t);
+        if (*index == PRESENCE_NONE) return YD_ETOOBIG;
+    } else {
+        if (t->count == t->cap || t->slot_count < t->cap * 2) {
+            yd_err err = table_grow(room);
+            if (err != YD_OK) return err;
+        }
+        *index = t->count++;
+    }
+    t->list[*index] = (struct presence){.client = client, .owner = UINT32_MAX};
+    if (reuse) {
+        slots_fill(t);
+        return YD_OK;
+    }
+    uint32_t s = slot_of(client, t->slot_count);
+    while (t->slots[s] != 0) s = (s + 1) & (t->slot_count - 1);
+    t->slots[s] = *index + 1;
+    return YD_OK;
+}
+
+/* Puts an entry on the list of what the next tick broadcasts. */
+yd_err presence_mark(struct room *room, uint32_t index)
+{
+    struct presence_table *t = &room->presence;
+    if (t->list[index].changed) return YD_OK;
+    if (t->changed_count == t->changed_cap) {
+        uint32_t cap = t->changed_cap == 0 ? 4 : t->changed_cap * 2;
+        uint32_t *changed = room->alloc.resize(
+            room->alloc.ctx, t->changed, t->changed_cap * sizeof *changed, cap * sizeof *changed);
+        if (changed == NULL) return YD_ENOMEM;
+        t->changed = changed;
+        t->changed_cap = cap;
+    }
+    t->changed[t->changed_count++] = index;
+    t->list[index].changed = true;
+    return YD_OK;
+}
+
+void presence_table_deinit(struct room *room)
+{
+    struct presence_table *t = &room->presence;
+    yd_alloc a = room->alloc;
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct presence *p = &t->list[i];
+        if (p->state != NULL) (void)a.resize(a.ctx, p->state, p->state_len, 0);
+    }
+    if (t->list != NULL) (void)a.resize(a.ctx, t->list, t->cap * sizeof *t->list, 0);
+    if (t->slots != NULL) (void)a.resize(a.ctx, t->slots, t->slot_count * sizeof *t->slots, 0);
+    if (t->changed != NULL)
+        (void)a.resize(a.ctx, t->changed, t->changed_cap * sizeof *t->changed, 0);
+}

@@ -1,0 +1,163 @@
+/* room.c - one room: room_step() is the whole of it.
+ *
+ * Where it sits:   host -> room_step() -> documents.c, presence.c, members.c, compact.c -> effects
+ *
+ * Invariants (room_check):
+ *   I1  member_count is the number of members that are in
+ *   I2  every present entry has a state and an owner that is in; every other one has no state
+ *   I3  a member's `owned` is the number of present entries whose owner it is
+ *   I4  every entry is found by its client id; the changed list holds exactly the changed entries
+ *   I5  covered_seq <= seq
+ */
+#include "state.h"
+
+#include <string.h>
+
+static struct room_opts opts_filled(const struct room_opts *given)
+{
+    struct room_opts o = {0};
+    if (given != NULL) o = *given;
+    if (o.update_bytes_max == 0) o.update_bytes_max = (size_t)64 << 20;
+    if (o.pending_bytes_max == 0) o.pending_bytes_max = (size_t)16 << 20;
+    if (o.awareness_state_max == 0) o.awareness_state_max = (size_t)64 << 10;
+    if (o.awareness_clients_max == 0) o.awareness_clients_max = 16384;
+    if (o.members_max == 0) o.members_max = 100000;
+    if (o.keepalive_ms == 0) o.keepalive_ms = 20000;
+    if (o.compact_updates == 0) o.compact_updates = 256;
+    if (o.compact_bytes == 0) o.compact_bytes = 64 << 10;
+    if (o.compact_idle_ms == 0) o.compact_idle_ms = 10000;
+    return o;
+}
+
+yd_err room_new(yd_alloc alloc, const struct room_opts *opts, struct room **room)
+{
+    struct room *r = alloc.resize(alloc.ctx, NULL, 0, sizeof *r);
+    if (r == NULL) return YD_ENOMEM;
+    memset(r, 0, sizeof *r);
+    r->alloc = alloc;
+    r->opts = opts_filled(opts);
+    r->due_ms = UINT64_MAX;
+    yd_buf_init(&r->out, alloc, SIZE_MAX / 2);
+    yd_buf_init(&r->base_sv, alloc, SIZE_MAX / 2);
+    struct yd_doc_opts doc_opts = {.keep_deleted = r->opts.keep_deleted,
+                                   .update_bytes_max = r->opts.update_bytes_max,
+                                   .pending_bytes_max = r->opts.pending_bytes_max,
+                                   .doc_bytes_max = r->opts.doc_bytes_max};
+    yd_err err = yd_doc_new(alloc, &doc_opts, &r->doc);
+    if (err != YD_OK) {
+        (void)alloc.resize(alloc.ctx, r, sizeof *r, 0);
+        return err;
+    }
+    *room = r;
+    return YD_OK;
+}
+
+void room_free(struct room *room)
+{
+    if (room == NULL) return;
+    yd_alloc a = room->alloc;
+    presence_table_deinit(room);
+    yd_doc_free(room->doc);
+    yd_buf_deinit(&room->out);
+    yd_buf_deinit(&room->base_sv);
+    if (room->fx != NULL) (void)a.resize(a.ctx, room->fx, room->fx_cap * sizeof *room->fx, 0);
+    if (room->fx_at != NULL) {
+        (void)a.resize(a.ctx, room->fx_at, room->fx_cap * sizeof *room->fx_at, 0);
+    }
+    if (room->members != NULL) {
+        (void)a.resize(a.ctx, room->members, room->member_cap * sizeof *room->members, 0);
+    }
+    (void)a.resize(a.ctx, room, sizeof *room, 0);
+}
+
+static yd_err on_message(struct room *room, const struct room_event *ev)
+{
+    switch (ev->message) {
+    case ROOM_MSG_STEP1: return document_step1(room, ev->member, ev->bytes);
+    case ROOM_MSG_STEP2:
+    case ROOM_MSG_UPDATE: {
+        yd_err err = document_update(room, ev->member, ev->bytes);
+        return err == YD_OK ? compact_if_due(room) : err;
+    }
+    case ROOM_MSG_AWARENESS: return presence_message(room, ev->member, ev->bytes);
+    case ROOM_MSG_QUERY: return presence_send_all_to(room, ev->member);
+    case ROOM_MSG_TEXT: return effect_ignored(room, ev->member, "text message without a handler");
+    case ROOM_MSG_KINDS: break;
+    }
+    return effect_ignored(room, ev->member, "unknown message");
+}
+
+static yd_err on_timer(struct room *room)
+{
+    room->due_ms = UINT64_MAX;
+    yd_err err = members_keepalive(room);
+    if (err == YD_OK) err = presence_renew(room);
+    if (err == YD_OK) err = document_gap(room);
+    if (err == YD_OK) err = compact_if_due(room);
+    return err;
+}
+
+static yd_err on_event(struct room *room, const struct room_event *ev)
+{
+    switch (ev->kind) {
+    case ROOM_EV_LOAD: return document_load(room, ev->bytes);
+    case ROOM_EV_JOIN: return member_join(room, ev);
+    case ROOM_EV_LEAVE:
+        if (member_get(room, ev->member) == NULL) return YD_ESTATE;
+        return member_leave(room, ev->member);
+    case ROOM_EV_MESSAGE:
+        if (member_get(room, ev->member) == NULL) return YD_ESTATE;
+        return on_message(room, ev);
+    case ROOM_EV_TICK: return presence_tick(room);
+    case ROOM_EV_TIMER: return on_timer(room);
+    case ROOM_EV_COMPACT: return compact_now(room);
+    }
+    return YD_ESTATE;
+}
+
+yd_err room_step(struct room *room, const struct room_event *ev, struct room_effects *fx)
+{
+    effects_reset(room);
+    room->now_ms = ev->now_ms;
+    yd_err err = on_event(room, ev);
+    if (err != YD_OK) room->fx_count = 0;
+    effects_finish(room, fx);
+    return err;
+}
+
+bool room_wants_tick(const struct room *room) { return room->presence.changed_count > 0; }
+uint64_t room_due(const struct room *room) { return room->due_ms; }
+uint32_t room_member_count(const struct room *room) { return room->member_count; }
+uint64_t room_last_seq(const struct room *room) { return room->seq; }
+bool room_is_dirty(const struct room *room) { return room->seq != room->covered_seq; }
+struct yd_doc *room_doc(struct room *room) { return room->doc; }
+
+void room_loaded_base(struct room *room, size_t base_bytes)
+{
+    room->base_bytes = base_bytes;
+    room->base_announced = base_bytes > 0;
+}
+
+void room_check(struct room *room)
+{
+    uint32_t in = 0, changed = 0;
+    uint64_t owned = 0, present = 0;
+    for (uint32_t i = 0; i < room->member_cap; i++) {
+        if (!room->members[i].is_in) continue;
+        in++;
+        owned += room->members[i].owned;
+    }
+    YD_ASSERT(in == room->member_count); // I1
+    for (uint32_t i = 0; i < room->presence.count; i++) {
+        const struct presence *p = &room->presence.list[i];
+        YD_ASSERT(p->present == (p->state != NULL)); // I2
+        if (p->present) YD_ASSERT(member_get(room, p->owner) != NULL);
+        YD_ASSERT(presence_find(&room->presence, p->client) == i); // I4
+        present += p->present;
+        changed += p->changed;
+    }
+    YD_ASSERT(owned == present);                        // I3, as a sum
+    YD_ASSERT(changed == room->presence.changed_count); // I4
+    YD_ASSERT(room->covered_seq <= room->seq);          // I5
+    yd_doc_check(room->doc);
+}

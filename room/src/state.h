@@ -1,0 +1,117 @@
+/* state.h - what a room is made of; private to room/src. */
+#ifndef ROOM_STATE_H
+#define ROOM_STATE_H
+
+#include "room/room.h"
+
+struct member {
+    bool is_in;
+    bool spoke_presence; /* has sent an awareness message */
+    uint8_t right;       /* enum room_right */
+    uint8_t nudges;      /* first-sight nudges sent */
+    uint32_t owned;      /* present entries whose owner this is */
+    uint64_t join_no;    /* counts JOINs of this room; tells a reconnect from a late echo */
+    uint64_t sent_ms;    /* last message to this member alone */
+    uint64_t asked_ms;   /* last extra STEP1 to it; 0: never */
+};
+
+struct presence {
+    uint64_t client;
+    uint64_t clock;
+    uint64_t refreshed_ms; /* last accepted or nudged */
+    uint64_t gone_join_no; /* joins seen when it was removed */
+    uint8_t *state;        /* JSON text; NULL iff not present */
+    uint32_t state_len;
+    uint32_t owner; /* member of the last accepted entry */
+    bool present;
+    bool changed; /* is in the changed list */
+};
+
+struct presence_table {
+    struct presence *list; /* dense, in no order */
+    uint32_t count, cap;
+    uint32_t *slots;     /* index + 1 into list, open addressing; 0: free */
+    uint32_t slot_count; /* power of two */
+    uint32_t *changed;   /* indexes whose newest value was not broadcast yet */
+    uint32_t changed_count, changed_cap;
+};
+
+struct room {
+    yd_alloc alloc;
+    struct room_opts opts;
+    struct yd_doc *doc;
+
+    struct member *members;
+    uint32_t member_cap, member_count;
+    uint64_t join_no;
+    uint64_t all_sent_ms; /* last message to everybody */
+
+    struct presence_table presence;
+
+    uint64_t seq;         /* last append */
+    uint64_t covered_seq; /* last append that a snapshot effect covers */
+    uint64_t appended_ms;
+    uint64_t snapshot_ms;
+    uint32_t appended_bytes; /* since the last snapshot; saturates */
+    size_t base_bytes;       /* of the base in the store; 0: there is none */
+    bool base_announced;     /* the next LOAD is the base */
+    struct yd_buf base_sv;
+
+    uint64_t gap_ms; /* since when structs are parked; 0: none */
+    uint64_t gap_asked_ms;
+    uint64_t due_ms;
+    uint64_t now_ms;
+
+    /* the effects of this step */
+    struct room_effect *fx;
+    size_t *fx_at; /* offset in out, or FX_BORROWED */
+    size_t fx_count, fx_cap;
+    struct yd_buf out;
+};
+
+#define FX_BORROWED SIZE_MAX
+
+/* effects.c */
+void effects_reset(struct room *room);
+YD_NODISCARD yd_err effect_push(struct room *room, struct room_effect fx, size_t at);
+YD_NODISCARD yd_err effect_send_one(struct room *room, uint32_t member, enum room_message message,
+                                    size_t at, uint64_t gate_seq);
+YD_NODISCARD yd_err effect_send_all(struct room *room, enum room_message message, yd_slice bytes,
+                                    size_t at, uint64_t gate_seq);
+YD_NODISCARD yd_err effect_ignored(struct room *room, uint32_t member, const char *why);
+void effects_finish(struct room *room, struct room_effects *fx);
+
+/* members.c */
+struct member *member_get(struct room *room, uint32_t number); /* NULL: not in */
+YD_NODISCARD yd_err member_join(struct room *room, const struct room_event *ev);
+YD_NODISCARD yd_err member_leave(struct room *room, uint32_t number);
+YD_NODISCARD yd_err members_keepalive(struct room *room);
+YD_NODISCARD yd_err member_send_step1(struct room *room, uint32_t number);
+YD_NODISCARD yd_err members_send_step1(struct room *room);
+void room_due_by(struct room *room, uint64_t when_ms);
+
+/* presence_table.c */
+void presence_table_deinit(struct room *room);
+uint32_t presence_find(const struct presence_table *table, uint64_t client); /* NONE: not there */
+YD_NODISCARD yd_err presence_add(struct room *room, uint64_t client, uint32_t *index);
+YD_NODISCARD yd_err presence_mark(struct room *room, uint32_t index);
+#define PRESENCE_NONE UINT32_MAX
+
+/* presence.c */
+YD_NODISCARD yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes);
+YD_NODISCARD yd_err presence_leave(struct room *room, uint32_t member);
+YD_NODISCARD yd_err presence_tick(struct room *room);
+YD_NODISCARD yd_err presence_send_all_to(struct room *room, uint32_t member);
+YD_NODISCARD yd_err presence_renew(struct room *room);
+
+/* documents.c */
+YD_NODISCARD yd_err document_load(struct room *room, yd_slice update);
+YD_NODISCARD yd_err document_step1(struct room *room, uint32_t member, yd_slice sv);
+YD_NODISCARD yd_err document_update(struct room *room, uint32_t member, yd_slice update);
+YD_NODISCARD yd_err document_gap(struct room *room);
+
+/* compact.c */
+YD_NODISCARD yd_err compact_if_due(struct room *room);
+YD_NODISCARD yd_err compact_now(struct room *room);
+
+#endif
