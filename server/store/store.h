@@ -82,4 +82,14 @@ struct store_event {
 bool store_next(struct store *store, struct store_event *ev);
 void store_event_deinit(struct store_event *ev);
 
+struct store_verified {
+    uint64_t rooms, bad_rooms;
+    uint64_t bytes; /* of all snapshots and journal entries */
+};
+
+/* Checks a store that nobody has open: the file, and every checksum of every room.
+ * Errors: as store_open; YD_EMALFORMED: why names the first thing found. */
+YD_NODISCARD yd_err store_verify(const char *dir, struct store_verified *found,
+                                 char why[STORE_ERROR_MAX]);
+
 #endif

@@ -1,0 +1,69 @@
+/* journal.c - see journal.h. */
+#include "store/journal.h"
+
+#include <zlib.h>
+
+uint32_t store_crc(yd_slice bytes) { return (uint32_t)crc32_z(0, bytes.ptr, bytes.len); }
+
+static yd_err put_u32(struct yd_buf *out, uint32_t value)
+{
+    uint8_t b[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
+                    (uint8_t)(value >> 24)};
+    return yd_buf_append(out, (yd_slice){b, 4});
+}
+
+static uint32_t get_u32(struct yd_reader *r)
+{
+    yd_slice b = yd_read_bytes(r, 4);
+    if (r->failed) return 0;
+    return (uint32_t)b.ptr[0] | (uint32_t)b.ptr[1] << 8 | (uint32_t)b.ptr[2] << 16 |
+           (uint32_t)b.ptr[3] << 24;
+}
+
+yd_err journal_head(struct yd_buf *out, const struct journal_entry *entries, size_t count)
+{
+    yd_err err = yd_buf_u8(out, 1);
+    if (err == YD_OK) err = yd_buf_varuint(out, count);
+    for (size_t i = 0; i < count && err == YD_OK; i++) {
+        err = yd_buf_varuint(out, entries[i].room);
+        if (err == YD_OK) err = yd_buf_varuint(out, entries[i].len);
+        if (err == YD_OK) err = put_u32(out, entries[i].crc);
+    }
+    return err == YD_OK ? put_u32(out, store_crc(yd_buf_slice(out))) : err;
+}
+
+/* Reads the entries once to find the end of the head and to check it. */
+bool journal_open(struct journal_reader *r, yd_slice blob)
+{
+    struct yd_reader head = yd_reader_of(blob);
+    if (yd_read_u8(&head) != 1) return false;
+    uint64_t count = yd_read_varuint(&head);
+    if (count > blob.len) return false;
+    *r = (struct journal_reader){.head = head, .blob = blob, .left = count};
+
+    uint64_t bytes = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        (void)yd_read_varuint(&head);
+        uint64_t len = yd_read_varuint(&head);
+        (void)get_u32(&head);
+        if (head.failed || len > blob.len) return false;
+        bytes += len;
+    }
+    size_t checked = blob.len - yd_reader_left(&head);
+    uint32_t crc = get_u32(&head);
+    if (head.failed || crc != store_crc((yd_slice){blob.ptr, checked})) return false;
+    r->offset = checked + 4;
+    return bytes == yd_reader_left(&head);
+}
+
+bool journal_next(struct journal_reader *r, struct journal_entry *entry)
+{
+    if (r->left == 0) return false;
+    r->left--;
+    entry->room = yd_read_varuint(&r->head);
+    entry->len = (uint32_t)yd_read_varuint(&r->head);
+    entry->crc = get_u32(&r->head);
+    entry->offset = (uint32_t)r->offset;
+    r->offset += entry->len;
+    return !r->head.failed;
+}

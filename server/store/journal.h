@@ -1,0 +1,37 @@
+/* journal.h - the blob of one journal row: what one commit brought. Pure functions over bytes. */
+#ifndef STORE_JOURNAL_H
+#define STORE_JOURNAL_H
+
+#include "ydoc/base.h"
+
+/*  offset        size     field
+ *  0             1        version, 1
+ *  1             varuint  count
+ *  -             -        count times: varuint room id, varuint length, u32 LE CRC-32 of the bytes
+ *  -             4        u32 LE CRC-32 of all before
+ *  -             -        the bytes of all entries, one behind the other
+ * Rule S3: a damaged entry damages its room; a damaged head cannot be attributed to any. */
+struct journal_entry {
+    uint64_t room;
+    uint32_t offset; /* in the blob */
+    uint32_t len;
+    uint32_t crc;
+};
+
+struct journal_reader {
+    struct yd_reader head;
+    yd_slice blob;
+    uint64_t left;
+    uint64_t offset;
+};
+
+uint32_t store_crc(yd_slice bytes);
+
+/* Appends the head for `count` entries whose room, len and crc are given. */
+YD_NODISCARD yd_err journal_head(struct yd_buf *out, const struct journal_entry *entries,
+                                 size_t count);
+/* False: the head is damaged. */
+bool journal_open(struct journal_reader *r, yd_slice blob);
+bool journal_next(struct journal_reader *r, struct journal_entry *entry);
+
+#endif

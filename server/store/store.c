@@ -1,0 +1,342 @@
+/* store.c - the queue between the loop thread and the store's thread.
+ *
+ * Where it sits:   host -> store_*() -> queue -> thread -> database.c, snapshot.c -> events -> host
+ *
+ * The thread takes, in this order: a batch; else a slice of the oldest other work; else a slice of
+ * trimming. So a commit waits for one slice at most. Loads and snapshots keep their order among
+ * themselves; a load submits the batch being built first, so it sees all that was appended.
+ */
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "ops/heap.h"
+#include "store/database.h"
+
+enum work_kind { WORK_BATCH, WORK_LOAD, WORK_SNAPSHOT };
+
+struct work {
+    struct work *next;
+    enum work_kind kind;
+    struct batch_bytes batch;
+    struct snapshot_job snapshot;
+    char *name;
+    size_t name_len;
+    uint64_t token;
+    uint64_t after_batch; /* snapshot: covers all batches up to this one */
+};
+
+struct event_node {
+    struct event_node *next;
+    struct store_event ev;
+};
+
+struct work_queue {
+    struct work *first, **last;
+};
+
+struct store {
+    struct store_opts opts;
+    struct database db; /* the thread's alone, once it runs */
+    uint64_t lsn_start; /* lsn of the last commit before this opening */
+    uv_thread_t thread;
+    uv_mutex_t mutex;
+    uv_cond_t wanted;
+    /* under the mutex */
+    struct work_queue batches, others;
+    struct event_node *events, **events_last;
+    bool closing;
+    /* the loop thread's */
+    struct batch_bytes open;
+    uint64_t next_number;
+    uint64_t answered;
+    bool failed;
+};
+
+static void queue_init(struct work_queue *q)
+{
+    q->first = NULL;
+    q->last = &q->first;
+}
+
+static void queue_push(struct work_queue *q, struct work *w)
+{
+    w->next = NULL;
+    *q->last = w;
+    q->last = &w->next;
+}
+
+static struct work *queue_pop(struct work_queue *q)
+{
+    struct work *w = q->first;
+    if (w == NULL) return NULL;
+    q->first = w->next;
+    if (q->first == NULL) q->last = &q->first;
+    return w;
+}
+
+static void work_free(struct work *w)
+{
+    if (w == NULL) return;
+    if (w->kind == WORK_BATCH) yd_buf_deinit(&w->batch.bytes);
+    if (w->kind == WORK_SNAPSHOT) yd_buf_deinit(&w->snapshot.bytes);
+    free(w->name);
+    free(w);
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void event_emit(struct store *s, const struct store_event *ev)
+{
+    struct event_node *node = heap_new(sizeof *node);
+    node->ev = *ev;
+    uv_mutex_lock(&s->mutex);
+    *s->events_last = node;
+    s->events_last = &node->next;
+    uv_mutex_unlock(&s->mutex);
+    if (s->opts.wake != NULL) s->opts.wake(s->opts.wake_ctx);
+}
+
+static yd_err do_batch(struct store *s, struct work *w)
+{
+    yd_err err = database_commit(&s->db, &w->batch);
+    if (err != YD_OK) return err;
+    struct store_event ev = {.kind = STORE_EV_DURABLE, .batch = w->batch.number};
+    event_emit(s, &ev);
+    return YD_OK;
+}
+
+static yd_err do_load(struct store *s, struct work *w)
+{
+    struct store_event ev = {.token = w->token};
+    yd_err err = database_load(&s->db, (yd_slice){(const uint8_t *)w->name, w->name_len}, &ev);
+    if (err == YD_OK) event_emit(s, &ev);
+    return err;
+}
+
+/* One step of work that may wait; *done: it is finished and may be freed. */
+static yd_err do_other(struct store *s, struct work *w, bool *done)
+{
+    *done = true;
+    if (w->kind == WORK_LOAD) return do_load(s, w);
+    w->snapshot.covers_lsn = s->lsn_start + w->after_batch;
+    return database_snapshot(&s->db, &w->snapshot, done);
+}
+
+static void fail(struct store *s, yd_err err)
+{
+    struct store_event ev = {.kind = STORE_EV_FAILED, .disk_full = s->db.disk_full};
+    if (err == YD_ENOMEM && s->db.why[0] == 0) {
+        snprintf(s->db.why, sizeof s->db.why, "%s: out of memory", s->db.path);
+    }
+    memcpy(ev.why, s->db.why, sizeof ev.why);
+    event_emit(s, &ev);
+}
+
+/* Takes the next work; NULL with *trim: nothing to do but trimming; NULL without: the end. */
+static struct work *next_work(struct store *s, bool *trim, bool may_trim)
+{
+    struct work *w = NULL;
+    *trim = false;
+    uv_mutex_lock(&s->mutex);
+    for (;;) {
+        w = queue_pop(&s->batches);
+        if (w == NULL) w = queue_pop(&s->others);
+        if (w != NULL || s->closing) break;
+        if (may_trim) {
+            *trim = true;
+            break;
+        }
+        uv_cond_wait(&s->wanted, &s->mutex);
+    }
+    uv_mutex_unlock(&s->mutex);
+    return w;
+}
+
+static void put_back(struct store *s, struct work *w)
+{
+    uv_mutex_lock(&s->mutex);
+    w->next = s->others.first;
+    s->others.first = w;
+    if (w->next == NULL) s->others.last = &w->next;
+    uv_mutex_unlock(&s->mutex);
+}
+
+static void thread_main(void *ctx)
+{
+    struct store *s = ctx;
+    bool may_trim = true;
+    yd_err err = YD_OK;
+    while (err == YD_OK) {
+        bool trim = false, done = true;
+        struct work *w = next_work(s, &trim, may_trim);
+        if (w == NULL && !trim) break;
+        if (trim) {
+            err = database_trim(&s->db, &may_trim);
+            continue;
+        }
+        if (w->kind == WORK_BATCH) {
+            err = do_batch(s, w);
+        } else {
+            err = do_other(s, w, &done);
+            may_trim = may_trim || w->kind == WORK_SNAPSHOT;
+        }
+        if (done || err != YD_OK) {
+            work_free(w);
+        } else {
+            put_back(s, w);
+        }
+    }
+    if (err != YD_OK) fail(s, err);
+}
+
+/* ---- the loop thread's side -------------------------------------------------------------------
+ */
+
+static void batch_begin(struct store *s)
+{
+    yd_buf_init(&s->open.bytes, heap_alloc(), (size_t)1 << 30);
+    s->open.count = 0;
+    s->open.number = s->next_number;
+}
+
+yd_err store_open(const struct store_opts *opts, struct store **store, char why[STORE_ERROR_MAX])
+{
+    struct store *s = heap_new(sizeof *s);
+    s->opts = *opts;
+    s->events_last = &s->events;
+    queue_init(&s->batches);
+    queue_init(&s->others);
+    yd_err err = database_open(&s->db, opts->dir);
+    if (err != YD_OK) {
+        memcpy(why, s->db.why, STORE_ERROR_MAX);
+        database_close(&s->db, false);
+        free(s);
+        return err == YD_EIO ? YD_ENOTFOUND : err;
+    }
+    s->lsn_start = s->db.lsn;
+    s->next_number = 1;
+    batch_begin(s);
+    if (uv_mutex_init(&s->mutex) != 0 || uv_cond_init(&s->wanted) != 0 ||
+        uv_thread_create(&s->thread, thread_main, s) != 0) {
+        snprintf(why, STORE_ERROR_MAX, "the store's thread cannot be started");
+        database_close(&s->db, false);
+        free(s);
+        return YD_ENOMEM;
+    }
+    *store = s;
+    return YD_OK;
+}
+
+static void store_hand_over(struct store *s, struct work_queue *q, struct work *w)
+{
+    uv_mutex_lock(&s->mutex);
+    queue_push(q, w);
+    uv_cond_signal(&s->wanted);
+    uv_mutex_unlock(&s->mutex);
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL) return;
+    store_submit(store);
+    uv_mutex_lock(&store->mutex);
+    store->closing = true;
+    uv_cond_signal(&store->wanted);
+    uv_mutex_unlock(&store->mutex);
+    (void)uv_thread_join(&store->thread);
+
+    bool clean = store->batches.first == NULL && store->others.first == NULL;
+    struct work *w;
+    while ((w = queue_pop(&store->batches)) != NULL) work_free(w);
+    while ((w = queue_pop(&store->others)) != NULL) work_free(w);
+    struct store_event ev;
+    while (store_next(store, &ev)) store_event_deinit(&ev);
+    database_close(&store->db, clean && store->db.why[0] == 0);
+    yd_buf_deinit(&store->open.bytes);
+    uv_cond_destroy(&store->wanted);
+    uv_mutex_destroy(&store->mutex);
+    free(store);
+}
+
+yd_err store_append(struct store *store, yd_slice room, yd_slice update)
+{
+    yd_err err = yd_buf_varbytes(&store->open.bytes, room);
+    if (err == YD_OK) err = yd_buf_varbytes(&store->open.bytes, update);
+    if (err == YD_OK) store->open.count++;
+    return err;
+}
+
+size_t store_batch_bytes(const struct store *store) { return store->open.bytes.len; }
+uint64_t store_batch_number(const struct store *store) { return store->next_number; }
+bool store_busy(const struct store *store) { return store->answered + 1 < store->next_number; }
+
+void store_submit(struct store *store)
+{
+    if (store->open.count == 0) return;
+    struct work *w = heap_new(sizeof *w);
+    w->kind = WORK_BATCH;
+    w->batch = store->open;
+    store->next_number++;
+    batch_begin(store);
+    store_hand_over(store, &store->batches, w);
+}
+
+static struct work *work_named(enum work_kind kind, yd_slice room)
+{
+    struct work *w = heap_new(sizeof *w);
+    w->kind = kind;
+    w->name = heap_new(room.len + 1);
+    memcpy(w->name, room.ptr, room.len);
+    w->name_len = room.len;
+    return w;
+}
+
+yd_err store_load(struct store *store, yd_slice room, uint64_t token)
+{
+    store_submit(store);
+    struct work *w = work_named(WORK_LOAD, room);
+    w->token = token;
+    store_hand_over(store, &store->others, w);
+    return YD_OK;
+}
+
+yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot kind,
+                      struct yd_buf *bytes)
+{
+    store_submit(store);
+    struct work *w = work_named(WORK_SNAPSHOT, room);
+    w->after_batch = store->next_number - 1;
+    w->snapshot = (struct snapshot_job){
+        .bytes = *bytes, .kind = kind, .name = w->name, .name_len = w->name_len};
+    yd_buf_init(bytes, bytes->alloc, bytes->max);
+    store_hand_over(store, &store->others, w);
+    return YD_OK;
+}
+
+bool store_next(struct store *store, struct store_event *ev)
+{
+    uv_mutex_lock(&store->mutex);
+    struct event_node *node = store->events;
+    if (node != NULL) {
+        store->events = node->next;
+        if (store->events == NULL) store->events_last = &store->events;
+    }
+    uv_mutex_unlock(&store->mutex);
+    if (node == NULL) return false;
+    *ev = node->ev;
+    free(node);
+    if (ev->kind == STORE_EV_DURABLE) store->answered = ev->batch;
+    return true;
+}
+
+void store_event_deinit(struct store_event *ev)
+{
+    free(ev->parts);
+    free(ev->memory);
+    ev->parts = NULL;
+    ev->memory = NULL;
+}

@@ -1,0 +1,56 @@
+/* verify.c - store_verify(): what `partyd check` runs on a store that no server has open. */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/database.h"
+
+static yd_err integrity(struct database *db)
+{
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(db->sql, "PRAGMA integrity_check(1)", -1, &s, NULL) != SQLITE_OK ||
+        sqlite3_step(s) != SQLITE_ROW) {
+        sqlite3_finalize(s);
+        return database_fail(db, "checking the file");
+    }
+    const char *said = (const char *)sqlite3_column_text(s, 0);
+    bool ok = said != NULL && strcmp(said, "ok") == 0;
+    if (!ok) snprintf(db->why, sizeof db->why, "%s: %s", db->path, said == NULL ? "?" : said);
+    sqlite3_finalize(s);
+    return ok ? YD_OK : YD_EMALFORMED;
+}
+
+static yd_err all_rooms(struct database *db, struct store_verified *found)
+{
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(db->sql, "SELECT name FROM room", -1, &s, NULL) != SQLITE_OK) {
+        return database_fail(db, "listing rooms");
+    }
+    yd_err err = YD_OK;
+    while (err == YD_OK && sqlite3_step(s) == SQLITE_ROW) {
+        yd_slice name = {sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0)};
+        struct store_event ev = {0};
+        err = database_load(db, name, &ev);
+        found->rooms++;
+        for (size_t i = 0; i < ev.part_count; i++) found->bytes += ev.parts[i].len;
+        if (err == YD_OK && ev.kind == STORE_EV_LOAD_FAILED) {
+            found->bad_rooms++;
+            snprintf(db->why, sizeof db->why, "room %.*s: %.300s", (int)name.len,
+                     (const char *)name.ptr, ev.why);
+        }
+        store_event_deinit(&ev);
+    }
+    sqlite3_finalize(s);
+    return err != YD_OK || found->bad_rooms == 0 ? err : YD_EMALFORMED;
+}
+
+yd_err store_verify(const char *dir, struct store_verified *found, char why[STORE_ERROR_MAX])
+{
+    struct database db;
+    *found = (struct store_verified){0};
+    yd_err err = database_open(&db, dir);
+    if (err == YD_OK) err = integrity(&db);
+    if (err == YD_OK) err = all_rooms(&db, found);
+    memcpy(why, db.why, STORE_ERROR_MAX);
+    database_close(&db, err == YD_OK);
+    return err;
+}
