@@ -17,8 +17,9 @@
 
 #define APPLICATION_ID 0x70617264 /* "pard" */
 #define SCHEMA_VERSION 1
-#define WAL_PAGES_MAX  1000 /* checkpoint at 4 MB of WAL: best p99 of commits among those measured \
-                             */
+#define WAL_PAGES_MAX                                                                              \
+    1000 /* checkpoint at 4 MB of WAL: best p99 of commits among those measured                    \
+          */
 
 static const char schema[] =
     "CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"

@@ -73,7 +73,7 @@ bool session_head(const struct session *session, enum room_message message, size
                   struct session_head *head);
 
 /* Small number of the way this session's frames look: 0 .. SESSION_WIRES-1. */
-#define SESSION_WIRES 2
+#define SESSION_WIRES 1
 uint32_t session_wire(const struct session *session);
 
 #endif
