@@ -47,7 +47,7 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 
 ENGINE_O := $(ENGINE_SRC:%.c=$(B)/%.o)
 ROOM_O   := $(ROOM_SRC:%.c=$(B)/%.o)
-SERVER_O := $(SERVER_LIB:%.c=$(B)/%.o)
+SERVER_O := $(SERVER_LIB:%.c=$(B)/%.o) $(B)/server/page/page.o
 SUPPORT_O := $(SUPPORT_SRC:%.c=$(B)/%.o)
 UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
@@ -83,6 +83,14 @@ $(B)/flags: FORCE
 	@echo '$(CC) $(WARN) $(mode_$(MODE)) $(DEPS_CFLAGS) $(EXTRA_CFLAGS) $(VERSION)' | cmp -s - $@ || \
 	  echo '$(CC) $(WARN) $(mode_$(MODE)) $(DEPS_CFLAGS) $(EXTRA_CFLAGS) $(VERSION)' > $@
 FORCE:
+
+# The page as an array of bytes.
+$(B)/server/page/page.o: server/page/page.html server/page/page.h $(B)/flags
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "page/page.h"'; echo 'const unsigned char page_html[] = {'; \
+	  od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'; \
+	  echo '}; const size_t page_html_len = sizeof page_html;'; } > $(@:.o=.c)
+	$(Q)$(CC) $(CSTD) $(mode_$(MODE)) -Iserver -c $(@:.o=.c) -o $@
 
 $(B)/libydoc.a: $(ENGINE_O)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

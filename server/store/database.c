@@ -38,6 +38,12 @@ yd_err database_fail(struct database *db, const char *doing)
 {
     int code = sqlite3_extended_errcode(db->sql);
     int os = sqlite3_system_errno(db->sql);
+    if ((code & 0xff) == SQLITE_BUSY) {
+        snprintf(db->why, sizeof db->why,
+                 "%s: another process has this store open; stop it or name another by --data",
+                 db->path);
+        return YD_ESTATE;
+    }
     db->disk_full = (code & 0xff) == SQLITE_FULL || os == ENOSPC;
     snprintf(db->why, sizeof db->why, "%s: %s while %s%s%s; %s", db->path, sqlite3_errmsg(db->sql),
              doing, os != 0 ? ": " : "", os != 0 ? strerror(os) : "",
@@ -101,13 +107,6 @@ static yd_err schema_ready(struct database *db)
     int64_t version = ask_int(db, "PRAGMA user_version");
     int64_t app = ask_int(db, "PRAGMA application_id");
     if (version < 0 || app < 0) {
-        bool busy = (sqlite3_errcode(db->sql) & 0xff) == SQLITE_BUSY;
-        if (busy) {
-            snprintf(db->why, sizeof db->why,
-                     "%s: another process has this store open; stop it or name another by --data",
-                     db->path);
-            return YD_ESTATE;
-        }
         (void)database_fail(db, "reading the header");
         return YD_EMALFORMED;
     }

@@ -1,0 +1,281 @@
+/* conn.c - one connection: bytes in, its states, its end.
+ *
+ *   HTTP     the request head is awaited (10 s)
+ *   LOADING  upgraded; its room is being loaded, the socket is not read meanwhile
+ *   OPEN     a member of its room
+ *   CLOSING  a last answer or a close frame is on its way; whatever comes in is dropped
+ *
+ * A connection is freed only when the loop has closed its handle, so a pointer to it stays good for
+ * the rest of the turn in which it ended.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/shard.h"
+
+#define HEAD_DEADLINE_MS  10000
+#define CLOSE_DEADLINE_MS 2000
+#define PING_AFTER_MS     30000
+#define DEAD_AFTER_MS     75000
+
+static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct conn *conn = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init((char *)conn->shard->recv, sizeof conn->shard->recv);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    struct shard *shard = conn->shard;
+    if (conn->prev != NULL) {
+        conn->prev->next = conn->next;
+    } else {
+        shard->conns = conn->next;
+    }
+    if (conn->next != NULL) conn->next->prev = conn->prev;
+    shard->conn_count--;
+    outbox_disown(conn->out);
+    backlog_free(conn->backlog);
+    session_free(conn->session);
+    ws_reader_free(conn->reader);
+    if (conn->held != NULL) yd_buf_deinit(conn->held);
+    free(conn->held);
+    free(conn);
+}
+
+void conn_end(struct conn *conn)
+{
+    if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    conn->state = CONN_CLOSING;
+    if (conn->slot != NULL) slot_remove(conn->slot, conn);
+    uv_close((uv_handle_t *)&conn->tcp, on_closed);
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+    struct conn *conn = req->data;
+    (void)status;
+    free(req);
+    if (conn->is_http) conn_end(conn);
+}
+
+void conn_finish(struct conn *conn)
+{
+    if (conn->finished || uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    conn->finished = true;
+    uv_shutdown_t *req = heap_new(sizeof *req);
+    req->data = conn;
+    if (uv_shutdown(req, (uv_stream_t *)&conn->tcp, on_shutdown) != 0) {
+        free(req);
+        conn_end(conn);
+    }
+}
+
+/* From here on the connection only says its last and waits for the peer to go. */
+static void begin_closing(struct conn *conn)
+{
+    conn->state = CONN_CLOSING;
+    conn->deadline_ms = shard_now(conn->shard) + CLOSE_DEADLINE_MS;
+    if (conn->slot != NULL) slot_remove(conn->slot, conn);
+}
+
+void conn_close(struct conn *conn, uint32_t code, const char *reason)
+{
+    if (conn->state == CONN_CLOSING || uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    if (conn->state == CONN_HTTP) {
+        conn_end(conn);
+        return;
+    }
+    struct yd_buf frame;
+    yd_buf_init(&frame, heap_alloc(), 256);
+    if (ws_close_frame(&frame, code, reason) == YD_OK) {
+        outbox_put(conn->shard, outbox_of_conn(conn), yd_buf_slice(&frame), YD_EMPTY, 0);
+    }
+    yd_buf_deinit(&frame);
+    begin_closing(conn);
+    (void)uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, conn_on_read);
+}
+
+/* ---- WebSocket --------------------------------------------------------------------------------
+ */
+
+static bool on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
+{
+    struct conn *conn = ctx;
+    struct session_event ev;
+    enum session_opcode kind = opcode == WS_TEXT ? SESSION_TEXT : SESSION_BINARY;
+    if (session_recv(conn->session, kind, payload, &ev) != YD_OK) {
+        conn_close(conn, 1011, "out of memory");
+        return false;
+    }
+    switch (ev.kind) {
+    case SESSION_EV_NONE: break;
+    case SESSION_EV_IGNORED: conn->shard->ignored++; break;
+    case SESSION_EV_CLOSE: conn_close(conn, ev.close_code, ev.why); break;
+    case SESSION_EV_MESSAGE:
+        slot_event(conn->slot, conn->shard,
+                   (struct room_event){.kind = ROOM_EV_MESSAGE,
+                                       .member = conn->member,
+                                       .message = ev.message,
+                                       .bytes = ev.bytes});
+        break;
+    }
+    return conn->state == CONN_OPEN;
+}
+
+static struct ws_reader *reader_new(struct shard *shard)
+{
+    struct ws_reader *r = ws_reader_new((size_t)shard->settings->message_bytes_max);
+    if (r == NULL) abort();
+    return r;
+}
+
+/* A connection at rest borrows the shard's reader; one that stops inside a message keeps it. */
+static void conn_read_frames(struct conn *conn, yd_slice bytes)
+{
+    struct shard *shard = conn->shard;
+    struct yd_buf reply;
+    yd_buf_init(&reply, heap_alloc(), (size_t)1 << 20);
+    struct ws_sink sink = {on_message, conn, &reply};
+    if (shard->resting == NULL) shard->resting = reader_new(shard);
+    bool own = conn->reader != NULL;
+    struct ws_reader *reader = own ? conn->reader : shard->resting;
+    enum ws_state state = ws_read(reader, bytes, &sink);
+
+    if (state == WS_BUSY && !own) {
+        conn->reader = reader;
+        shard->resting = NULL;
+    } else if (state == WS_REST && own) {
+        ws_reader_free(conn->reader);
+        conn->reader = NULL;
+    } else if (state == WS_ENDED) {
+        ws_reader_free(reader);
+        conn->reader = NULL;
+        if (!own) shard->resting = NULL;
+    }
+    bool closing = conn->state == CONN_CLOSING;
+    if (reply.len > 0 && !closing && !uv_is_closing((uv_handle_t *)&conn->tcp)) {
+        outbox_put(shard, outbox_of_conn(conn), yd_buf_slice(&reply), YD_EMPTY, 0);
+    }
+    if (state == WS_ENDED && !closing) {
+        begin_closing(conn);
+        if (reply.len == 0) conn_finish(conn);
+    }
+    yd_buf_deinit(&reply);
+}
+
+void conn_ready(struct conn *conn)
+{
+    struct shard *shard = conn->shard;
+    struct session_opts opts = {SESSION_YWS, conn->speaks_text, 0};
+    if (session_new(heap_alloc(), opts, &conn->session) != YD_OK) abort();
+    conn->state = CONN_OPEN;
+    slot_event(
+        conn->slot, shard,
+        (struct room_event){.kind = ROOM_EV_JOIN, .member = conn->member, .right = ROOM_WRITE});
+    if (conn->state != CONN_OPEN) return;
+    (void)uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, conn_on_read);
+    if (conn->held == NULL) return;
+    struct yd_buf held = *conn->held;
+    free(conn->held);
+    conn->held = NULL;
+    if (held.len > 0) conn_read_frames(conn, yd_buf_slice(&held));
+    yd_buf_deinit(&held);
+}
+
+/* ---- HTTP -------------------------------------------------------------------------------------
+ */
+
+static void conn_read_head(struct conn *conn, yd_slice bytes)
+{
+    if (conn->held == NULL) {
+        conn->held = heap_new(sizeof *conn->held);
+        yd_buf_init(conn->held, heap_alloc(), HTTP_HEAD_MAX + sizeof conn->shard->recv);
+    }
+    if (yd_buf_append(conn->held, bytes) != YD_OK) {
+        conn_answer(conn, 400, "text/plain", YD_LITERAL("request head too large\n"));
+        return;
+    }
+    struct http_request request;
+    int used = http_request_read(yd_buf_slice(conn->held), &request);
+    if (used == HTTP_MORE) return;
+    if (used == HTTP_BAD) {
+        conn_answer(conn, 400, "text/plain", YD_LITERAL("this is not HTTP/1.1\n"));
+        return;
+    }
+    conn_on_request(conn, &request);
+    if (conn->state == CONN_CLOSING) return;
+    // What came behind the head are frames already. They wait if the room is not ready yet.
+    struct yd_buf *held = conn->held;
+    held->len -= (size_t)used;
+    memmove(held->ptr, held->ptr + used, held->len);
+    if (conn->slot->state == SLOT_READY) {
+        conn_ready(conn);
+    } else {
+        (void)uv_read_stop((uv_stream_t *)&conn->tcp);
+    }
+}
+
+static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct conn *conn = stream->data;
+    if (n == 0) return;
+    if (n < 0) {
+        conn_end(conn);
+        return;
+    }
+    conn->heard_ms = shard_now(conn->shard);
+    yd_slice bytes = {(const uint8_t *)buf->base, (size_t)n};
+    switch ((enum conn_state)conn->state) {
+    case CONN_HTTP: conn_read_head(conn, bytes); break;
+    case CONN_OPEN: conn_read_frames(conn, bytes); break;
+    case CONN_LOADING:
+    case CONN_CLOSING: break;
+    }
+}
+
+void conn_accept(struct shard *shard)
+{
+    struct conn *conn = heap_new(sizeof *conn);
+    conn->shard = shard;
+    (void)uv_tcp_init(&shard->loop, &conn->tcp);
+    conn->tcp.data = conn;
+    conn->next = shard->conns;
+    if (conn->next != NULL) conn->next->prev = conn;
+    shard->conns = conn;
+    shard->conn_count++;
+    conn->heard_ms = shard_now(shard);
+    conn->deadline_ms = conn->heard_ms + HEAD_DEADLINE_MS;
+    if (uv_accept((uv_stream_t *)&shard->listener, (uv_stream_t *)&conn->tcp) != 0 ||
+        uv_tcp_nodelay(&conn->tcp, 1) != 0 ||
+        uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, conn_on_read) != 0) {
+        conn_end(conn);
+    }
+}
+
+/* Called every quarter of a second: deadlines, and peers that have gone without a word. */
+void conn_sweep(struct conn *conn, uint64_t now_ms)
+{
+    static const yd_slice ping = {(const uint8_t *)"\x89\x00", 2};
+    if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    if (conn->deadline_ms != 0 && conn->deadline_ms <= now_ms) {
+        if (conn->state == CONN_LOADING && conn->close_code != 0) {
+            conn_close(conn, conn->close_code, "this room cannot be read");
+        } else {
+            conn_end(conn);
+        }
+        return;
+    }
+    if (conn->state != CONN_OPEN) return;
+    if (conn->heard_ms + DEAD_AFTER_MS <= now_ms) {
+        conn_end(conn);
+    } else if (conn->heard_ms + PING_AFTER_MS <= now_ms &&
+               conn->pinged_ms + PING_AFTER_MS <= now_ms) {
+        conn->pinged_ms = now_ms;
+        outbox_put(conn->shard, outbox_of_conn(conn), ping, YD_EMPTY, 0);
+    }
+}

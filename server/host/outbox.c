@@ -1,0 +1,356 @@
+/* outbox.c - bytes on their way out.
+ *
+ * Where it sits:   effects.c -> outbox_put() ... outboxes_release() ... outboxes_flush() -> sockets
+ *
+ * A room's broadcasts of one flush become one chunk, and every member is handed that chunk by one
+ * write: one copy of the bytes and one system call a member, however many messages there were.
+ * Only what a socket does not take at once is remembered, by reference, in its backlog.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/shard.h"
+
+#define OUTBOX_BYTES_MAX ((size_t)1 << 31)
+#define WRITE_BUFS       64
+
+static struct outbox *outbox_new(struct conn *conn, struct room_slot *slot)
+{
+    struct outbox *out = heap_new(sizeof *out);
+    out->conn = conn;
+    out->slot = slot;
+    yd_buf_init(&out->ready, heap_alloc(), OUTBOX_BYTES_MAX);
+    yd_buf_init(&out->flight, heap_alloc(), OUTBOX_BYTES_MAX);
+    yd_buf_init(&out->open, heap_alloc(), OUTBOX_BYTES_MAX);
+    return out;
+}
+
+static void outbox_free(struct outbox *out)
+{
+    yd_buf_deinit(&out->ready);
+    yd_buf_deinit(&out->flight);
+    yd_buf_deinit(&out->open);
+    free(out);
+}
+
+struct outbox *outbox_of_conn(struct conn *conn)
+{
+    if (conn->out == NULL) conn->out = outbox_new(conn, NULL);
+    return conn->out;
+}
+
+static struct outbox *outbox_of_slot(struct room_slot *slot)
+{
+    if (slot->out == NULL) slot->out = outbox_new(NULL, slot);
+    return slot->out;
+}
+
+/* The owner ends. Lists that hold the outbox free it when they come to it. */
+void outbox_disown(struct outbox *out)
+{
+    if (out == NULL) return;
+    out->conn = NULL;
+    out->slot = NULL;
+    if (!out->in_dirty && !out->in_gated) outbox_free(out);
+}
+
+static void list_add(struct outbox_list *l, struct outbox *out)
+{
+    if (l->count == l->cap) {
+        l->cap = l->cap == 0 ? 64 : l->cap * 2;
+        l->list = realloc(l->list, l->cap * sizeof(struct outbox *));
+        if (l->list == NULL) abort();
+    }
+    l->list[l->count++] = out;
+}
+
+static void mark_dirty(struct shard *shard, struct outbox *out)
+{
+    if (out->in_dirty) return;
+    out->in_dirty = true;
+    list_add(&shard->dirty, out);
+}
+
+static void append(struct yd_buf *to, yd_slice head, yd_slice payload)
+{
+    // The server's own buffers: without memory for them there is nothing sensible left to do.
+    if (yd_buf_append(to, head) != YD_OK || yd_buf_append(to, payload) != YD_OK) abort();
+}
+
+void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
+                uint64_t batch)
+{
+    if (out == NULL) return;
+    if (batch == 0 || batch <= shard->durable) {
+        append(&out->ready, head, payload);
+        mark_dirty(shard, out);
+        return;
+    }
+    if (!out->in_gated) {
+        out->in_gated = true;
+        list_add(&shard->gated, out);
+    }
+    if (out->flight.len == 0) out->flight_batch = batch;
+    if (batch <= out->flight_batch) {
+        append(&out->flight, head, payload);
+    } else {
+        append(&out->open, head, payload);
+        out->open_batch = batch;
+    }
+}
+
+/* Moves what is durable to ready; true: something still waits. */
+static bool release(struct shard *shard, struct outbox *out)
+{
+    if (out->flight.len > 0 && out->flight_batch <= shard->durable) {
+        append(&out->ready, yd_buf_slice(&out->flight), YD_EMPTY);
+        yd_buf_clear(&out->flight);
+        mark_dirty(shard, out);
+    }
+    if (out->flight.len == 0 && out->open.len > 0) {
+        struct yd_buf swap = out->flight;
+        out->flight = out->open;
+        out->flight_batch = out->open_batch;
+        out->open = swap;
+        return release(shard, out); // at most once more: open is empty now
+    }
+    return out->flight.len > 0;
+}
+
+static struct outbox_list list_take(struct shard *shard, struct outbox_list *from)
+{
+    struct outbox_list taken = *from;
+    *from = shard->spare;
+    from->count = 0;
+    shard->spare = (struct outbox_list){0};
+    return taken;
+}
+
+static void list_give_back(struct shard *shard, struct outbox_list taken)
+{
+    if (shard->spare.list != NULL) free(shard->spare.list);
+    taken.count = 0;
+    shard->spare = taken;
+}
+
+void outboxes_release(struct shard *shard)
+{
+    struct outbox_list l = list_take(shard, &shard->gated);
+    for (size_t i = 0; i < l.count; i++) {
+        struct outbox *out = l.list[i];
+        out->in_gated = false;
+        if (out->conn == NULL && out->slot == NULL) {
+            outbox_disown(out);
+        } else if (release(shard, out)) {
+            out->in_gated = true;
+            list_add(&shard->gated, out);
+        }
+    }
+    list_give_back(shard, l);
+}
+
+/* The store has failed: what waits for it must never leave. */
+void outboxes_forget_gated(struct shard *shard)
+{
+    for (size_t i = 0; i < shard->gated.count; i++) {
+        yd_buf_clear(&shard->gated.list[i]->flight);
+        yd_buf_clear(&shard->gated.list[i]->open);
+    }
+    outboxes_release(shard);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+static struct chunk *chunk_of(struct yd_buf *bytes)
+{
+    struct chunk *c = malloc(sizeof *c + bytes->len);
+    if (c == NULL) abort();
+    c->refs = 1;
+    c->len = (uint32_t)bytes->len;
+    memcpy(c->bytes, bytes->ptr, bytes->len);
+    // A large message gives its memory back, small ones reuse it.
+    if (bytes->cap > 65536) {
+        yd_buf_deinit(bytes);
+    } else {
+        yd_buf_clear(bytes);
+    }
+    return c;
+}
+
+static void chunk_unref(struct chunk *c)
+{
+    if (c != NULL && --c->refs == 0) free(c);
+}
+
+void backlog_free(struct backlog *backlog)
+{
+    if (backlog == NULL) return;
+    for (size_t i = 0; i < backlog->count; i++) chunk_unref(backlog->list[i]);
+    free(backlog->list);
+    free(backlog);
+}
+
+static void backlog_send(struct conn *conn);
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct conn *conn = req->data;
+    struct backlog *b = conn->backlog;
+    b->writing = false;
+    for (size_t i = 0; i < b->sending; i++) {
+        b->bytes -= b->list[i]->len - (i == 0 ? b->first_offset : 0);
+        chunk_unref(b->list[i]);
+    }
+    b->count -= b->sending;
+    memmove(b->list, b->list + b->sending, b->count * sizeof(struct chunk *));
+    b->first_offset = 0;
+    if (status != 0 || uv_is_closing((uv_handle_t *)&conn->tcp)) {
+        conn_end(conn);
+        return;
+    }
+    if (b->count > 0) {
+        backlog_send(conn);
+        return;
+    }
+    backlog_free(b);
+    conn->backlog = NULL;
+    if (conn->state == CONN_CLOSING) conn_finish(conn);
+}
+
+static void backlog_send(struct conn *conn)
+{
+    struct backlog *b = conn->backlog;
+    uv_buf_t bufs[WRITE_BUFS];
+    unsigned n = 0;
+    while (n < WRITE_BUFS && n < b->count) {
+        size_t skip = n == 0 ? b->first_offset : 0;
+        bufs[n] = uv_buf_init((char *)b->list[n]->bytes + skip, (unsigned)(b->list[n]->len - skip));
+        n++;
+    }
+    b->sending = n;
+    b->writing = true;
+    b->req.data = conn;
+    if (uv_write(&b->req, (uv_stream_t *)&conn->tcp, bufs, n, on_written) != 0) {
+        b->writing = false;
+        conn_end(conn);
+    }
+}
+
+static void backlog_add(struct conn *conn, struct chunk *c, size_t offset)
+{
+    if (c == NULL) return;
+    if (conn->backlog == NULL) {
+        conn->backlog = heap_new(sizeof *conn->backlog);
+        conn->backlog->first_offset = offset;
+    }
+    struct backlog *b = conn->backlog;
+    if (b->count == b->cap) {
+        b->cap = b->cap == 0 ? 8 : b->cap * 2;
+        b->list = realloc(b->list, b->cap * sizeof(struct chunk *));
+        if (b->list == NULL) abort();
+    }
+    c->refs++;
+    b->list[b->count++] = c;
+    b->bytes += c->len - offset;
+}
+
+/* Hands over one or two chunks (either may be NULL); borrows the callers' references. */
+void conn_write(struct conn *conn, struct chunk *first, struct chunk *second)
+{
+    if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    if (first == NULL) {
+        first = second;
+        second = NULL;
+    }
+    size_t done = 0;
+    if (conn->backlog == NULL) {
+        uv_buf_t bufs[2] = {uv_buf_init((char *)first->bytes, first->len)};
+        if (second != NULL) bufs[1] = uv_buf_init((char *)second->bytes, second->len);
+        int n = uv_try_write((uv_stream_t *)&conn->tcp, bufs, second == NULL ? 1 : 2);
+        if (n < 0 && n != UV_EAGAIN) {
+            conn_end(conn);
+            return;
+        }
+        done = n < 0 ? 0 : (size_t)n;
+        if (done == (size_t)first->len + (second == NULL ? 0 : second->len)) return;
+    }
+    bool start = conn->backlog == NULL;
+    if (done < first->len) {
+        backlog_add(conn, first, done);
+        backlog_add(conn, second, 0);
+    } else {
+        backlog_add(conn, second, done - first->len);
+    }
+    if (conn->backlog->bytes > (size_t)conn->shard->settings->outbox_bytes_max) {
+        LOG(&conn->shard->log, LOG_WARN, "connection reads too slowly, closed",
+            LOG_NUM("waiting_bytes", conn->backlog->bytes));
+        conn_end(conn);
+        return;
+    }
+    if (start) backlog_send(conn);
+}
+
+static struct chunk *take_ready(struct outbox *out)
+{
+    return out == NULL || out->ready.len == 0 ? NULL : chunk_of(&out->ready);
+}
+
+static void flush_slot(struct room_slot *slot)
+{
+    struct chunk *all = take_ready(slot->out);
+    if (all == NULL) return;
+    for (uint32_t i = 0; i < slot->member_cap; i++) {
+        struct conn *conn = slot->members[i];
+        if (conn == NULL || conn->state != CONN_OPEN) continue;
+        struct chunk *own = take_ready(conn->out);
+        conn_write(conn, own, all);
+        chunk_unref(own);
+    }
+    chunk_unref(all);
+}
+
+static void flush_conn(struct conn *conn)
+{
+    struct chunk *own = take_ready(conn->out);
+    if (own == NULL) return;
+    conn_write(conn, own, NULL);
+    chunk_unref(own);
+    if (conn->state == CONN_CLOSING && conn->backlog == NULL) conn_finish(conn);
+}
+
+/* An outbox with nothing in it is given back: an idle connection keeps none. */
+static void outbox_settle(struct outbox *out)
+{
+    bool empty = out->ready.len + out->flight.len + out->open.len == 0;
+    if (out->conn != NULL && empty && !out->in_gated) {
+        out->conn->out = NULL;
+        outbox_free(out);
+    }
+}
+
+void outboxes_flush(struct shard *shard)
+{
+    struct outbox_list l = list_take(shard, &shard->dirty);
+    for (size_t i = 0; i < l.count; i++) { // rooms first: they take their members' own along
+        if (l.list[i]->slot != NULL) flush_slot(l.list[i]->slot);
+    }
+    for (size_t i = 0; i < l.count; i++) {
+        struct outbox *out = l.list[i];
+        if (out->conn != NULL) flush_conn(out->conn);
+        out->in_dirty = false;
+        if (out->conn == NULL && out->slot == NULL) {
+            outbox_disown(out);
+        } else {
+            outbox_settle(out);
+        }
+    }
+    list_give_back(shard, l);
+}
+
+/* Used by effects.c for broadcasts. */
+void outbox_put_all(struct shard *shard, struct room_slot *slot, yd_slice head, yd_slice payload,
+                    uint64_t batch)
+{
+    outbox_put(shard, outbox_of_slot(slot), head, payload, batch);
+}

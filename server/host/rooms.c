@@ -1,0 +1,184 @@
+/* rooms.c - the table of rooms in memory: loading, members, leaving memory again. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/shard.h"
+
+/* Stock clients come back 100 ms after an accepted socket is closed, so a refusal waits. */
+#define REFUSE_AFTER_MS 1500
+
+static yd_slice slot_name(const struct room_slot *slot)
+{
+    return (yd_slice){(const uint8_t *)slot->name, slot->name_len};
+}
+
+static void slot_free(struct shard *shard, struct room_slot *slot)
+{
+    HASH_DEL(shard->rooms, slot);
+    room_free(slot->room);
+    outbox_disown(slot->out);
+    free(slot->members);
+    free(slot);
+}
+
+/* The room of that route; begins to load it if it is not in memory. */
+struct room_slot *slot_get(struct shard *shard, const struct route *route)
+{
+    char name[ROUTE_PARTY_MAX + ROUTE_ROOM_MAX + 2];
+    int n = snprintf(name, sizeof name, "%.*s/%.*s", (int)route->party.len,
+                     (const char *)route->party.ptr, (int)route->room.len,
+                     (const char *)route->room.ptr);
+    struct room_slot *slot = NULL;
+    HASH_FIND(hh, shard->rooms, name, (size_t)n, slot);
+    if (slot != NULL) return slot;
+
+    slot = heap_new(sizeof *slot + (size_t)n + 1);
+    memcpy(slot->name, name, (size_t)n);
+    slot->name_len = (uint32_t)n;
+    slot->state = SLOT_LOADING;
+    slot->token = ++shard->tokens;
+    HASH_ADD(hh, shard->rooms, name, slot->name_len, slot);
+    if (store_load(shard->store, slot_name(slot), slot->token) != YD_OK) abort();
+    return slot;
+}
+
+void slot_add(struct room_slot *slot, struct conn *conn)
+{
+    uint32_t number = 0;
+    while (number < slot->member_cap && slot->members[number] != NULL) number++;
+    if (number == slot->member_cap) {
+        uint32_t cap = slot->member_cap == 0 ? 2 : slot->member_cap * 2;
+        slot->members = realloc(slot->members, cap * sizeof(struct conn *));
+        if (slot->members == NULL) abort();
+        memset(slot->members + slot->member_cap, 0,
+               (cap - slot->member_cap) * sizeof(struct conn *));
+        slot->member_cap = cap;
+    }
+    slot->members[number] = conn;
+    slot->member_count++;
+    slot->empty_ms = 0;
+    conn->slot = slot;
+    conn->member = number;
+}
+
+/* conn has joined the room only if it was open. */
+void slot_remove(struct room_slot *slot, struct conn *conn)
+{
+    struct shard *shard = conn->shard;
+    slot->members[conn->member] = NULL;
+    slot->member_count--;
+    conn->slot = NULL;
+    if (slot->member_count == 0) slot->empty_ms = shard_now(shard);
+    if (slot->state == SLOT_READY && conn->session != NULL) {
+        slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_LEAVE, .member = conn->member});
+    }
+}
+
+/* One event into the room and its effects out. A room that fails is dropped and loaded anew. */
+void slot_event(struct room_slot *slot, struct shard *shard, struct room_event ev)
+{
+    struct room_effects fx;
+    ev.now_ms = shard_now(shard);
+    if (ev.bytes.ptr == NULL) ev.bytes = YD_EMPTY;
+    yd_err err = room_step(slot->room, &ev, &fx);
+    if (err != YD_OK) {
+        LOG(&shard->log, LOG_ERROR, "room failed, dropped from memory",
+            LOG_TEXT("room", slot_name(slot)), LOG_CSTR("error", yd_err_name(err)));
+        slot_drop(shard, slot, 1011, "room failed, please reconnect");
+        return;
+    }
+    shard->presence_changed |= room_wants_tick(slot->room);
+    effects_carry_out(shard, slot, &fx);
+}
+
+/* Ends all its connections and forgets the room; what is on disk stays. */
+void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const char *reason)
+{
+    slot->state = SLOT_LOADING; // no more events
+    for (uint32_t i = 0; i < slot->member_cap; i++) {
+        struct conn *conn = slot->members[i];
+        if (conn == NULL) continue;
+        slot->members[i] = NULL;
+        conn->slot = NULL;
+        conn_close(conn, code, reason);
+    }
+    slot_free(shard, slot);
+}
+
+static struct room_slot *slot_of_token(struct shard *shard, uint64_t token)
+{
+    struct room_slot *slot, *next;
+    HASH_ITER(hh, shard->rooms, slot, next)
+    {
+        if (slot->token == token && slot->state == SLOT_LOADING) return slot;
+    }
+    return NULL;
+}
+
+static void slot_refuse(struct shard *shard, struct room_slot *slot, const char *why)
+{
+    LOG(&shard->log, LOG_ERROR, "room refused", LOG_TEXT("room", slot_name(slot)),
+        LOG_CSTR("why", why));
+    for (uint32_t i = 0; i < slot->member_cap; i++) {
+        struct conn *conn = slot->members[i];
+        if (conn == NULL) continue;
+        slot->members[i] = NULL;
+        conn->slot = NULL;
+        conn->close_code = 1011;
+        conn->deadline_ms = shard_now(shard) + REFUSE_AFTER_MS;
+    }
+    slot_free(shard, slot);
+}
+
+static yd_err slot_feed(struct shard *shard, struct room_slot *slot, const struct store_event *ev)
+{
+    yd_err err = room_new(heap_alloc(), NULL, &slot->room);
+    if (err == YD_OK && ev->base_bytes > 0) room_loaded_base(slot->room, ev->base_bytes);
+    for (size_t i = 0; i < ev->part_count && err == YD_OK; i++) {
+        struct room_event load = {
+            .kind = ROOM_EV_LOAD, .bytes = ev->parts[i], .now_ms = shard_now(shard)};
+        struct room_effects fx;
+        err = room_step(slot->room, &load, &fx);
+    }
+    return err;
+}
+
+void slot_loaded(struct shard *shard, struct store_event *ev)
+{
+    struct room_slot *slot = slot_of_token(shard, ev->token);
+    if (slot == NULL) return;
+    if (ev->kind == STORE_EV_LOAD_FAILED) {
+        slot_refuse(shard, slot, ev->why);
+        return;
+    }
+    yd_err err = slot_feed(shard, slot, ev);
+    if (err != YD_OK) {
+        slot_refuse(shard, slot, "what is stored is no valid document");
+        return;
+    }
+    slot->state = SLOT_READY;
+    if (slot->member_count == 0) slot->empty_ms = shard_now(shard);
+    // A member may leave while another is made ready, so the slot may not be walked by pointer.
+    for (uint32_t i = 0; i < slot->member_cap; i++) {
+        if (slot->members[i] != NULL) conn_ready(slot->members[i]);
+    }
+}
+
+void slots_sweep(struct shard *shard, uint64_t now_ms)
+{
+    struct room_slot *slot, *next;
+    HASH_ITER(hh, shard->rooms, slot, next)
+    {
+        if (slot->state != SLOT_READY) continue;
+        if (slot->empty_ms != 0 &&
+            slot->empty_ms + (uint64_t)shard->settings->room_idle_ms <= now_ms) {
+            if (room_is_dirty(slot->room)) {
+                slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_COMPACT});
+            }
+            slot_free(shard, slot);
+        } else if (room_due(slot->room) <= now_ms) {
+            slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_TIMER});
+        }
+    }
+}

@@ -1,0 +1,175 @@
+/* host/shard.h - what one thread owns: its loop, connections, rooms and store. No globals.
+ *
+ * The way of one message:
+ *   socket -> conn.c (bytes) -> wire/ws -> session -> room_step() -> effects.c -> outbox.c
+ *   turn.c decides when a batch goes to the store and when output leaves
+ *   store -> shard_on_store() -> outbox.c releases what waited
+ */
+#ifndef HOST_SHARD_H
+#define HOST_SHARD_H
+
+#include <uthash.h>
+#include <uv.h>
+
+#include "ops/heap.h"
+#include "ops/log.h"
+#include "ops/settings.h"
+#include "room/room.h"
+#include "room/session.h"
+#include "store/store.h"
+#include "wire/http.h"
+#include "wire/route.h"
+#include "wire/ws.h"
+
+struct shard;
+struct conn;
+struct room_slot;
+
+/* Bytes on their way to one or many sockets. */
+struct chunk {
+    uint32_t refs;
+    uint32_t len;
+    uint8_t bytes[];
+};
+
+/* Output of a room (for all its members) or of one connection, in three stages:
+ * open -> flight (waits for a batch that has been promised) -> ready (may leave). Two stages that
+ * wait, because what is added while one batch is on its way must not delay what waits for it. */
+struct outbox {
+    struct conn *conn;      /* or */
+    struct room_slot *slot; /* both NULL: the owner is gone, free me */
+    struct yd_buf ready, flight, open;
+    uint64_t flight_batch, open_batch;
+    bool in_dirty, in_gated;
+};
+
+struct outbox_list {
+    struct outbox **list;
+    size_t count, cap;
+};
+
+enum conn_state { CONN_HTTP, CONN_LOADING, CONN_OPEN, CONN_CLOSING };
+
+/* What a slow or interrupted write left behind. */
+struct backlog {
+    uv_write_t req;
+    bool writing;
+    struct chunk **list;
+    size_t count, cap, sending;
+    size_t first_offset; /* bytes of list[0] that are out already */
+    size_t bytes;
+};
+
+struct conn {
+    uv_tcp_t tcp;
+    struct shard *shard;
+    struct conn *prev, *next; /* all of the shard */
+    struct room_slot *slot;
+    struct session *session;
+    struct ws_reader *reader; /* only while a message is under way */
+    struct outbox *out;       /* only while something waits for this connection alone */
+    struct backlog *backlog;
+    struct yd_buf *held; /* request head, or frames that came before the room was ready */
+    uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
+    uint32_t member;
+    uint16_t close_code; /* of a close that waits for its deadline */
+    uint8_t state;       /* enum conn_state */
+    bool speaks_text, finished;
+    bool is_http; /* answered without an upgrade */
+};
+
+enum slot_state { SLOT_LOADING, SLOT_READY };
+
+/* A room in memory, under its name in the store: "party/room". */
+struct room_slot {
+    UT_hash_handle hh;
+    struct room *room;
+    struct conn **members; /* by member number; NULL: free */
+    uint32_t member_cap, member_count;
+    uint64_t token;        /* of its load */
+    uint64_t append_batch; /* that holds its last append */
+    uint64_t empty_ms;     /* since when nobody is in; 0: somebody is */
+    struct outbox *out;
+    enum slot_state state;
+    uint32_t name_len;
+    char name[];
+};
+
+struct shard {
+    uv_loop_t loop;
+    uv_tcp_t listener;
+    uv_async_t store_wake;
+    uv_check_t turn;
+    uv_timer_t turn_timer, sweep;
+    uv_signal_t on_int, on_term;
+    struct settings *settings;
+    struct log log;
+    struct store *store;
+    struct room_slot *rooms;
+    struct conn *conns;
+    uint32_t conn_count;
+    struct ws_reader *resting; /* serves every connection that is between two messages */
+    struct outbox_list dirty, gated;
+    struct outbox_list spare; /* swapped with the others while they are walked */
+    uint64_t durable;         /* batch number */
+    uint64_t tokens;
+    uint64_t next_turn_ns;      /* not before */
+    uint64_t reopen_ms;         /* try the store again; 0: never */
+    uint64_t ignored;           /* messages dropped */
+    char down[STORE_ERROR_MAX]; /* why the store is down; empty: it is up */
+    bool turn_armed, stopping, relaxed;
+    bool presence_changed; /* some room wants a TICK */
+    bool closed_all;
+    uint64_t stop_ms, close_ms;
+    uint8_t recv[128 * 1024];
+};
+
+/* shard.c */
+int shard_run(struct settings *settings);
+uint64_t shard_now(const struct shard *shard); /* ms, monotonic */
+void shard_on_store(struct shard *shard);
+void shard_store_failed(struct shard *shard, const struct store_event *ev);
+
+/* conn.c */
+void conn_accept(struct shard *shard);
+void conn_ready(struct conn *conn); /* its room is ready: JOIN, then what came meanwhile */
+void conn_close(struct conn *conn, uint32_t code, const char *reason); /* after what is ready */
+void conn_end(struct conn *conn);                                      /* at once */
+void conn_finish(struct conn *conn); /* all is written: say so to the peer */
+void conn_sweep(struct conn *conn, uint64_t now_ms);
+
+/* upgrade.c: the HTTP side; answers, or makes the connection a member of a room to be. */
+void conn_on_request(struct conn *conn, const struct http_request *request);
+void conn_answer(struct conn *conn, int status, const char *type, yd_slice body);
+
+/* rooms.c */
+struct room_slot *slot_get(struct shard *shard, const struct route *route);
+void slot_loaded(struct shard *shard, struct store_event *ev);
+void slot_add(struct room_slot *slot, struct conn *conn);
+void slot_remove(struct room_slot *slot, struct conn *conn);
+void slot_event(struct room_slot *slot, struct shard *shard, struct room_event ev);
+void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const char *reason);
+void slots_sweep(struct shard *shard, uint64_t now_ms);
+
+/* effects.c */
+void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct room_effects *fx);
+
+/* outbox.c */
+struct outbox *outbox_of_conn(struct conn *conn);
+void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
+                uint64_t batch); /* batch 0: ready at once */
+void outbox_put_all(struct shard *shard, struct room_slot *slot, yd_slice head, yd_slice payload,
+                    uint64_t batch);
+void outbox_disown(struct outbox *out);
+void outboxes_release(struct shard *shard); /* the durable batch has advanced */
+void outboxes_forget_gated(struct shard *shard);
+void outboxes_flush(struct shard *shard);
+void conn_write(struct conn *conn, struct chunk *first, struct chunk *second);
+void backlog_free(struct backlog *backlog);
+
+/* turn.c */
+void turn_init(struct shard *shard);
+void turn_now(struct shard *shard);   /* submits a batch, writes what is ready */
+void turn_flush(struct shard *shard); /* writes what is ready */
+
+#endif

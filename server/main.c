@@ -1,0 +1,55 @@
+/* main.c - the commands of partyd. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/shard.h"
+
+static int help(FILE *to)
+{
+    fputs("partyd " PARTYD_VERSION " - real-time rooms for Yjs documents\n\n"
+          "  partyd dev [flags]          run the server for development\n"
+          "  partyd check [--data DIR]   verify a store that no server has open\n"
+          "  partyd --help | --version\n\n"
+          "Settings; flags win over the environment, that over the file, that over defaults:\n",
+          to);
+    settings_help(to);
+    return to == stdout ? 0 : 2;
+}
+
+static int check(const struct settings *settings)
+{
+    struct store_verified found;
+    char why[STORE_ERROR_MAX] = "";
+    yd_err err = store_verify(settings->data, &found, why);
+    if (err != YD_OK) {
+        fprintf(stderr, "partyd: %s\n", why);
+        return 1;
+    }
+    printf("ok: %llu rooms, %llu bytes\n", (unsigned long long)found.rooms,
+           (unsigned long long)found.bytes);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    const char *command = argc > 1 ? argv[1] : "";
+    if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) return help(stdout);
+    if (strcmp(command, "--version") == 0) return puts("partyd " PARTYD_VERSION) < 0;
+    bool is_dev = strcmp(command, "dev") == 0;
+    if (!is_dev && strcmp(command, "check") != 0) {
+        if (command[0] != 0) fprintf(stderr, "partyd: there is no command '%s'\n\n", command);
+        return help(stderr);
+    }
+    struct settings settings;
+    char why[SETTINGS_ERROR_MAX] = "";
+    int status = 2;
+    if (settings_read(&settings, argc - 2, argv + 2, why) != YD_OK) {
+        fprintf(stderr, "partyd: %s\n", why);
+    } else {
+        status = is_dev ? shard_run(&settings) : check(&settings);
+    }
+    settings_deinit(&settings);
+    return status;
+}
