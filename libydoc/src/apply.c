@@ -1,0 +1,211 @@
+/* apply.c - an update into the document: the transaction from end to end.
+ *
+ * Where it sits:   the caller -> yd_doc_apply() -> validate.c, schedule.c, deletes.c, pending.c,
+ *                  cleanup.c
+ * Source:          Yjs readUpdateV2; docs/encoding.md
+ *
+ * Two passes over the same bytes:
+ *   1. validate   reads and checks everything. Bad input ends here, the document is untouched.
+ *   2. integrate  straight from the bytes. Only memory can run out.
+ */
+#include "codec.h"
+#include "section.h"
+
+/* What a struct or a range of an update can cost at most: an item and index entries for it and
+ * for the three cuts it may cause. */
+#define STRUCT_COST ((uint64_t)256)
+#define RANGE_COST  ((uint64_t)160)
+
+static void txn_begin(struct yd_doc *doc)
+{
+    struct txn *txn = &doc->txn;
+    txn->epoch++;
+    txn->known_part = false;
+    txn->touched.count = 0;
+    txn->dels.count = 0;
+    txn->cands.count = 0;
+}
+
+/* Applies the part of a range that is here and parks the rest. */
+static yd_err range_apply(struct yd_doc *doc, uint64_t id, uint32_t clock, uint32_t len,
+                          bool *parked)
+{
+    uint32_t client = yd_client_find(doc, id);
+    uint32_t state = client == NONE ? 0 : client_at(doc, client)->next;
+    uint32_t end = clock + len;
+    if (clock < state) {
+        YD_TRY(yd_delete_range(doc, client, clock, end < state ? end : state));
+    }
+    if (end <= state) return YD_OK;
+    *parked = true;
+    uint32_t from = clock > state ? clock : state;
+    return yd_pending_delete(doc, id, from, end - from);
+}
+
+static yd_err deletes_apply(struct yd_doc *doc, yd_slice deletes, bool *parked)
+{
+    struct yd_reader r = yd_reader_of(deletes);
+    uint64_t clients = codec_varuint(&r);
+    for (uint64_t i = 0; i < clients; i++) {
+        uint64_t id = codec_varuint(&r);
+        uint64_t count = codec_varuint(&r);
+        for (uint64_t k = 0; k < count; k++) {
+            uint32_t clock = (uint32_t)codec_varuint(&r);
+            uint32_t len = (uint32_t)codec_varuint(&r);
+            if (len > 0) YD_TRY(range_apply(doc, id, clock, len, parked));
+        }
+    }
+    return YD_OK;
+}
+
+/* Whether a clock of another client will be there: it is, or the update brings it. */
+static bool clock_will_be_here(struct yd_doc *doc, uint64_t id, uint32_t clock)
+{
+    uint32_t client = yd_client_find(doc, id);
+    if (client != NONE && clock < client_at(doc, client)->next) return true;
+    uint32_t low = 0;
+    uint32_t high = doc->sections.count;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        const struct section *section = section_at(doc, mid);
+        if (section->id == id) return clock < section->park.clock;
+        if (section->id > id) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return false;
+}
+
+/* Fills park.clock of each section with the clock behind it; false at a gap. */
+static bool sections_are_whole(struct yd_doc *doc)
+{
+    bool whole = true;
+    for (uint32_t i = 0; i < doc->sections.count; i++) {
+        struct section *section = section_at(doc, i);
+        struct yd_reader r = {section->next.at, section->next.end, false};
+        uint32_t clock = section->next.clock;
+        uint32_t client = yd_client_find(doc, section->id);
+        if (clock > (client == NONE ? 0 : client_at(doc, client)->next)) whole = false;
+        for (uint32_t k = 0; k < section->next.left; k++) {
+            struct wire wire;
+            yd_v1_read(&r, &wire);
+            if (wire.ref == REF_SKIP) whole = false;
+            clock += wire.len;
+        }
+        section->park.clock = clock;
+    }
+    return whole;
+}
+
+static bool wire_has_all(struct yd_doc *doc, const struct wire *wire)
+{
+    if (wire->ref == REF_GC) return true;
+    if ((wire->flags & WIRE_ORIGIN) &&
+        !clock_will_be_here(doc, wire->origin.client, wire->origin.clock)) {
+        return false;
+    }
+    if ((wire->flags & WIRE_RIGHT) &&
+        !clock_will_be_here(doc, wire->right.client, wire->right.clock)) {
+        return false;
+    }
+    if ((wire->flags & WIRE_ORIGINS) != 0 || wire->root) return true;
+    return clock_will_be_here(doc, wire->parent.client, wire->parent.clock);
+}
+
+/* Asked only when the parking place is nearly full: would any of the update have to wait? */
+static bool would_wait(struct yd_doc *doc, yd_slice deletes)
+{
+    if (!sections_are_whole(doc)) return true;
+    for (uint32_t i = 0; i < doc->sections.count; i++) {
+        struct section *section = section_at(doc, i);
+        struct yd_reader r = {section->next.at, section->next.end, false};
+        for (uint32_t k = 0; k < section->next.left; k++) {
+            struct wire wire;
+            yd_v1_read(&r, &wire);
+            if (!wire_has_all(doc, &wire)) return true;
+        }
+    }
+    struct yd_reader r = yd_reader_of(deletes);
+    uint64_t clients = codec_varuint(&r);
+    for (uint64_t i = 0; i < clients; i++) {
+        uint64_t id = codec_varuint(&r);
+        uint64_t count = codec_varuint(&r);
+        for (uint64_t k = 0; k < count; k++) {
+            uint64_t clock = codec_varuint(&r);
+            uint64_t len = codec_varuint(&r);
+            if (len > 0 && !clock_will_be_here(doc, id, (uint32_t)(clock + len - 1))) return true;
+        }
+    }
+    return false;
+}
+
+/* Refuses an update that could pass a limit, before anything is changed. */
+static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct update_plan *plan)
+{
+    uint64_t cost = plan->structs * STRUCT_COST + plan->ranges * RANGE_COST + 2 * update.len;
+    if (doc->bytes + cost > doc->opts.doc_bytes_max) return YD_ETOOBIG;
+    uint64_t clients = doc->clients.count + (uint64_t)doc->sections.count * 2 +
+                       plan->delete_clients;
+    if (clients >= CLIENT_MAX - 1) return YD_ETOOBIG;
+    uint64_t parked = yd_doc_pending(doc).bytes + update.len +
+                      doc->sections.count * sizeof(struct run) + plan->ranges * sizeof(struct span);
+    if (parked > doc->opts.pending_bytes_max && would_wait(doc, plan->deletes)) return YD_ETOOBIG;
+    return YD_OK;
+}
+
+static bool any_closed(const struct yd_doc *doc)
+{
+    for (uint32_t i = 0; i < doc->sections.count; i++) {
+        if (section_at(doc, i)->closed) return true;
+    }
+    return false;
+}
+
+static yd_err update_integrate(struct yd_doc *doc, const struct update_plan *plan, bool *parked)
+{
+    YD_TRY(yd_schedule(doc));
+    bool due = yd_pending_is_due(doc);
+    if (any_closed(doc)) {
+        *parked = true;
+        YD_TRY(yd_pending_park(doc));
+        YD_TRY(yd_pending_note(doc));
+    }
+    YD_TRY(deletes_apply(doc, plan->deletes, parked));
+    YD_TRY(yd_pending_apply_deletes(doc));
+    if (due) {
+        YD_TRY(yd_pending_sections(doc));
+        YD_TRY(yd_schedule(doc));
+        yd_pending_settle(doc);
+        YD_TRY(yd_pending_note(doc));
+        YD_TRY(yd_pending_apply_deletes(doc));
+    }
+    return yd_txn_cleanup(doc);
+}
+
+yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
+                    struct yd_applied *applied)
+{
+    struct yd_applied unused;
+    struct update_plan plan;
+    if (applied == NULL) applied = &unused;
+    *applied = (struct yd_applied){.error_at = 0};
+    if (doc->broken) return YD_ENOMEM;
+    txn_begin(doc);
+    if (format != YD_V1) return YD_EUNSUPPORTED;
+    if (update.len > doc->opts.update_bytes_max) return YD_ETOOBIG;
+    yd_err err = yd_v1_validate(doc, update, &plan, &applied->error_at);
+    if (err == YD_OK) err = limits_check(doc, update, &plan);
+    bool parked = false;
+    if (err == YD_OK) err = update_integrate(doc, &plan, &parked);
+    doc->sections.count = 0; // they point into the update
+    if (err != YD_OK) {
+        doc->broken = err == YD_ENOMEM;
+        return err;
+    }
+    applied->changed = doc->txn.touched.count > 0 || doc->txn.dels.count > 0;
+    applied->parked = parked;
+    applied->known_part = doc->txn.known_part;
+    return YD_OK;
+}

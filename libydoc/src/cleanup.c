@@ -1,0 +1,231 @@
+/* cleanup.c - the end of a transaction: collects what was deleted and joins neighbours.
+ *
+ * Where it sits:   apply.c -> here -> split.c, types.c, text.c
+ * Source:          Yjs cleanupTransactions, tryGcDeleteSet, tryMergeDeleteSet, Item.gc; rules U40
+ *                  to U43 in docs/encoding.md
+ *
+ * The order is that of Yjs, because it decides which neighbours end up as one struct:
+ *   1. sort and join the spans that were deleted
+ *   2. collect: content of deleted items goes, whatever lies below a deleted type becomes GC
+ *   3. join along the deleted spans, from their right ends
+ *   4. join what is new of each client, from its end
+ *   5. join around the items that were split or uncovered, last one first
+ */
+#include "codec.h"
+#include "store.h"
+
+static bool span_before(const struct span *a, const struct span *b)
+{
+    return a->client != b->client ? a->client < b->client : a->clock < b->clock;
+}
+
+static void span_swap(struct span *a, struct span *b)
+{
+    struct span kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void span_sift(struct span *heap, uint32_t root, uint32_t n)
+{
+    for (uint32_t child; (child = root * 2 + 1) < n; root = child) {
+        if (child + 1 < n && span_before(&heap[child], &heap[child + 1])) child++;
+        if (!span_before(&heap[root], &heap[child])) return;
+        span_swap(&heap[root], &heap[child]);
+    }
+}
+
+static void spans_sort(struct span *spans, uint32_t n)
+{
+    uint32_t sorted = 1;
+    while (sorted < n && !span_before(&spans[sorted], &spans[sorted - 1])) sorted++;
+    if (sorted >= n) return;
+    for (uint32_t i = n / 2; i-- > 0;) span_sift(spans, i, n);
+    while (n > 1) {
+        span_swap(&spans[0], &spans[--n]);
+        span_sift(spans, 0, n);
+    }
+}
+
+void yd_spans_normalise(struct vec *vec)
+{
+    struct span *spans = vec->at;
+    if (vec->count < 2) return;
+    spans_sort(spans, vec->count);
+    uint32_t kept = 0;
+    for (uint32_t i = 1; i < vec->count; i++) {
+        struct span *last = &spans[kept];
+        if (spans[i].client == last->client && spans[i].clock <= last->clock + last->len) {
+            uint32_t end = spans[i].clock + spans[i].len;
+            if (end > last->clock + last->len) last->len = end - last->clock;
+        } else {
+            spans[++kept] = spans[i];
+        }
+    }
+    vec->count = kept + 1;
+}
+
+/* Content gives way to its length; the item stays in its list. */
+static void item_strip(struct yd_doc *doc, struct item *it)
+{
+    if (item_ref(it) != REF_TYPE) yd_text_drop(doc, it->content, it->bytes);
+    item_set_ref(it, REF_DELETED);
+    it->content = 0;
+    it->bytes = 0;
+}
+
+/* Replaces an item below a collected type by a GC entry. */
+static void item_collect(struct yd_doc *doc, uint32_t handle)
+{
+    struct item *it = item_at(doc, handle);
+    struct smap *index = &client_at(doc, item_client(it))->index;
+    struct smap_pos pos;
+    bool found = yd_smap_find(index, it->clock, &pos);
+    YD_ASSERT(found && smap_value(index, pos) == handle);
+    smap_set(index, pos, INDEX_GC);
+    if (item_ref(it) != REF_TYPE) yd_text_drop(doc, it->content, it->bytes);
+    yd_item_free(doc, handle);
+}
+
+/* Takes the next item out of a type: the sequence from its head, then each key from its tail.
+ * A type among them stays until it is empty itself. */
+static uint32_t type_next_item(struct yd_doc *doc, uint32_t type)
+{
+    struct list *seq = list_at(doc, type_at(doc, type)->seq);
+    if (seq->head != NONE) return seq->head;
+    while (type_at(doc, type)->first_key != NONE) {
+        uint32_t tail = list_at(doc, type_at(doc, type)->first_key)->tail;
+        if (tail != NONE) return tail;
+        yd_key_free_first(doc, type);
+    }
+    return NONE;
+}
+
+static void item_unlink(struct yd_doc *doc, const struct item *it)
+{
+    struct list *list = list_at(doc, it->list);
+    if (list->key == NONE) {
+        list->head = it->right;
+    } else {
+        list->tail = it->left;
+    }
+}
+
+static void type_drop(struct yd_doc *doc, uint32_t type)
+{
+    const struct type *t = type_at(doc, type);
+    if (t->name_len > 0) yd_text_drop(doc, t->name, t->name_len);
+    yd_type_free(doc, type);
+}
+
+/* Collects everything below a type item, deepest first, by taking the tree apart. */
+static void type_collect(struct yd_doc *doc, uint32_t top)
+{
+    uint32_t type = item_at(doc, top)->content;
+    for (;;) {
+        uint32_t at = type_next_item(doc, type);
+        if (at != NONE && item_ref(item_at(doc, at)) == REF_TYPE) {
+            type = item_at(doc, at)->content;
+        } else if (at != NONE) {
+            item_unlink(doc, item_at(doc, at));
+            item_collect(doc, at);
+        } else {
+            uint32_t owner = type_at(doc, type)->owner;
+            type_drop(doc, type);
+            if (owner == top) return;
+            struct item *it = item_at(doc, owner);
+            type = list_at(doc, it->list)->type;
+            item_unlink(doc, it);
+            item_collect(doc, owner);
+        }
+    }
+}
+
+static void span_collect(struct yd_doc *doc, const struct span *span)
+{
+    struct smap *index = &client_at(doc, span->client)->index;
+    struct smap_pos pos;
+    bool found = yd_smap_find(index, span->clock, &pos);
+    YD_ASSERT(found);
+    for (; !smap_is_end(index, pos) && smap_key(index, pos) < span->clock + span->len;
+         pos = smap_next(index, pos)) {
+        uint32_t handle = smap_value(index, pos);
+        if (handle == INDEX_GC || !item_is_deleted(item_at(doc, handle))) continue;
+        struct item *it = item_at(doc, handle);
+        if (item_ref(it) == REF_DELETED) continue;
+        if (item_ref(it) == REF_TYPE) type_collect(doc, handle);
+        item_strip(doc, it);
+    }
+}
+
+/* Joins entries from *pos to the left as long as they begin at or behind `from`. */
+static yd_err join_down(struct yd_doc *doc, struct client *client, struct smap_pos pos,
+                        uint32_t from)
+{
+    while (smap_key(&client->index, pos) >= from) {
+        uint32_t merged;
+        YD_TRY(yd_merge_left(doc, client, &pos, &merged));
+        if (!smap_prev(&client->index, &pos)) break;
+    }
+    return YD_OK;
+}
+
+static yd_err span_join(struct yd_doc *doc, const struct span *span)
+{
+    struct client *client = client_at(doc, span->client);
+    struct smap_pos pos;
+    bool found = yd_smap_find(&client->index, span->clock + span->len - 1, &pos);
+    YD_ASSERT(found);
+    struct smap_pos next = smap_next(&client->index, pos);
+    return join_down(doc, client, smap_is_end(&client->index, next) ? pos : next, span->clock);
+}
+
+/* Yjs begins at index max(position of the old state, 1): the entry that holds the old state's
+ * clock is joined with what lies before it. */
+static yd_err fresh_join(struct yd_doc *doc, struct client *client)
+{
+    if (client->next == client->before) return YD_OK;
+    struct smap_pos pos;
+    bool found = yd_smap_find(&client->index, client->before, &pos);
+    YD_ASSERT(found);
+    return join_down(doc, client, smap_last(&client->index), smap_key(&client->index, pos));
+}
+
+static yd_err cand_join(struct yd_doc *doc, const struct span *cand)
+{
+    struct client *client = client_at(doc, cand->client);
+    struct smap_pos pos;
+    bool found = yd_smap_find(&client->index, cand->clock, &pos);
+    YD_ASSERT(found);
+    uint32_t merged = 0;
+    uint32_t clock = smap_key(&client->index, pos);
+    struct smap_pos next = smap_next(&client->index, pos);
+    if (!smap_is_end(&client->index, next)) {
+        YD_TRY(yd_merge_left(doc, client, &next, &merged));
+        if (merged > 1) return YD_OK;
+        if (merged == 1) {
+            found = yd_smap_find(&client->index, clock, &pos);
+            YD_ASSERT(found);
+        }
+    }
+    return yd_merge_left(doc, client, &pos, &merged);
+}
+
+yd_err yd_txn_cleanup(struct yd_doc *doc)
+{
+    struct txn *txn = &doc->txn;
+    yd_spans_normalise(&txn->dels);
+    const struct span *dels = txn->dels.at;
+    if (!doc->opts.keep_deleted) {
+        for (uint32_t i = txn->dels.count; i-- > 0;) span_collect(doc, &dels[i]);
+    }
+    for (uint32_t i = txn->dels.count; i-- > 0;) YD_TRY(span_join(doc, &dels[i]));
+    const uint32_t *touched = txn->touched.at;
+    for (uint32_t i = 0; i < txn->touched.count; i++) {
+        YD_TRY(fresh_join(doc, client_at(doc, touched[i])));
+    }
+    const struct span *cands = txn->cands.at;
+    for (uint32_t i = txn->cands.count; i-- > 0;) YD_TRY(cand_join(doc, &cands[i]));
+    yd_text_compact(doc);
+    return YD_OK;
+}

@@ -1,0 +1,170 @@
+/* clients.c - client ids, their state clocks and their place in the order of ids.
+ *
+ * Where it sits:   decode, integrate, encode -> here -> smap.c
+ *
+ * Nothing here costs O(clients) per update: an id is found by hash, a new one is put at the end
+ * of by_id, and the order is made when something is encoded.
+ *
+ * Invariants (yd_doc_check, C1 to C3):
+ *   C1  every id occurs once and is found by its hash
+ *   C2  by_id holds every client once; its first sorted_count ascend
+ *   C3  the index of a client covers its clocks 0 to next without holes
+ */
+#include "codec.h"
+#include "store.h"
+
+#include <string.h>
+
+static uint32_t id_hash(uint64_t id)
+{
+    id ^= id >> 32;
+    id *= 0x9e3779b97f4a7c15u;
+    return (uint32_t)(id >> 32);
+}
+
+/* Slot of an id in the table, or the free slot where it belongs. */
+static uint32_t id_slot(const struct yd_doc *doc, uint64_t id)
+{
+    const uint32_t *slots = doc->client_hash.at;
+    uint32_t mask = doc->client_hash.cap - 1;
+    uint32_t i = id_hash(id) & mask;
+    while (slots[i] != 0 && client_at(doc, slots[i] - 1)->id != id) i = (i + 1) & mask;
+    return i;
+}
+
+uint32_t yd_client_find(struct yd_doc *doc, uint64_t id)
+{
+    if (doc->clients.count == 0) return NONE;
+    if (client_at(doc, doc->last_client)->id == id) return doc->last_client;
+    uint32_t slot = ((uint32_t *)doc->client_hash.at)[id_slot(doc, id)];
+    if (slot == 0) return NONE;
+    doc->last_client = slot - 1;
+    return slot - 1;
+}
+
+/* Keeps the table at most half full. Its cap is a power of two. */
+static yd_err id_table_reserve(struct yd_doc *doc)
+{
+    uint32_t old = doc->client_hash.cap;
+    if (old > 0 && doc->clients.count < old / 2) return YD_OK;
+    uint32_t cap = old == 0 ? 4 : old * 2;
+    uint32_t *slots = yd_mem(doc, NULL, 0, cap * sizeof *slots);
+    if (slots == NULL) return YD_ENOMEM;
+    memset(slots, 0, cap * sizeof *slots);
+    yd_vec_free(doc, &doc->client_hash, sizeof *slots);
+    doc->client_hash = (struct vec){slots, 0, cap};
+    for (uint32_t i = 0; i < doc->clients.count; i++) {
+        slots[id_slot(doc, client_at(doc, i)->id)] = i + 1;
+    }
+    return YD_OK;
+}
+
+yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index)
+{
+    uint32_t found = yd_client_find(doc, id);
+    if (found != NONE) {
+        *index = found;
+        return YD_OK;
+    }
+    if (doc->clients.count + 1 >= CLIENT_MAX) return YD_ENOMEM;
+    YD_TRY(id_table_reserve(doc));
+    YD_TRY(yd_vec_reserve(doc, &doc->clients, 1, sizeof(struct client)));
+    YD_TRY(yd_vec_reserve(doc, &doc->by_id, 1, sizeof(uint32_t)));
+    uint32_t i = doc->clients.count;
+    ((uint32_t *)doc->client_hash.at)[id_slot(doc, id)] = i + 1;
+    *client_at(doc, i) = (struct client){.id = id, .pend = NONE, .epoch = doc->txn.epoch - 1};
+    ((uint32_t *)doc->by_id.at)[i] = i;
+    doc->clients.count++;
+    doc->by_id.count++;
+    doc->last_client = i;
+    *index = i;
+    return YD_OK;
+}
+
+/* Restores the heap order below `root`; the greatest id is on top. */
+static void id_sift(const struct yd_doc *doc, uint32_t *heap, uint32_t root, uint32_t n)
+{
+    for (;;) {
+        uint32_t child = root * 2 + 1;
+        if (child >= n) return;
+        if (child + 1 < n && client_at(doc, heap[child + 1])->id > client_at(doc, heap[child])->id) {
+            child++;
+        }
+        if (client_at(doc, heap[child])->id <= client_at(doc, heap[root])->id) return;
+        uint32_t kept = heap[root];
+        heap[root] = heap[child];
+        heap[child] = kept;
+        root = child;
+    }
+}
+
+static void id_sort(const struct yd_doc *doc, uint32_t *heap, uint32_t n)
+{
+    for (uint32_t i = n / 2; i-- > 0;) id_sift(doc, heap, i, n);
+    while (n > 1) {
+        n--;
+        uint32_t kept = heap[0];
+        heap[0] = heap[n];
+        heap[n] = kept;
+        id_sift(doc, heap, 0, n);
+    }
+}
+
+yd_err yd_clients_sort(struct yd_doc *doc)
+{
+    uint32_t n = doc->by_id.count;
+    uint32_t tail = n - doc->sorted_count;
+    if (tail == 0) return YD_OK;
+    uint32_t *order = doc->by_id.at;
+    uint32_t *fresh = yd_mem(doc, NULL, 0, tail * sizeof *fresh);
+    if (fresh == NULL) return YD_ENOMEM;
+    memcpy(fresh, order + doc->sorted_count, tail * sizeof *fresh);
+    id_sort(doc, fresh, tail);
+    // Merge from the end, into the room that the new ones had.
+    uint32_t a = doc->sorted_count;
+    uint32_t b = tail;
+    while (b > 0) {
+        bool old = a > 0 && client_at(doc, order[a - 1])->id > client_at(doc, fresh[b - 1])->id;
+        order[a + b - 1] = old ? order[a - 1] : fresh[b - 1];
+        if (old) {
+            a--;
+        } else {
+            b--;
+        }
+    }
+    yd_mem(doc, fresh, tail * sizeof *fresh, 0);
+    doc->sorted_count = n;
+    return YD_OK;
+}
+
+yd_err yd_client_touch(struct yd_doc *doc, uint32_t index)
+{
+    struct client *client = client_at(doc, index);
+    if (client->epoch == doc->txn.epoch) return YD_OK;
+    YD_TRY(yd_vec_reserve(doc, &doc->txn.touched, 1, sizeof(uint32_t)));
+    client->epoch = doc->txn.epoch;
+    client->before = client->next;
+    ((uint32_t *)doc->txn.touched.at)[doc->txn.touched.count++] = index;
+    return YD_OK;
+}
+
+yd_err yd_client_append(struct yd_doc *doc, uint32_t index, uint32_t value, uint32_t len)
+{
+    YD_TRY(yd_client_touch(doc, index));
+    struct client *client = client_at(doc, index);
+    YD_TRY(yd_smap_append(doc, &client->index, client->next, value));
+    client->next += len;
+    doc->structs++;
+    return YD_OK;
+}
+
+void yd_clients_deinit(struct yd_doc *doc)
+{
+    for (uint32_t i = 0; i < doc->clients.count; i++) {
+        yd_smap_free(doc, &client_at(doc, i)->index);
+        yd_smap_free(doc, &client_at(doc, i)->dels);
+    }
+    yd_vec_free(doc, &doc->clients, sizeof(struct client));
+    yd_vec_free(doc, &doc->client_hash, sizeof(uint32_t));
+    yd_vec_free(doc, &doc->by_id, sizeof(uint32_t));
+}

@@ -1,0 +1,71 @@
+/* doc.c - a document's beginning and end.
+ *
+ * Where it sits:   the caller -> here -> all tables
+ */
+#include "section.h"
+
+#include <string.h>
+
+#define MIB ((size_t)1 << 20)
+
+static size_t or_default(size_t value, size_t otherwise) { return value == 0 ? otherwise : value; }
+
+yd_err yd_doc_new(yd_alloc alloc, const struct yd_doc_opts *opts, struct yd_doc **doc)
+{
+    struct yd_doc *made = alloc.resize(alloc.ctx, NULL, 0, sizeof *made);
+    if (made == NULL) return YD_ENOMEM;
+    memset(made, 0, sizeof *made);
+    made->alloc = alloc;
+    made->bytes = sizeof *made;
+    if (opts != NULL) made->opts = *opts;
+    struct yd_doc_opts *o = &made->opts;
+    o->update_bytes_max = or_default(o->update_bytes_max, 64 * MIB);
+    o->pending_bytes_max = or_default(o->pending_bytes_max, 16 * MIB);
+    // Content offsets have 32 bits; half of that keeps room for what a transaction moves.
+    size_t most = sizeof(void *) == 4 ? 1024 * MIB : 2048 * MIB;
+    o->doc_bytes_max = or_default(o->doc_bytes_max, most);
+    if (o->doc_bytes_max > most) o->doc_bytes_max = most;
+    if (o->update_bytes_max > most / 2) o->update_bytes_max = most / 2;
+    made->item_free = NONE;
+    made->list_free = NONE;
+    made->type_free = NONE;
+    made->run_free = NONE;
+    made->txn.epoch = 1;
+    *doc = made;
+    return YD_OK;
+}
+
+static void arena_free(struct yd_doc *doc, struct arena *arena)
+{
+    if (arena->cap > 0) yd_mem(doc, arena->ptr, arena->cap, 0);
+}
+
+void yd_doc_free(struct yd_doc *doc)
+{
+    if (doc == NULL) return;
+    yd_pending_deinit(doc);
+    yd_items_deinit(doc);
+    yd_clients_deinit(doc);
+    yd_vec_free(doc, &doc->lists, sizeof(struct list));
+    yd_vec_free(doc, &doc->types, sizeof(struct type));
+    yd_vec_free(doc, &doc->list_hash, sizeof(uint32_t));
+    yd_vec_free(doc, &doc->names, sizeof(struct name));
+    yd_vec_free(doc, &doc->names_hash, sizeof(uint32_t));
+    arena_free(doc, &doc->name_bytes);
+    arena_free(doc, &doc->text);
+    yd_vec_free(doc, &doc->txn.touched, sizeof(uint32_t));
+    yd_vec_free(doc, &doc->txn.dels, sizeof(struct span));
+    yd_vec_free(doc, &doc->txn.cands, sizeof(struct span));
+    yd_vec_free(doc, &doc->sections, sizeof(struct section));
+    yd_vec_free(doc, &doc->stack, sizeof(struct step));
+    yd_vec_free(doc, &doc->notes, sizeof(struct span));
+    yd_vec_free(doc, &doc->stamps, sizeof(uint64_t));
+    YD_ASSERT(doc->bytes == sizeof *doc);
+    doc->alloc.resize(doc->alloc.ctx, doc, sizeof *doc, 0);
+}
+
+struct yd_doc_stats yd_doc_stats(const struct yd_doc *doc)
+{
+    return (struct yd_doc_stats){
+        .items = doc->structs, .clients = doc->clients.count, .bytes = doc->bytes};
+}

@@ -1,0 +1,84 @@
+/* items.c - slots for items, in slabs of SLAB_ITEMS.
+ *
+ * Where it sits:   integrate.c, split.c, cleanup.c -> here -> mem.c
+ *
+ * The first slab starts small and is resized until it has its full length, so that a document of
+ * a few paragraphs does not pay for hundreds of items. That is why room is reserved before a
+ * struct is worked on: item pointers hold between two reservations.
+ */
+#include "store.h"
+
+#define FIRST_ITEMS 16
+
+static yd_err slab_first(struct yd_doc *doc, uint32_t n)
+{
+    uint32_t cap = doc->first_cap == 0 ? FIRST_ITEMS : doc->first_cap;
+    while (cap < SLAB_ITEMS && cap < doc->item_used + n) cap *= 2;
+    if (cap == doc->first_cap) return YD_OK;
+    struct item *slab = doc->slab_count == 0 ? NULL : doc->slabs[0];
+    slab = yd_mem(doc, slab, doc->first_cap * sizeof *slab, cap * sizeof *slab);
+    if (slab == NULL) return YD_ENOMEM;
+    doc->slabs[0] = slab;
+    doc->slab_count = doc->slab_count == 0 ? 1 : doc->slab_count;
+    doc->first_cap = cap;
+    return YD_OK;
+}
+
+static uint32_t items_cap(const struct yd_doc *doc)
+{
+    if (doc->slab_count <= 1) return doc->first_cap;
+    return doc->slab_count * SLAB_ITEMS;
+}
+
+yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n)
+{
+    if (n <= doc->item_free_count + (items_cap(doc) - doc->item_used)) return YD_OK;
+    if (doc->slab_count == doc->slab_cap) {
+        uint32_t cap = doc->slab_cap == 0 ? 1 : doc->slab_cap * 2;
+        size_t size = sizeof *doc->slabs;
+        struct item **slabs = yd_mem(doc, doc->slabs, doc->slab_cap * size, cap * size);
+        if (slabs == NULL) return YD_ENOMEM;
+        doc->slabs = slabs;
+        doc->slab_cap = cap;
+    }
+    if (doc->first_cap < SLAB_ITEMS) {
+        yd_err err = slab_first(doc, n);
+        if (err != YD_OK || n <= items_cap(doc) - doc->item_used) return err;
+        return yd_items_reserve(doc, n); // at most once: the first slab is full-grown now
+    }
+    if (doc->slab_count >= (INDEX_GC >> SLAB_BITS)) return YD_ENOMEM;
+    struct item *slab = yd_mem(doc, NULL, 0, SLAB_ITEMS * sizeof *slab);
+    if (slab == NULL) return YD_ENOMEM;
+    doc->slabs[doc->slab_count++] = slab;
+    return YD_OK;
+}
+
+uint32_t yd_item_new(struct yd_doc *doc)
+{
+    uint32_t handle = doc->item_free;
+    if (handle != NONE) {
+        doc->item_free = item_at(doc, handle)->right;
+        doc->item_free_count--;
+        return handle;
+    }
+    YD_ASSERT(doc->item_used < items_cap(doc));
+    return doc->item_used++;
+}
+
+void yd_item_free(struct yd_doc *doc, uint32_t handle)
+{
+    struct item *it = item_at(doc, handle);
+    it->who = 0;
+    it->right = doc->item_free;
+    doc->item_free = handle;
+    doc->item_free_count++;
+}
+
+void yd_items_deinit(struct yd_doc *doc)
+{
+    for (uint32_t i = 0; i < doc->slab_count; i++) {
+        uint32_t cap = i == 0 ? doc->first_cap : SLAB_ITEMS;
+        yd_mem(doc, doc->slabs[i], cap * sizeof(struct item), 0);
+    }
+    if (doc->slab_cap > 0) yd_mem(doc, doc->slabs, doc->slab_cap * sizeof *doc->slabs, 0);
+}

@@ -1,0 +1,240 @@
+/* number.c - the shortest decimal digits of a double, in JavaScript's layout.
+ *
+ * Where it sits:   value_json.c, js_text.c -> here
+ * Source:          Steele and White's free-format printing with exact integers (Dragon4);
+ *                  ECMAScript Number::toString
+ *
+ * Exact arithmetic on integers of up to 1,200 bits: slower than table-driven methods by an order
+ * of magnitude and right by construction. Numbers are printed on export only.
+ */
+#include "number.h"
+
+#include "ydoc/base.h"
+
+#include <string.h>
+
+#define BIG_WORDS 40 /* 1,280 bits; 2^1075 times a few needs 1,140 */
+#define DIGITS_MAX 17
+
+struct big {
+    uint32_t words[BIG_WORDS];
+    uint32_t count;
+};
+
+static void big_set(struct big *b, uint64_t value)
+{
+    b->words[0] = (uint32_t)value;
+    b->words[1] = (uint32_t)(value >> 32);
+    b->count = b->words[1] != 0 ? 2 : b->words[0] != 0 ? 1 : 0;
+}
+
+static void big_shift(struct big *b, uint32_t bits)
+{
+    uint32_t words = bits / 32;
+    bits %= 32;
+    YD_ASSERT(b->count + words + 1 <= BIG_WORDS);
+    if (b->count == 0) return;
+    memmove(b->words + words, b->words, b->count * sizeof(uint32_t));
+    memset(b->words, 0, words * sizeof(uint32_t));
+    b->count += words;
+    uint32_t carry = 0;
+    for (uint32_t i = words; bits > 0 && i < b->count; i++) {
+        uint32_t word = b->words[i];
+        b->words[i] = word << bits | carry;
+        carry = word >> (32 - bits);
+    }
+    if (carry > 0) b->words[b->count++] = carry;
+}
+
+static void big_times10(struct big *b)
+{
+    uint64_t carry = 0;
+    for (uint32_t i = 0; i < b->count; i++) {
+        carry += (uint64_t)b->words[i] * 10;
+        b->words[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    if (carry == 0) return;
+    YD_ASSERT(b->count < BIG_WORDS);
+    b->words[b->count++] = (uint32_t)carry;
+}
+
+static int big_compare(const struct big *a, const struct big *b)
+{
+    if (a->count != b->count) return a->count < b->count ? -1 : 1;
+    for (uint32_t i = a->count; i-- > 0;) {
+        if (a->words[i] != b->words[i]) return a->words[i] < b->words[i] ? -1 : 1;
+    }
+    return 0;
+}
+
+static void big_add(struct big *sum, const struct big *a, const struct big *b)
+{
+    uint32_t n = a->count > b->count ? a->count : b->count;
+    uint64_t carry = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        carry += i < a->count ? a->words[i] : 0;
+        carry += i < b->count ? b->words[i] : 0;
+        sum->words[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    YD_ASSERT(n < BIG_WORDS);
+    if (carry > 0) sum->words[n++] = (uint32_t)carry;
+    sum->count = n;
+}
+
+/* a -= b, where b <= a. */
+static void big_subtract(struct big *a, const struct big *b)
+{
+    uint64_t borrow = 0;
+    for (uint32_t i = 0; i < a->count; i++) {
+        uint64_t take = (i < b->count ? b->words[i] : 0) + borrow;
+        borrow = a->words[i] < take;
+        a->words[i] = (uint32_t)(a->words[i] - take);
+    }
+    while (a->count > 0 && a->words[a->count - 1] == 0) a->count--;
+}
+
+/* value = r / s; every decimal between r - low and r + high over s reads back as it. */
+struct fraction {
+    struct big r;
+    struct big s;
+    struct big high;
+    struct big low;
+    bool even; /* the bounds themselves read back too */
+};
+
+static void fraction_of(struct fraction *f, uint64_t mantissa, int exponent, bool narrow)
+{
+    // At a power of two the gap below is half as wide.
+    uint32_t extra = narrow ? 2 : 1;
+    uint32_t up = exponent > 0 ? (uint32_t)exponent : 0;
+    uint32_t down = exponent < 0 ? (uint32_t)-exponent : 0;
+    big_set(&f->r, mantissa);
+    big_shift(&f->r, up + extra);
+    big_set(&f->s, 1);
+    big_shift(&f->s, down + extra);
+    big_set(&f->low, 1);
+    big_shift(&f->low, up);
+    big_set(&f->high, 1);
+    big_shift(&f->high, up + extra - 1);
+    f->even = mantissa % 2 == 0;
+}
+
+static bool above_one(const struct fraction *f)
+{
+    struct big sum;
+    big_add(&sum, &f->r, &f->high);
+    int order = big_compare(&sum, &f->s);
+    return f->even ? order >= 0 : order > 0;
+}
+
+static void fraction_times10(struct fraction *f)
+{
+    big_times10(&f->r);
+    big_times10(&f->high);
+    big_times10(&f->low);
+}
+
+/* Scales the fraction into [0.1, 1) and returns the power of ten taken out. */
+static int fraction_scale(struct fraction *f)
+{
+    int power = 0;
+    for (; above_one(f); power++) big_times10(&f->s);
+    for (;; power--) {
+        struct fraction next = *f;
+        fraction_times10(&next);
+        if (above_one(&next)) return power;
+        *f = next;
+    }
+}
+
+/* Writes the digits and returns how many. */
+static uint32_t fraction_digits(struct fraction *f, char *digits)
+{
+    for (uint32_t n = 0;;) {
+        fraction_times10(f);
+        char digit = '0';
+        for (; big_compare(&f->r, &f->s) >= 0; digit++) big_subtract(&f->r, &f->s);
+        int order = big_compare(&f->r, &f->low);
+        bool low = f->even ? order <= 0 : order < 0;
+        bool high = above_one(f);
+        YD_ASSERT(n < DIGITS_MAX);
+        if (low && high) {
+            struct big twice;
+            big_add(&twice, &f->r, &f->r);
+            order = big_compare(&twice, &f->s);
+            high = order > 0 || (order == 0 && digit % 2 != 0);
+        }
+        if (high) digit++;
+        digits[n++] = digit;
+        if (low || high) return n;
+    }
+}
+
+static char *text_put(char *out, const char *text, size_t len)
+{
+    memcpy(out, text, len);
+    return out + len;
+}
+
+static char *exponent_put(char *p, int exponent)
+{
+    *p++ = 'e';
+    *p++ = exponent < 0 ? '-' : '+';
+    unsigned n = (unsigned)(exponent < 0 ? -exponent : exponent);
+    if (n >= 100) *p++ = (char)('0' + n / 100);
+    if (n >= 10) *p++ = (char)('0' + n / 10 % 10);
+    *p++ = (char)('0' + n % 10);
+    return p;
+}
+
+/* Digits times 10^power, read as 0.ddd, in ECMAScript's layout. */
+static char *layout_put(char *p, const char *digits, uint32_t n, int power)
+{
+    int count = (int)n;
+    if (power > 21 || power <= -6) {
+        *p++ = digits[0];
+        if (n > 1) {
+            *p++ = '.';
+            p = text_put(p, digits + 1, n - 1);
+        }
+        return exponent_put(p, power - 1);
+    }
+    if (power <= 0) {
+        p = text_put(p, "0.", 2);
+        for (int i = power; i < 0; i++) *p++ = '0';
+        return text_put(p, digits, n);
+    }
+    for (int i = 0; i < power || i < count; i++) {
+        if (i == power) *p++ = '.';
+        *p++ = i < count ? digits[i] : '0';
+    }
+    return p;
+}
+
+size_t yd_number_text(char out[NUMBER_TEXT_MAX], double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    int exponent = (int)(bits >> 52 & 0x7ff);
+    uint64_t mantissa = bits & (((uint64_t)1 << 52) - 1);
+    char *p = out;
+    if (exponent == 0x7ff && mantissa != 0) return (size_t)(text_put(p, "NaN", 3) - out);
+    if (bits << 1 == 0) return (size_t)(text_put(p, "0", 1) - out); // -0 too
+    if (bits >> 63) *p++ = '-';
+    if (exponent == 0x7ff) return (size_t)(text_put(p, "Infinity", 8) - out);
+    bool narrow = mantissa == 0 && exponent > 1;
+    if (exponent > 0) {
+        mantissa |= (uint64_t)1 << 52;
+    } else {
+        exponent = 1;
+    }
+    struct fraction f;
+    char digits[DIGITS_MAX];
+    fraction_of(&f, mantissa, exponent - 1075, narrow);
+    int power = fraction_scale(&f);
+    uint32_t n = fraction_digits(&f, digits);
+    p = layout_put(p, digits, n, power);
+    return (size_t)(p - out);
+}

@@ -1,0 +1,25 @@
+/* read.h - walking shared types, for read_json.c and read_xml.c. */
+#ifndef YDOC_READ_H
+#define YDOC_READ_H
+
+#include "out.h"
+#include "store.h"
+
+/* Text of a type's strings, one after the other. */
+void yd_type_text(const struct yd_doc *doc, uint32_t type, struct text_out *o);
+/* toString() of an XML type or of a text, without recursion. */
+YD_NODISCARD yd_err yd_type_xml(struct yd_doc *doc, uint32_t type, bool as_fragment,
+                                struct text_out *o);
+/* Steps over all but the last value of an item and returns a reader at it. */
+struct yd_reader yd_last_value(const struct yd_doc *doc, const struct item *it);
+/* First key list at or behind `key` whose value is not deleted; NONE: no more. */
+uint32_t yd_live_key(const struct yd_doc *doc, uint32_t key);
+/* Sorts by the order of JavaScript strings: by UTF-16 units. */
+int yd_utf16_compare(yd_slice a, yd_slice b);
+
+static inline yd_slice item_content(const struct yd_doc *doc, const struct item *it)
+{
+    return text_slice(doc, it->content, it->bytes);
+}
+
+#endif

@@ -1,0 +1,83 @@
+/* section.h - the structs of one client that a transaction works off, and what is parked. */
+#ifndef YDOC_SECTION_H
+#define YDOC_SECTION_H
+
+#include "wire.h"
+
+/* Before a struct of a section. */
+struct cursor {
+    const uint8_t *at;
+    const uint8_t *end;
+    uint32_t left;  /* structs from here on; of the run, if parked */
+    uint32_t clock; /* of the struct at hand */
+    uint32_t run;   /* parked: run handle, otherwise NONE */
+    struct smap_pos pos; /* parked: place of the run */
+};
+
+struct section {
+    uint64_t id;     /* of the client */
+    uint32_t client; /* index or NONE while it is unknown */
+    bool parked;     /* out of pending, not out of the update at hand */
+    bool closed;     /* blocked: goes on in a later transaction */
+    struct cursor next;
+    struct cursor park; /* of a closed one: where it goes on */
+};
+
+/* A struct taken out of a section, waiting on the stack for one of another client. */
+struct step {
+    uint32_t section;
+    struct cursor at;
+};
+
+/* What validation found out about an update. */
+struct update_plan {
+    yd_slice deletes;      /* the delete set */
+    uint64_t structs;
+    uint64_t ranges;
+    uint64_t delete_clients;
+};
+
+static inline struct section *section_at(const struct yd_doc *doc, uint32_t i)
+{
+    return (struct section *)doc->sections.at + i;
+}
+static inline struct pend *pend_at(const struct yd_doc *doc, uint32_t i)
+{
+    return (struct pend *)doc->pends.at + i;
+}
+static inline struct run *run_at(const struct yd_doc *doc, uint32_t i)
+{
+    return (struct run *)doc->runs.at + i;
+}
+
+/* ---- validate.c */
+/* Checks a whole update and lists its sections in doc->sections, highest client first.
+ * Errors: YD_EMALFORMED with *error_at set, YD_ENOMEM. */
+YD_NODISCARD yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *plan,
+                                   size_t *error_at);
+void yd_sections_sort(struct section *sections, uint32_t n);
+
+/* ---- schedule.c */
+/* Integrates all structs of doc->sections that have what they need; the others' sections are
+ * closed, and doc->notes says what is missing. */
+YD_NODISCARD yd_err yd_schedule(struct yd_doc *doc);
+
+/* ---- pending.c */
+/* Copies what is left of the closed sections of an update. */
+YD_NODISCARD yd_err yd_pending_park(struct yd_doc *doc);
+/* Books doc->notes: the clocks that parked structs wait for. */
+YD_NODISCARD yd_err yd_pending_note(struct yd_doc *doc);
+/* True when a clock arrived that something waits for. */
+bool yd_pending_is_due(const struct yd_doc *doc);
+/* Lists all parked structs in doc->sections. */
+YD_NODISCARD yd_err yd_pending_sections(struct yd_doc *doc);
+/* After yd_schedule(): lets go of what was integrated. */
+void yd_pending_settle(struct yd_doc *doc);
+/* Parks deletes of clocks that are not here. */
+YD_NODISCARD yd_err yd_pending_delete(struct yd_doc *doc, uint64_t client, uint32_t clock,
+                                      uint32_t len);
+/* Applies parked deletes of the clients that grew in this transaction. */
+YD_NODISCARD yd_err yd_pending_apply_deletes(struct yd_doc *doc);
+void yd_pending_deinit(struct yd_doc *doc);
+
+#endif

@@ -1,0 +1,136 @@
+/* split.c - items cut in two and joined again.
+ *
+ * Where it sits:   integrate.c, deletes.c, cleanup.c -> here -> text.c, smap.c
+ * Source:          Yjs splitItem, ContentString.splice, tryToMergeWithLefts; rules U20 to U22 in
+ *                  docs/encoding.md
+ */
+#include "codec.h"
+#include "wire.h"
+
+#include <string.h>
+
+static const uint8_t half_pair[3] = {0xef, 0xbf, 0xbd}; /* U+FFFD */
+
+/* Cuts a text inside a surrogate pair: both halves become U+FFFD. The left one takes the place of
+ * the character, the right part moves because it got longer. */
+static yd_err text_split_pair(struct yd_doc *doc, struct item *left, struct item *right,
+                              uint32_t tail)
+{
+    YD_TRY(yd_arena_reserve(doc, &doc->text, tail + sizeof half_pair));
+    uint8_t *base = doc->text.ptr;
+    uint32_t cut = left->bytes - tail; // behind the character
+    right->content = doc->text.len;
+    right->bytes = tail + (uint32_t)sizeof half_pair;
+    memcpy(base + right->content, half_pair, sizeof half_pair);
+    memcpy(base + right->content + sizeof half_pair, base + left->content + cut, tail);
+    doc->text.len += right->bytes;
+    memcpy(base + left->content + cut - 4, half_pair, sizeof half_pair);
+    left->bytes = cut - 1;
+    yd_text_drop(doc, left->content + left->bytes, tail + 1);
+    return YD_OK;
+}
+
+/* Divides content and length; `right` is still a copy of `left`. */
+static yd_err content_split(struct yd_doc *doc, struct item *left, struct item *right,
+                            uint32_t offset)
+{
+    uint32_t ref = item_ref(left);
+    uint32_t len = left->len;
+    left->len = offset;
+    right->len = len - offset;
+    if (ref == REF_DELETED) return YD_OK;
+    bool half;
+    yd_slice all = text_slice(doc, left->content, left->bytes);
+    yd_slice tail = yd_content_tail(ref, all, len, offset, &half);
+    if (half) return text_split_pair(doc, left, right, (uint32_t)tail.len);
+    right->bytes = (uint32_t)tail.len;
+    left->bytes -= right->bytes;
+    right->content = left->content + left->bytes;
+    return YD_OK;
+}
+
+yd_err yd_item_split(struct yd_doc *doc, struct smap_pos *pos, uint32_t handle, uint32_t offset,
+                     uint32_t *right)
+{
+    YD_TRY(yd_vec_reserve(doc, &doc->txn.cands, 1, sizeof(struct span)));
+    uint32_t fresh = yd_item_new(doc);
+    struct item *l = item_at(doc, handle);
+    struct item *r = item_at(doc, fresh);
+    YD_ASSERT(offset > 0 && offset < l->len);
+    *r = *l;
+    YD_TRY(content_split(doc, l, r, offset));
+    r->clock = l->clock + offset;
+    r->origin_client = item_client(l);
+    r->origin_clock = r->clock - 1;
+    r->left = handle;
+    l->right = fresh;
+    if (r->right != NONE) {
+        item_at(doc, r->right)->left = fresh;
+    } else if (list_at(doc, r->list)->key != NONE) {
+        list_at(doc, r->list)->tail = fresh;
+    }
+    struct vec *cands = &doc->txn.cands;
+    ((struct span *)cands->at)[cands->count++] = (struct span){item_client(l), r->clock, 0};
+    doc->structs++;
+    *right = fresh;
+    return yd_smap_insert_after(doc, &client_at(doc, item_client(l))->index, pos, r->clock, fresh);
+}
+
+static bool ref_is_mergeable(uint32_t ref)
+{
+    return ref == REF_STRING || ref == REF_DELETED || ref == REF_ANY || ref == REF_JSON;
+}
+
+/* Neighbours in the index of one client: are they one struct written in two parts? */
+static bool entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right)
+{
+    if (left == INDEX_GC || right == INDEX_GC) return left == right;
+    const struct item *l = item_at(doc, left);
+    const struct item *r = item_at(doc, right);
+    return l->right == right && l->who == r->who && r->origin_client == item_client(l) &&
+           r->origin_clock == r->clock - 1 && l->right_client == r->right_client &&
+           (l->right_client == NONE || l->right_clock == r->right_clock) &&
+           ref_is_mergeable(item_ref(l));
+}
+
+/* Puts `right`, the next item of list and index, into `left`. */
+static yd_err item_absorb(struct yd_doc *doc, uint32_t left, uint32_t right)
+{
+    struct item *l = item_at(doc, left);
+    struct item *r = item_at(doc, right);
+    if (item_ref(l) != REF_DELETED) YD_TRY(yd_text_join(doc, l, r));
+    l->len += r->len;
+    l->right = r->right;
+    if (r->right != NONE) item_at(doc, r->right)->left = left;
+    struct list *list = list_at(doc, r->list);
+    if (list->tail == right) list->tail = left;
+    yd_item_free(doc, right);
+    return YD_OK;
+}
+
+yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos *pos,
+                     uint32_t *merged)
+{
+    struct smap *index = &client->index;
+    uint32_t n = 0;
+    struct smap_pos first = *pos;
+    struct smap_pos prev = first;
+    while (smap_prev(index, &prev) &&
+           entries_fit(doc, smap_value(index, prev), smap_value(index, first))) {
+        first = prev;
+        n++;
+    }
+    *merged = n;
+    if (n == 0) return YD_OK;
+    uint32_t left = smap_value(index, first);
+    // From left to right: each join then only adds to a run that may have room to grow.
+    struct smap_pos at = first;
+    for (uint32_t i = 0; i < n && left != INDEX_GC; i++) {
+        at = smap_next(index, at);
+        YD_TRY(item_absorb(doc, left, smap_value(index, at)));
+    }
+    yd_smap_remove_after(doc, index, first, n);
+    doc->structs -= n;
+    *pos = first;
+    return YD_OK;
+}

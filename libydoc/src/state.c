@@ -1,0 +1,288 @@
+/* state.c - the document as bytes: state vector, state, last update, snapshot.
+ *
+ * Where it sits:   the caller -> here -> write_v1.c, merged.c
+ * Source:          Yjs encodeStateVector, encodeStateAsUpdate, writeUpdateMessageFromTransaction,
+ *                  encodeSnapshot; rules U50 to U56 in docs/encoding.md
+ *
+ * Everywhere clients go from the highest id down, by number.
+ */
+#include "codec.h"
+#include "emit.h"
+
+#include <string.h>
+
+static struct id id_of(const struct yd_doc *doc, uint32_t client, uint32_t clock)
+{
+    return (struct id){client_at(doc, client)->id, clock};
+}
+
+static void parent_wire(const struct yd_doc *doc, const struct type *type, struct wire *wire)
+{
+    wire->root = type->owner == NONE;
+    if (wire->root) {
+        wire->name = name_text(doc, type->name);
+        return;
+    }
+    const struct item *owner = item_at(doc, type->owner);
+    wire->parent = id_of(doc, item_client(owner), owner->clock);
+}
+
+static void item_wire(const struct yd_doc *doc, const struct item *it, struct wire *wire)
+{
+    const struct list *list = list_at(doc, it->list);
+    wire->ref = (uint8_t)item_ref(it);
+    wire->len = it->len;
+    wire->flags = list->key != NONE ? WIRE_KEY : 0;
+    if (it->origin_client != NONE) {
+        wire->flags |= WIRE_ORIGIN;
+        wire->origin = id_of(doc, it->origin_client, it->origin_clock);
+    }
+    if (it->right_client != NONE) {
+        wire->flags |= WIRE_RIGHT;
+        wire->right = id_of(doc, it->right_client, it->right_clock);
+    }
+    if ((wire->flags & WIRE_ORIGINS) == 0) {
+        parent_wire(doc, type_at(doc, list->type), wire);
+        wire->key = list->key != NONE ? name_text(doc, list->key) : YD_EMPTY;
+    }
+    if (wire->ref == REF_TYPE) {
+        const struct type *type = type_at(doc, it->content);
+        wire->type_ref = (uint8_t)type->ref;
+        wire->content = text_slice(doc, type->name, type->name_len);
+    } else {
+        wire->content = text_slice(doc, it->content, it->bytes);
+    }
+}
+
+void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct smap_pos pos,
+                   struct wire *wire)
+{
+    uint32_t value = smap_value(&client->index, pos);
+    if (value != INDEX_GC) {
+        item_wire(doc, item_at(doc, value), wire);
+        return;
+    }
+    wire->ref = REF_GC;
+    wire->flags = 0;
+    wire->content = YD_EMPTY;
+    wire->len = client_entry_end(client, pos) - smap_key(&client->index, pos);
+}
+
+yd_err yd_emit_own(const struct yd_doc *doc, struct client *client, uint32_t from, bool merged,
+                   struct yd_buf *out)
+{
+    struct smap_pos pos;
+    bool found = yd_smap_find(&client->index, from, &pos);
+    YD_ASSERT(found);
+    for (; !smap_is_end(&client->index, pos); pos = smap_next(&client->index, pos)) {
+        struct wire wire;
+        struct id id = {client->id, smap_key(&client->index, pos)};
+        yd_entry_wire(doc, client, pos, &wire);
+        YD_TRY(yd_v1_write(out, &wire, id, from > id.clock ? from - id.clock : 0, merged));
+    }
+    return YD_OK;
+}
+
+/* One section: what a client has from a clock on. */
+static yd_err emit_section(const struct yd_doc *doc, struct client *client, uint32_t from,
+                           struct yd_buf *out)
+{
+    struct smap_pos pos;
+    bool found = yd_smap_find(&client->index, from, &pos);
+    YD_ASSERT(found);
+    YD_TRY(yd_buf_varuint(out, yd_smap_count_from(&client->index, pos)));
+    YD_TRY(yd_buf_varuint(out, client->id));
+    YD_TRY(yd_buf_varuint(out, from));
+    return yd_emit_own(doc, client, from, false, out);
+}
+
+/* A client's ranges. */
+static yd_err emit_ranges(const struct client *client, struct yd_buf *out)
+{
+    const struct smap *dels = &client->dels;
+    YD_TRY(yd_buf_varuint(out, client->id));
+    YD_TRY(yd_buf_varuint(out, dels->total));
+    for (struct smap_pos pos = smap_first(); !smap_is_end(dels, pos); pos = smap_next(dels, pos)) {
+        YD_TRY(yd_buf_reserve(out, 20));
+        uint8_t *p = codec_put(out->ptr + out->len, smap_key(dels, pos));
+        p = codec_put(p, smap_value(dels, pos));
+        out->len = (size_t)(p - out->ptr);
+    }
+    return YD_OK;
+}
+
+static yd_err emit_deletes(const struct yd_doc *doc, struct yd_buf *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < doc->by_id.count; i++) {
+        if (client_at(doc, by_id_at(doc, i))->dels.total > 0) count++;
+    }
+    YD_TRY(yd_buf_varuint(out, count));
+    for (uint32_t i = doc->by_id.count; i-- > 0;) {
+        const struct client *client = client_at(doc, by_id_at(doc, i));
+        if (client->dels.total > 0) YD_TRY(emit_ranges(client, out));
+    }
+    return YD_OK;
+}
+
+static yd_err emit_vector(const struct yd_doc *doc, struct yd_buf *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < doc->by_id.count; i++) {
+        if (client_at(doc, by_id_at(doc, i))->next > 0) count++;
+    }
+    YD_TRY(yd_buf_varuint(out, count));
+    for (uint32_t i = doc->by_id.count; i-- > 0;) {
+        const struct client *client = client_at(doc, by_id_at(doc, i));
+        if (client->next == 0) continue;
+        YD_TRY(yd_buf_varuint(out, client->id));
+        YD_TRY(yd_buf_varuint(out, client->next));
+    }
+    return YD_OK;
+}
+
+/* Takes back what a failed call appended. */
+static yd_err emit_done(struct yd_buf *out, size_t before, yd_err err)
+{
+    if (err != YD_OK) out->len = before;
+    return err;
+}
+
+yd_err yd_doc_state_vector(struct yd_doc *doc, struct yd_buf *out)
+{
+    size_t before = out->len;
+    YD_TRY(yd_clients_sort(doc));
+    return emit_done(out, before, emit_vector(doc, out));
+}
+
+yd_err yd_doc_snapshot(struct yd_doc *doc, struct yd_buf *out)
+{
+    size_t before = out->len;
+    YD_TRY(yd_clients_sort(doc));
+    yd_err err = emit_deletes(doc, out);
+    if (err == YD_OK) err = emit_vector(doc, out);
+    return emit_done(out, before, err);
+}
+
+/* Reads an untrusted state vector into clocks by client index. Unknown clients do not matter. */
+static yd_err vector_read(struct yd_doc *doc, yd_slice sv, uint32_t *targets)
+{
+    memset(targets, 0, doc->clients.count * sizeof *targets);
+    if (sv.len == 0) return YD_OK;
+    struct yd_reader r = yd_reader_of(sv);
+    uint64_t count = codec_varuint(&r);
+    for (uint64_t i = 0; i < count && !r.failed; i++) {
+        uint64_t id = codec_varuint(&r);
+        uint64_t clock = codec_varuint(&r);
+        uint32_t client = r.failed ? NONE : yd_client_find(doc, id);
+        if (client != NONE) targets[client] = clock > CLOCK_MAX ? CLOCK_MAX : (uint32_t)clock;
+    }
+    return r.failed ? YD_EMALFORMED : YD_OK;
+}
+
+static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct yd_buf *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < doc->clients.count; i++) {
+        if (client_at(doc, i)->next > targets[i]) count++;
+    }
+    YD_TRY(yd_buf_varuint(out, count));
+    for (uint32_t i = doc->by_id.count; i-- > 0;) {
+        uint32_t index = by_id_at(doc, i);
+        struct client *client = client_at(doc, index);
+        if (client->next <= targets[index]) continue;
+        YD_TRY(emit_section(doc, client, targets[index], out));
+    }
+    return emit_deletes(doc, out);
+}
+
+yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format format,
+                           struct yd_buf *out)
+{
+    if (format != YD_V1) return YD_EUNSUPPORTED;
+    size_t before = out->len;
+    size_t size = (doc->clients.count + 1) * sizeof(uint32_t);
+    YD_TRY(yd_clients_sort(doc));
+    uint32_t *targets = yd_mem(doc, NULL, 0, size);
+    if (targets == NULL) return YD_ENOMEM;
+    yd_err err = vector_read(doc, sv, targets);
+    bool waits = doc->pending_runs > 0 || doc->pending_dels > 0;
+    if (err == YD_OK) {
+        err = waits ? yd_emit_merged(doc, targets, out) : emit_state(doc, targets, out);
+    }
+    yd_mem(doc, targets, size, 0);
+    return emit_done(out, before, err);
+}
+
+/* Lists the clients of the last transaction in doc->sections: next.clock is the clock before it. */
+static yd_err touched_sort(struct yd_doc *doc)
+{
+    const uint32_t *touched = doc->txn.touched.at;
+    doc->sections.count = 0;
+    YD_TRY(yd_vec_reserve(doc, &doc->sections, doc->txn.touched.count, sizeof(struct section)));
+    for (uint32_t i = 0; i < doc->txn.touched.count; i++) {
+        const struct client *client = client_at(doc, touched[i]);
+        *section_at(doc, doc->sections.count++) = (struct section){
+            .id = client->id, .client = touched[i], .next = {.clock = client->before}};
+    }
+    yd_sections_sort(doc->sections.at, doc->sections.count);
+    return YD_OK;
+}
+
+/* Lists the groups of deleted spans by client: next.clock is the first span, next.left counts. */
+static yd_err spans_group(struct yd_doc *doc)
+{
+    const struct span *spans = doc->txn.dels.at;
+    doc->sections.count = 0;
+    for (uint32_t i = 0; i < doc->txn.dels.count; i++) {
+        if (i > 0 && spans[i].client == spans[i - 1].client) {
+            section_at(doc, doc->sections.count - 1)->next.left++;
+            continue;
+        }
+        YD_TRY(yd_vec_reserve(doc, &doc->sections, 1, sizeof(struct section)));
+        *section_at(doc, doc->sections.count++) =
+            (struct section){.id = client_at(doc, spans[i].client)->id,
+                             .client = spans[i].client,
+                             .next = {.clock = i, .left = 1}};
+    }
+    yd_sections_sort(doc->sections.at, doc->sections.count);
+    return YD_OK;
+}
+
+static yd_err emit_spans(struct yd_doc *doc, struct yd_buf *out)
+{
+    YD_TRY(spans_group(doc));
+    YD_TRY(yd_buf_varuint(out, doc->sections.count));
+    for (uint32_t i = 0; i < doc->sections.count; i++) {
+        const struct section *group = section_at(doc, i);
+        const struct span *spans = (const struct span *)doc->txn.dels.at + group->next.clock;
+        YD_TRY(yd_buf_varuint(out, group->id));
+        YD_TRY(yd_buf_varuint(out, group->next.left));
+        for (uint32_t k = 0; k < group->next.left; k++) {
+            YD_TRY(yd_buf_varuint(out, spans[k].clock));
+            YD_TRY(yd_buf_varuint(out, spans[k].len));
+        }
+    }
+    return YD_OK;
+}
+
+static yd_err emit_last(struct yd_doc *doc, struct yd_buf *out)
+{
+    YD_TRY(touched_sort(doc));
+    YD_TRY(yd_buf_varuint(out, doc->sections.count));
+    for (uint32_t i = 0; i < doc->sections.count; i++) {
+        const struct section *section = section_at(doc, i);
+        YD_TRY(emit_section(doc, client_at(doc, section->client), section->next.clock, out));
+    }
+    return emit_spans(doc, out);
+}
+
+yd_err yd_doc_last_update(struct yd_doc *doc, enum yd_format format, struct yd_buf *out)
+{
+    if (format != YD_V1) return YD_EUNSUPPORTED;
+    if (doc->txn.touched.count == 0 && doc->txn.dels.count == 0) return YD_OK;
+    size_t before = out->len;
+    yd_err err = emit_last(doc, out);
+    doc->sections.count = 0;
+    return emit_done(out, before, err);
+}

@@ -1,0 +1,351 @@
+/* store.h - the shapes a document has in memory, for all files of libydoc/src.
+ *
+ * A document is tables addressed by 32-bit handles, so that native and wasm32 are laid out alike
+ * and ending a document frees a few blocks:
+ *
+ *   clients  id -> state clock, index (clock -> struct), deleted ranges
+ *   items    48 bytes each, in slabs; linked left and right into lists
+ *   lists    the sequence of a type, or the history of one key of a type
+ *   types    a root, or the content of an item
+ *   names    interned keys and root names
+ *   text     one arena of content bytes, as they came
+ *
+ * A collected struct (GC) is an index entry without an item.
+ */
+#ifndef YDOC_STORE_H
+#define YDOC_STORE_H
+
+#include "smap.h"
+#include "ydoc/doc.h"
+
+#define NONE       UINT32_MAX
+#define CLOCK_MAX  ((uint32_t)INT32_MAX) /* clocks are below; Yjs has 2^53, real ones never */
+#define CLIENT_MAX ((uint32_t)1 << 24)   /* clients of a document: 24 bits in an item */
+
+/* Content references of the format (info bits 0 to 4). */
+enum {
+    REF_GC = 0,
+    REF_DELETED = 1,
+    REF_JSON = 2,
+    REF_BINARY = 3,
+    REF_STRING = 4,
+    REF_EMBED = 5,
+    REF_FORMAT = 6,
+    REF_TYPE = 7,
+    REF_ANY = 8,
+    REF_DOC = 9,
+    REF_SKIP = 10
+};
+
+/* Type references of the format. */
+enum {
+    TYPE_ARRAY = 0,
+    TYPE_MAP = 1,
+    TYPE_TEXT = 2,
+    TYPE_XML_ELEMENT = 3,
+    TYPE_XML_FRAGMENT = 4,
+    TYPE_XML_HOOK = 5,
+    TYPE_XML_TEXT = 6,
+    TYPE_REF_COUNT = 7,
+    TYPE_ROOT = 15
+};
+
+#define ITEM_DELETED ((uint32_t)1 << 28)
+#define ITEM_LIVE    ((uint32_t)1 << 29) /* the slot is in use */
+
+struct item {
+    uint32_t clock;
+    uint32_t len;
+    uint32_t left;  /* item handle or NONE */
+    uint32_t right; /* item handle or NONE; of a free slot: the next free one */
+    uint32_t origin_client; /* client index or NONE */
+    uint32_t origin_clock;
+    uint32_t right_client; /* of the right origin: client index or NONE */
+    uint32_t right_clock;
+    uint32_t list;    /* handle */
+    uint32_t content; /* offset in text; type handle for REF_TYPE */
+    uint32_t bytes;   /* of content in text; equal to len for ASCII strings */
+    uint32_t who;     /* client index 24 bits, content reference 4, flags 4 */
+};
+_Static_assert(sizeof(struct item) == 48, "an item is 48 bytes");
+
+static inline uint32_t item_client(const struct item *it) { return it->who & (CLIENT_MAX - 1); }
+static inline uint32_t item_ref(const struct item *it) { return it->who >> 24 & 15; }
+static inline bool item_is_deleted(const struct item *it) { return (it->who & ITEM_DELETED) != 0; }
+static inline void item_set_ref(struct item *it, uint32_t ref)
+{
+    it->who = (it->who & ~((uint32_t)15 << 24)) | ref << 24;
+}
+
+/* Values of a client's index: an item handle, or this for a collected struct. Its length is the
+ * distance to the next entry. */
+#define INDEX_GC ((uint32_t)1 << 31)
+
+struct client {
+    uint64_t id;
+    uint32_t next;   /* state: the clock that its next struct will have */
+    uint32_t before; /* state before this transaction, if epoch is the transaction's */
+    uint32_t epoch;
+    uint32_t pend;     /* index of its pending record or NONE */
+    struct smap index; /* clock -> item handle or INDEX_GC; covers 0 to next without holes */
+    struct smap dels;  /* clock -> length; maximal runs of deleted and collected clocks */
+};
+
+struct list {
+    uint32_t head;
+    uint32_t tail; /* of keys only: the current value; NONE for a sequence */
+    uint32_t type;
+    uint32_t key;  /* name index, NONE for a sequence */
+    uint32_t next; /* next key of the type in order of first use, or next free list */
+};
+
+struct type {
+    uint32_t owner;     /* item handle; NONE for a root */
+    uint32_t name;      /* root: name index. Otherwise offset in text */
+    uint32_t name_len;  /* bytes of an XML name */
+    uint32_t seq;       /* list handle */
+    uint32_t first_key; /* list handles */
+    uint32_t last_key;
+    uint32_t ref;  /* TYPE_... */
+    uint32_t next; /* next free type */
+};
+
+struct name {
+    uint32_t off; /* in names.bytes */
+    uint32_t len;
+    uint32_t hash;
+    uint32_t root; /* type handle of the root of this name, or NONE */
+};
+
+/* Bytes under the document's memory account. */
+struct arena {
+    uint8_t *ptr;
+    uint32_t len;
+    uint32_t cap;
+    uint32_t dead; /* bytes below len that nothing refers to */
+};
+
+/* A growable table; `at` has the element type of its user. */
+struct vec {
+    void *at;
+    uint32_t count;
+    uint32_t cap;
+};
+
+struct span { /* a run of clocks of one client */
+    uint32_t client;
+    uint32_t clock;
+    uint32_t len;
+};
+
+/* A run of parked structs without gaps, bytes as received. */
+struct run {
+    uint32_t start; /* of the first struct that is still parked */
+    uint32_t end;
+    uint32_t count; /* structs still parked */
+    uint32_t next;  /* next run that came with the same start, or next free */
+    uint32_t used;  /* bytes of structs that have gone on already */
+    uint32_t bytes_len;
+    uint8_t *bytes;
+};
+
+/* What waits for one client, or because of one client. */
+struct pend {
+    uint32_t client;
+    uint32_t missing; /* retry when the state passes this clock; NONE: nothing waits for it */
+    struct smap runs; /* clock at which a run began when it came -> run handle */
+    struct smap dels; /* clock -> length, disjoint */
+};
+
+/* A transaction: one yd_doc_apply(). Kept until the next one for yd_doc_last_update(). */
+struct txn {
+    uint32_t epoch;
+    bool known_part;
+    struct vec touched; /* uint32_t: clients whose state grew */
+    struct vec dels;    /* struct span: what was deleted */
+    struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
+};
+
+#define SLAB_BITS  9
+#define SLAB_ITEMS ((uint32_t)1 << SLAB_BITS)
+#define SLACK_SLOTS 32
+
+/* Room behind a text run that was moved to the end of the arena, see text.c. */
+struct slack {
+    uint32_t end; /* offset behind the run */
+    uint32_t cap; /* offset behind its room; 0: unused */
+};
+
+struct yd_doc {
+    yd_alloc alloc;
+    struct yd_doc_opts opts;
+    size_t bytes; /* memory held, this struct included */
+    bool broken;  /* an allocation failed half-way */
+    bool retry;   /* something parked can go on at the next apply */
+
+    struct item **slabs;
+    uint32_t slab_count;
+    uint32_t slab_cap;
+    uint32_t first_cap; /* items in slab 0, which starts small */
+    uint32_t item_used; /* handles given out, free ones included */
+    uint32_t item_free; /* head of the free slots */
+    uint32_t item_free_count;
+
+    struct vec clients;     /* struct client */
+    struct vec client_hash; /* uint32_t: client index + 1 */
+    struct vec by_id;       /* uint32_t: client indices; the first sorted_count ascend by id */
+    uint32_t sorted_count;
+    uint32_t last_client; /* index of the last lookup */
+    uint64_t structs;     /* index entries of all clients */
+
+    struct vec lists;     /* struct list */
+    struct vec types;     /* struct type */
+    struct vec list_hash; /* uint32_t: handle + 1 of a keyed list */
+    uint32_t list_free;
+    uint32_t type_free;
+    uint32_t keyed_count; /* entries of list_hash */
+    uint32_t keyed_items; /* reserved for statistics */
+
+    struct vec names;      /* struct name */
+    struct vec names_hash; /* uint32_t: name index + 1 */
+    struct arena name_bytes;
+
+    struct arena text;
+    struct slack slack[SLACK_SLOTS];
+
+    struct txn txn;
+
+    struct vec pends; /* struct pend */
+    struct vec runs;  /* struct run */
+    uint32_t run_free;
+    size_t pending_bytes;
+    uint32_t pending_runs;
+    uint32_t pending_dels;
+
+    struct vec sections; /* struct section: scratch of apply */
+    struct vec stack;    /* struct step: scratch of apply */
+    struct vec notes;    /* struct span: clocks found missing, scratch of apply */
+    struct vec stamps;   /* uint64_t per item handle: scratch of long conflict scans */
+    uint32_t scan_epoch;
+};
+
+/* ---- mem.c */
+/* The document's allocator: as yd_alloc.resize, counted. */
+void *yd_mem(struct yd_doc *doc, void *ptr, size_t old_size, size_t new_size);
+/* Makes room for `more` elements of `size` bytes behind count. */
+YD_NODISCARD yd_err yd_vec_reserve(struct yd_doc *doc, struct vec *vec, uint32_t more, size_t size);
+void yd_vec_free(struct yd_doc *doc, struct vec *vec, size_t size);
+YD_NODISCARD yd_err yd_arena_reserve(struct yd_doc *doc, struct arena *arena, size_t more);
+
+/* ---- items.c */
+static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
+{
+    return doc->slabs[handle >> SLAB_BITS] + (handle & (SLAB_ITEMS - 1));
+}
+/* Makes room for n new items. Pointers to items may change here and nowhere else. */
+YD_NODISCARD yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n);
+uint32_t yd_item_new(struct yd_doc *doc); /* from the reserved room */
+void yd_item_free(struct yd_doc *doc, uint32_t handle);
+void yd_items_deinit(struct yd_doc *doc);
+
+/* ---- clients.c */
+static inline struct client *client_at(const struct yd_doc *doc, uint32_t i)
+{
+    return (struct client *)doc->clients.at + i;
+}
+uint32_t yd_client_find(struct yd_doc *doc, uint64_t id); /* index or NONE */
+YD_NODISCARD yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index);
+/* Brings by_id in order. Errors: YD_ENOMEM. */
+YD_NODISCARD yd_err yd_clients_sort(struct yd_doc *doc);
+/* Notes that the client's state is about to grow. */
+YD_NODISCARD yd_err yd_client_touch(struct yd_doc *doc, uint32_t index);
+static inline uint32_t client_before(const struct yd_doc *doc, const struct client *client)
+{
+    return client->epoch == doc->txn.epoch ? client->before : client->next;
+}
+/* Appends a struct of `len` clocks to the client's index. Deleted ranges are the caller's. */
+YD_NODISCARD yd_err yd_client_append(struct yd_doc *doc, uint32_t index, uint32_t value,
+                                     uint32_t len);
+/* Clock behind the entry at pos. */
+static inline uint32_t client_entry_end(const struct client *client, struct smap_pos pos)
+{
+    struct smap_pos next = smap_next(&client->index, pos);
+    return smap_is_end(&client->index, next) ? client->next : smap_key(&client->index, next);
+}
+void yd_clients_deinit(struct yd_doc *doc);
+
+/* ---- names.c */
+YD_NODISCARD yd_err yd_name_intern(struct yd_doc *doc, yd_slice text, uint32_t *name);
+uint32_t yd_name_find(const struct yd_doc *doc, yd_slice text); /* index or NONE */
+static inline struct name *name_at(const struct yd_doc *doc, uint32_t i)
+{
+    return (struct name *)doc->names.at + i;
+}
+static inline yd_slice name_text(const struct yd_doc *doc, uint32_t i)
+{
+    const struct name *name = name_at(doc, i);
+    return (yd_slice){doc->name_bytes.ptr + name->off, name->len};
+}
+
+/* ---- types.c */
+static inline struct list *list_at(const struct yd_doc *doc, uint32_t handle)
+{
+    return (struct list *)doc->lists.at + handle;
+}
+static inline struct type *type_at(const struct yd_doc *doc, uint32_t handle)
+{
+    return (struct type *)doc->types.at + handle;
+}
+/* Type of the root, made on first use. */
+YD_NODISCARD yd_err yd_root_intern(struct yd_doc *doc, yd_slice name, uint32_t *type);
+YD_NODISCARD yd_err yd_type_new(struct yd_doc *doc, uint32_t owner, uint32_t ref, uint32_t *type);
+void yd_type_free(struct yd_doc *doc, uint32_t type); /* with its sequence; keys must be gone */
+/* The history of a key, made on first use. */
+YD_NODISCARD yd_err yd_key_intern(struct yd_doc *doc, uint32_t type, yd_slice key, uint32_t *list);
+/* Ends the first key of a type. */
+void yd_key_free_first(struct yd_doc *doc, uint32_t type);
+
+/* ---- text.c */
+/* Appends content bytes; *off is where they lie. Errors: YD_ENOMEM. */
+YD_NODISCARD yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off);
+static inline yd_slice text_slice(const struct yd_doc *doc, uint32_t off, uint32_t len)
+{
+    return len == 0 ? YD_EMPTY : (yd_slice){doc->text.ptr + off, len};
+}
+/* The bytes are no longer in use. */
+void yd_text_drop(struct yd_doc *doc, uint32_t off, uint32_t len);
+/* Puts the bytes of `right` behind those of `left`, which keeps or moves its place. */
+YD_NODISCARD yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *right);
+/* Writes the arena anew when most of it is dead. Memory refused: later. */
+void yd_text_compact(struct yd_doc *doc);
+
+/* ---- split.c: items cut and joined */
+/* Cuts an item at `offset` (0 < offset < len). pos: its place in the client's index, moved to the
+ * right part's. Room for one item must be reserved. */
+YD_NODISCARD yd_err yd_item_split(struct yd_doc *doc, struct smap_pos *pos, uint32_t handle,
+                                  uint32_t offset, uint32_t *right);
+/* Joins the entry at *pos with all fitting ones to its left; *pos moves to the joined entry.
+ * *merged counts the entries that vanished. */
+YD_NODISCARD yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos *pos,
+                                  uint32_t *merged);
+
+/* ---- deletes.c */
+/* Adds a run to a set of ranges, joined with what it touches. */
+YD_NODISCARD yd_err yd_ranges_add(struct yd_doc *doc, struct smap *ranges, uint32_t clock,
+                                  uint32_t len);
+bool yd_ranges_cover(struct smap *ranges, uint32_t clock, uint32_t end);
+/* Deletes an item and, if it holds a type, everything below it. Cost: O(items below). */
+YD_NODISCARD yd_err yd_item_delete(struct yd_doc *doc, uint32_t handle);
+/* Books an item or a part of the index as deleted in this transaction. */
+YD_NODISCARD yd_err yd_item_mark_deleted(struct yd_doc *doc, struct item *it);
+/* Deletes clocks of a client that are below its state. */
+YD_NODISCARD yd_err yd_delete_range(struct yd_doc *doc, uint32_t client, uint32_t clock,
+                                    uint32_t end);
+
+/* ---- cleanup.c */
+/* Ends a transaction: collects what was deleted, joins neighbours. */
+YD_NODISCARD yd_err yd_txn_cleanup(struct yd_doc *doc);
+/* Sorts and joins the spans of a transaction. */
+void yd_spans_normalise(struct vec *spans);
+
+#endif

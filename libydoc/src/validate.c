@@ -1,0 +1,123 @@
+/* validate.c - the first pass over an update: everything is checked, nothing is touched.
+ *
+ * Where it sits:   apply.c -> here -> read_v1.c
+ * Source:          rules U1 to U14 in docs/encoding.md
+ */
+#include "codec.h"
+#include "section.h"
+
+static void section_sift(struct section *heap, uint32_t root, uint32_t n)
+{
+    for (uint32_t child; (child = root * 2 + 1) < n; root = child) {
+        if (child + 1 < n && heap[child + 1].id < heap[child].id) child++;
+        if (heap[child].id >= heap[root].id) return;
+        struct section kept = heap[root];
+        heap[root] = heap[child];
+        heap[child] = kept;
+    }
+}
+
+void yd_sections_sort(struct section *sections, uint32_t n)
+{
+    uint32_t sorted = 1;
+    while (sorted < n && sections[sorted].id < sections[sorted - 1].id) sorted++;
+    if (sorted >= n) return; // Yjs writes them in this order
+    for (uint32_t i = n / 2; i-- > 0;) section_sift(sections, i, n);
+    while (n > 1) {
+        struct section kept = sections[0];
+        sections[0] = sections[--n];
+        sections[n] = kept;
+        section_sift(sections, 0, n);
+    }
+}
+
+/* Reads a count of things that take at least `size` bytes each. */
+static uint64_t count_read(struct yd_reader *r, size_t size)
+{
+    const uint8_t *at = r->at;
+    uint64_t count = codec_varuint(r);
+    if (!r->failed && count > yd_reader_left(r) / size) {
+        r->at = at;
+        r->failed = true;
+        return 0;
+    }
+    return count;
+}
+
+static uint32_t clock_read(struct yd_reader *r)
+{
+    const uint8_t *at = r->at;
+    uint64_t clock = codec_varuint(r);
+    if (clock < CLOCK_MAX) return (uint32_t)clock;
+    r->at = at;
+    r->failed = true;
+    return 0;
+}
+
+static void section_check(struct yd_reader *r, struct section *section, struct update_plan *plan)
+{
+    uint64_t count = count_read(r, 2);
+    *section = (struct section){.id = codec_varuint(r), .client = NONE};
+    section->next.clock = clock_read(r);
+    section->next.at = r->at;
+    section->next.run = NONE;
+    section->next.left = (uint32_t)count;
+    uint32_t clock = section->next.clock;
+    for (uint64_t i = 0; i < count && !r->failed; i++) {
+        struct wire wire;
+        yd_v1_check(r, section->id, clock, &wire);
+        if (!r->failed) clock += wire.len;
+    }
+    section->next.end = r->at;
+    plan->structs += count;
+}
+
+static void deletes_check(struct yd_reader *r, struct update_plan *plan)
+{
+    const uint8_t *start = r->at;
+    plan->delete_clients = count_read(r, 2);
+    for (uint64_t i = 0; i < plan->delete_clients && !r->failed; i++) {
+        (void)codec_varuint(r);
+        uint64_t count = count_read(r, 2);
+        plan->ranges += count;
+        for (uint64_t k = 0; k < count && !r->failed; k++) {
+            uint32_t clock = clock_read(r);
+            const uint8_t *at = r->at;
+            if (codec_varuint(r) <= CLOCK_MAX - clock) continue;
+            r->at = at;
+            r->failed = true;
+        }
+    }
+    plan->deletes = (yd_slice){start, (size_t)(r->at - start)};
+}
+
+/* A client that comes twice: Yjs would silently lose the structs of one section. */
+static const uint8_t *section_twice(const struct section *sections, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        if (sections[i].id == sections[i - 1].id) return sections[i].next.at;
+    }
+    return NULL;
+}
+
+yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *plan,
+                      size_t *error_at)
+{
+    struct yd_reader r = yd_reader_of(update);
+    *plan = (struct update_plan){.deletes = YD_EMPTY};
+    doc->sections.count = 0;
+    uint64_t count = count_read(&r, 3);
+    for (uint64_t i = 0; i < count && !r.failed; i++) {
+        YD_TRY(yd_vec_reserve(doc, &doc->sections, 1, sizeof(struct section)));
+        section_check(&r, section_at(doc, doc->sections.count++), plan);
+    }
+    if (!r.failed) deletes_check(&r, plan);
+    const uint8_t *bad = r.failed ? r.at : NULL;
+    if (bad == NULL) {
+        yd_sections_sort(doc->sections.at, doc->sections.count);
+        bad = section_twice(doc->sections.at, doc->sections.count);
+    }
+    if (bad == NULL) return YD_OK;
+    *error_at = (size_t)(bad - update.ptr);
+    return YD_EMALFORMED;
+}

@@ -1,0 +1,69 @@
+/* wire.h - one struct as it travels, apart from the format that carries it.
+ *
+ * A reader of a format fills a struct wire from bytes, a writer makes bytes of one, and
+ * integration sees nothing else: a further format is one more reader and one more writer.
+ */
+#ifndef YDOC_WIRE_H
+#define YDOC_WIRE_H
+
+#include "store.h"
+
+enum {
+    WIRE_ORIGIN = 0x80,
+    WIRE_RIGHT = 0x40,
+    WIRE_KEY = 0x20,
+    WIRE_ORIGINS = WIRE_ORIGIN | WIRE_RIGHT
+};
+
+struct id {
+    uint64_t client;
+    uint32_t clock;
+};
+
+struct wire {
+    uint8_t ref;
+    uint8_t flags;     /* WIRE_... */
+    bool root;         /* without origins: the parent is the root of this name */
+    uint8_t type_ref;  /* of REF_TYPE */
+    uint32_t len;      /* clocks */
+    struct id origin;
+    struct id right;
+    struct id parent;  /* without origins and root */
+    yd_slice name;     /* of the root */
+    yd_slice key;      /* without origins, if WIRE_KEY */
+    yd_slice content;  /* see below */
+};
+
+/* content, by reference:
+ *   String, Embed, Binary   the bytes without their length
+ *   JSON, Any               `len` values as they came, without their count
+ *   Format, Doc             the two fields as they came
+ *   Type                    the XML name, if the type reference has one
+ *   GC, Deleted, Skip       nothing */
+
+static inline bool wire_type_has_name(uint32_t type_ref)
+{
+    return type_ref == TYPE_XML_ELEMENT || type_ref == TYPE_XML_HOOK;
+}
+
+/* ---- read_v1.c */
+/* Reads a struct of an update that was validated before. */
+void yd_v1_read(struct yd_reader *r, struct wire *wire);
+/* Reads and checks an untrusted struct that would lie at `clock` of `client`. The reader fails,
+ * at the field in question, on anything that rules U1 to U12 refuse. */
+void yd_v1_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire);
+
+/* ---- write_v1.c */
+/* Appends a struct from its clock `offset` on. Merged form: an item with an origin loses its key
+ * bit, as in what Yjs's mergeUpdates writes. */
+YD_NODISCARD yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, struct id id,
+                                uint32_t offset, bool merged);
+
+/* ---- content.c */
+/* Steps over `n` values of a JSON or Any content and returns the bytes used. */
+size_t yd_values_skip(uint32_t ref, yd_slice values, uint32_t n);
+/* What `content` looks like from unit `offset` on. When a surrogate pair is cut, *half is set:
+ * U+FFFD stands before the rest. */
+yd_slice yd_content_tail(uint32_t ref, yd_slice content, uint32_t len, uint32_t offset, bool *half);
+
+#endif

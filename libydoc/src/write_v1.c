@@ -1,0 +1,89 @@
+/* write_v1.c - structs into update format V1.
+ *
+ * Where it sits:   state.c, pending.c -> here
+ * Source:          Yjs Item.write, GC.write; docs/encoding.md
+ */
+#include "codec.h"
+#include "wire.h"
+
+#include <string.h>
+
+/* All varUints of one struct: info, two ids, parent and key lengths, content length. */
+#define HEAD_MAX ((size_t)96)
+
+static const uint8_t replacement[3] = {0xef, 0xbf, 0xbd};
+
+static uint8_t *put_bytes(uint8_t *p, yd_slice bytes)
+{
+    memcpy(p, bytes.ptr, bytes.len);
+    return p + bytes.len;
+}
+
+static uint8_t *put_varbytes(uint8_t *p, yd_slice bytes)
+{
+    return put_bytes(codec_put(p, bytes.len), bytes);
+}
+
+static uint8_t *put_id(uint8_t *p, struct id id)
+{
+    return codec_put(codec_put(p, id.client), id.clock);
+}
+
+static uint8_t *put_content(uint8_t *p, const struct wire *wire, uint32_t offset)
+{
+    bool half = false;
+    switch (wire->ref) {
+    case REF_DELETED: return codec_put(p, wire->len - offset);
+    case REF_STRING: {
+        yd_slice tail = yd_content_tail(REF_STRING, wire->content, wire->len, offset, &half);
+        if (!half) return put_varbytes(p, tail);
+        p = codec_put(p, tail.len + sizeof replacement);
+        return put_bytes(put_bytes(p, (yd_slice){replacement, sizeof replacement}), tail);
+    }
+    case REF_JSON:
+    case REF_ANY:
+        p = codec_put(p, wire->len - offset);
+        return put_bytes(p, yd_content_tail(wire->ref, wire->content, wire->len, offset, &half));
+    case REF_TYPE:
+        p = codec_put(p, wire->type_ref);
+        return wire_type_has_name(wire->type_ref) ? put_varbytes(p, wire->content) : p;
+    case REF_BINARY:
+    case REF_EMBED: return put_varbytes(p, wire->content);
+    default: return put_bytes(p, wire->content);
+    }
+}
+
+yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, struct id id, uint32_t offset,
+                   bool merged)
+{
+    bool item = wire->ref != REF_GC && wire->ref != REF_SKIP;
+    bool parent = item && offset == 0 && (wire->flags & WIRE_ORIGINS) == 0;
+    size_t need = HEAD_MAX + wire->content.len;
+    if (parent) need += (wire->root ? wire->name.len : 0) + wire->key.len;
+    YD_TRY(yd_buf_reserve(out, need));
+    uint8_t *p = out->ptr + out->len;
+    uint8_t flags = item ? wire->flags : 0;
+    if (item && offset > 0) flags |= WIRE_ORIGIN;
+    if (merged && (flags & WIRE_ORIGINS) != 0) flags &= WIRE_ORIGINS;
+    *p++ = wire->ref | flags;
+    if (!item) {
+        p = codec_put(p, wire->len - offset);
+        out->len = (size_t)(p - out->ptr);
+        return YD_OK;
+    }
+    if (offset > 0) {
+        p = put_id(p, (struct id){id.client, id.clock + offset - 1});
+    } else if (flags & WIRE_ORIGIN) {
+        p = put_id(p, wire->origin);
+    }
+    if (flags & WIRE_RIGHT) p = put_id(p, wire->right);
+    if (parent) {
+        *p++ = wire->root ? 1 : 0;
+        p = wire->root ? put_varbytes(p, wire->name) : put_id(p, wire->parent);
+        if (flags & WIRE_KEY) p = put_varbytes(p, wire->key);
+    }
+    p = put_content(p, wire, offset);
+    out->len = (size_t)(p - out->ptr);
+    YD_ASSERT(out->len <= out->cap);
+    return YD_OK;
+}

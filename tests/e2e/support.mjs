@@ -1,0 +1,91 @@
+// What every end-to-end test needs: a freshly started server, the real clients, and waiting.
+import { spawn, spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import * as Y from 'yjs'
+import { WebSocket } from 'ws'
+import { WebsocketProvider as YWebsocket3 } from 'y-websocket'
+import { WebsocketProvider as YWebsocket2 } from 'y-websocket-2'
+import YPartyKit from 'y-partykit/provider'
+import YPartyServer from 'y-partyserver/provider'
+
+export { Y, WebSocket }
+
+export const BINARY = path.resolve(process.env.PARTYD ?? '../build/partyd')
+export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
+
+/** Waits until `check` is true; fails with `what` after `ms`. */
+export async function until (what, check, ms = 5000) {
+  const end = Date.now() + ms
+  while (!await check()) {
+    if (Date.now() > end) throw new Error(`waited ${ms} ms for: ${what}`)
+    await sleep(10)
+  }
+}
+
+export const freePort = () => new Promise((resolve, reject) => {
+  const probe = net.createServer().once('error', reject).listen(0, '127.0.0.1', () => {
+    const { port } = probe.address()
+    probe.close(() => resolve(port))
+  })
+})
+
+export const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-test-'))
+
+/** Starts the server and waits for its line. Options: data, port, args, env. */
+export async function startServer (options = {}) {
+  const port = options.port ?? await freePort()
+  const data = options.data ?? temporary()
+  const child = spawn(BINARY, ['dev', '--port', port, '--data', data, ...(options.args ?? [])],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } })
+  const server = { port, data, child, log: '', out: '', url: `ws://127.0.0.1:${port}`, http: `http://127.0.0.1:${port}` }
+  child.stderr.on('data', chunk => { server.log += chunk })
+  child.stdout.on('data', chunk => { server.out += chunk })
+  server.exited = new Promise(resolve => child.once('exit', (code, signal) => resolve({ code, signal })))
+  server.stop = async (signal = 'SIGTERM') => { child.kill(signal); return await server.exited }
+  await Promise.race([
+    until('the server to listen', () => server.out.includes('listening on'), 10000),
+    server.exited.then(({ code }) => { throw new Error(`the server ended with ${code}: ${server.log}`) })
+  ])
+  return server
+}
+
+export const check = data => spawnSync(BINARY, ['check', '--data', data], { encoding: 'utf8' })
+
+const options = { WebSocketPolyfill: WebSocket, disableBc: true }
+/** The client families; open(server, room, doc, party) gives a provider. */
+export const families = {
+  'y-websocket 3': (s, room, doc, party = 'main') => new YWebsocket3(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, options),
+  'y-websocket 2': (s, room, doc, party = 'main') => new YWebsocket2(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, options),
+  'y-partykit': (s, room, doc, party = 'main') => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, { ...options, party }),
+  'y-partyserver': (s, room, doc, party = 'main') => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party })
+}
+
+export class Client {
+  constructor (server, family, room, party) {
+    this.doc = new Y.Doc()
+    this.provider = families[family](server, room, this.doc, party)
+  }
+
+  get text () { return this.doc.getText('text') }
+  get awareness () { return this.provider.awareness }
+  get id () { return this.doc.clientID }
+  synced () { return until('sync', () => this.provider.synced) }
+  seesUser (other) { return this.awareness.getStates().get(other.id)?.user }
+  drop () { this.provider.ws.terminate() }
+  end () { this.provider.destroy(); this.doc.destroy() }
+}
+
+export async function pair (server, family, room, party) {
+  const clients = [new Client(server, family, room, party), new Client(server, family, room, party)]
+  await Promise.all(clients.map(c => c.synced()))
+  return clients
+}
+
+export const same = (a, b) => Buffer.from(Y.encodeStateAsUpdate(a.doc)).equals(Buffer.from(Y.encodeStateAsUpdate(b.doc))) ||
+  (Buffer.from(Y.encodeStateVector(a.doc)).equals(Buffer.from(Y.encodeStateVector(b.doc))) && JSON.stringify(roots(a.doc)) === JSON.stringify(roots(b.doc)))
+
+const roots = doc => [doc.getText('text').toDelta(), sorted(doc.getMap('map').toJSON()), doc.getArray('array').toJSON(), doc.getXmlFragment('xml').toString()]
+const sorted = value => Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)
