@@ -112,7 +112,9 @@ static yd_err schema_ready(struct database *db)
     }
     if (version == 0 && app == 0 && ask_int(db, "SELECT count(*) FROM sqlite_master") == 0) {
         char sql[sizeof schema + 200];
-        snprintf(sql, sizeof sql, "BEGIN;%sPRAGMA application_id=%d;PRAGMA user_version=%d;COMMIT;",
+        snprintf(sql, sizeof sql,
+                 "PRAGMA page_size=4096;PRAGMA auto_vacuum=INCREMENTAL;BEGIN;%sPRAGMA "
+                 "application_id=%d;PRAGMA user_version=%d;COMMIT;",
                  schema, APPLICATION_ID, SCHEMA_VERSION);
         return database_exec(db, sql);
     }
@@ -324,8 +326,7 @@ static yd_err checkpoint(struct database *db, int mode)
 
 static yd_err database_start(struct database *db, const char *dir)
 {
-    yd_err err = database_exec(db, "PRAGMA page_size=4096; PRAGMA locking_mode=EXCLUSIVE;"
-                                   "PRAGMA auto_vacuum=INCREMENTAL;");
+    yd_err err = database_exec(db, "PRAGMA locking_mode=EXCLUSIVE");
     if (err != YD_OK) return err;
     err = schema_ready(db);
     if (err != YD_OK) return err;
