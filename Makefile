@@ -128,7 +128,7 @@ e2e: $(BUILD)/partyd ## the built server with the real providers, kills and fail
 
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 WASM_FLAGS := --target=wasm32 $(CSTD) -O2 $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \
-  -isystem edge/wasm/include $(INC_ROOM) -Ilibydoc/driver -MMD -MP
+  -isystem edge/wasm/include -Iedge/wasm $(INC_ROOM) -Ilibydoc/driver -MMD -MP
 WASM_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(wildcard edge/wasm/*.c)
 WASM_DRIVER_SRC := $(ENGINE_SRC) $(filter-out libydoc/driver/main.c,$(DRIVER_SRC)) $(wildcard edge/wasm/*.c)
 $(BUILD)/wasm/%.o: %.c

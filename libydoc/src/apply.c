@@ -146,8 +146,8 @@ static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct upd
 {
     uint64_t cost = plan->structs * STRUCT_COST + plan->ranges * RANGE_COST + 2 * update.len;
     if (doc->bytes + cost > doc->opts.doc_bytes_max) return YD_ETOOBIG;
-    uint64_t clients = doc->clients.count + (uint64_t)doc->sections.count * 2 +
-                       plan->delete_clients;
+    uint64_t clients =
+        doc->clients.count + (uint64_t)doc->sections.count * 2 + plan->delete_clients;
     if (clients >= CLIENT_MAX - 1) return YD_ETOOBIG;
     uint64_t parked = yd_doc_pending(doc).bytes + update.len +
                       doc->sections.count * sizeof(struct run) + plan->ranges * sizeof(struct span);

@@ -51,8 +51,8 @@ static void check_item(const struct yd_doc *doc, const struct item *it)
 }
 
 /* The next range that the index implies. False: no more. */
-static bool index_range(const struct yd_doc *doc, const struct client *client,
-                        struct smap_pos *pos, uint32_t *clock, uint32_t *end)
+static bool index_range(const struct yd_doc *doc, const struct client *client, struct smap_pos *pos,
+                        uint32_t *clock, uint32_t *end)
 {
     bool found = false;
     for (; !smap_is_end(&client->index, *pos); *pos = smap_next(&client->index, *pos)) {
@@ -116,8 +116,8 @@ static uint32_t check_list(const struct yd_doc *doc, uint32_t handle, uint32_t t
     YD_ASSERT(list->type == type);
     for (uint32_t at = list->head; at != NONE; at = item_at(doc, at)->right) {
         const struct item *it = item_at(doc, at);
-        YD_ASSERT(it->list == handle && it->left == last); // L1
-        if (list->key != NONE && it->right != NONE) YD_ASSERT(item_is_deleted(it)); // L2
+        YD_ASSERT(it->list == handle && it->left == last);                               // L1
+        if (list->key != NONE && it->right != NONE) YD_ASSERT(item_is_deleted(it));      // L2
         if (item_ref(it) == REF_TYPE) YD_ASSERT(type_at(doc, it->content)->owner == at); // L4
         last = at;
         items++;

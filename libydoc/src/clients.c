@@ -32,10 +32,9 @@ static uint32_t id_slot(const struct yd_doc *doc, uint64_t id)
     return i;
 }
 
-uint32_t yd_client_find(struct yd_doc *doc, uint64_t id)
+uint32_t yd_client_search(struct yd_doc *doc, uint64_t id)
 {
     if (doc->clients.count == 0) return NONE;
-    if (client_at(doc, doc->last_client)->id == id) return doc->last_client;
     uint32_t slot = ((uint32_t *)doc->client_hash.at)[id_slot(doc, id)];
     if (slot == 0) return NONE;
     doc->last_client = slot - 1;
@@ -87,7 +86,8 @@ static void id_sift(const struct yd_doc *doc, uint32_t *heap, uint32_t root, uin
     for (;;) {
         uint32_t child = root * 2 + 1;
         if (child >= n) return;
-        if (child + 1 < n && client_at(doc, heap[child + 1])->id > client_at(doc, heap[child])->id) {
+        if (child + 1 < n &&
+            client_at(doc, heap[child + 1])->id > client_at(doc, heap[child])->id) {
             child++;
         }
         if (client_at(doc, heap[child])->id <= client_at(doc, heap[root])->id) return;

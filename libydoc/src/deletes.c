@@ -60,7 +60,15 @@ yd_err yd_item_mark_deleted(struct yd_doc *doc, struct item *it)
     struct vec *dels = &doc->txn.dels;
     YD_TRY(yd_vec_reserve(doc, dels, 1, sizeof(struct span)));
     it->who |= ITEM_DELETED;
-    ((struct span *)dels->at)[dels->count++] = (struct span){item_client(it), it->clock, it->len};
+    struct span *end = (struct span *)dels->at + dels->count;
+    bool joins = dels->count > 0 && end[-1].client == item_client(it) &&
+                 end[-1].clock + end[-1].len == it->clock;
+    if (joins) {
+        end[-1].len += it->len;
+    } else {
+        *end = (struct span){item_client(it), it->clock, it->len};
+        dels->count++;
+    }
     return yd_ranges_add(doc, &client_at(doc, item_client(it))->dels, it->clock, it->len);
 }
 

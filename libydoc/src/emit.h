@@ -12,8 +12,7 @@ YD_NODISCARD yd_err yd_emit_own(const struct yd_doc *doc, struct client *client,
                                 bool merged, struct yd_buf *out);
 /* The state, or what lies behind `targets` (a clock per client index), while something is
  * parked: the form that Yjs makes by merging updates. */
-YD_NODISCARD yd_err yd_emit_merged(struct yd_doc *doc, const uint32_t *targets,
-                                   struct yd_buf *out);
+YD_NODISCARD yd_err yd_emit_merged(struct yd_doc *doc, const uint32_t *targets, struct yd_buf *out);
 static inline uint32_t by_id_at(const struct yd_doc *doc, uint32_t i)
 {
     return ((const uint32_t *)doc->by_id.at)[i];

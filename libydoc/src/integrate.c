@@ -59,6 +59,18 @@ static yd_err clean_start(struct yd_doc *doc, uint32_t client, uint32_t clock, u
     return yd_item_split(doc, &pos, *handle, before, handle);
 }
 
+/* The item that begins with a clock. When nobody else wrote there, it is the one behind `left`. */
+static yd_err right_of(struct yd_doc *doc, uint32_t left, uint32_t client, uint32_t clock,
+                       uint32_t *handle)
+{
+    if (left != NONE && item_at(doc, left)->right != NONE) {
+        *handle = item_at(doc, left)->right;
+        const struct item *it = item_at(doc, *handle);
+        if (it->clock == clock && item_client(it) == client) return YD_OK;
+    }
+    return clean_start(doc, client, clock, handle);
+}
+
 /* The list that the wire names. */
 static yd_err list_from_wire(struct yd_doc *doc, const struct wire *wire, uint32_t *list)
 {
@@ -91,7 +103,7 @@ static yd_err place_find(struct yd_doc *doc, struct item *it, const struct wire 
     if (wire->flags & WIRE_RIGHT) {
         it->right_client = yd_client_find(doc, wire->right.client);
         it->right_clock = wire->right.clock;
-        YD_TRY(clean_start(doc, it->right_client, it->right_clock, &place->right));
+        YD_TRY(right_of(doc, place->left, it->right_client, it->right_clock, &place->right));
         if (place->right == INDEX_GC) return YD_OK;
     }
     if (offset > 0) {

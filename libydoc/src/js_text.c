@@ -12,8 +12,6 @@
 #include "codec.h"
 #include "number.h"
 
-#include <string.h>
-
 static void object_js_text(struct text_out *o) { yd_out_text(o, YD_LITERAL("[object Object]")); }
 
 void yd_bytes_js_text(struct text_out *o, yd_slice bytes)
@@ -98,7 +96,8 @@ void yd_any_js_text(struct text_out *o, struct yd_reader *r)
 
 size_t yd_json_blanks(yd_slice json, size_t at)
 {
-    while (at < json.len && (json.ptr[at] == ' ' || (json.ptr[at] >= 9 && json.ptr[at] <= 13))) at++;
+    while (at < json.len && (json.ptr[at] == ' ' || (json.ptr[at] >= 9 && json.ptr[at] <= 13)))
+        at++;
     return at;
 }
 
@@ -108,6 +107,11 @@ size_t yd_json_string_end(yd_slice json, size_t at)
         if (json.ptr[at] == '\\') at++;
     }
     return at + 1;
+}
+
+static bool ends_word(uint8_t c)
+{
+    return c == ',' || c == ':' || c == ']' || c == '}' || c == ' ' || (c >= 9 && c <= 13);
 }
 
 size_t yd_json_value_end(yd_slice json, size_t at)
@@ -127,7 +131,7 @@ size_t yd_json_value_end(yd_slice json, size_t at)
         } else if (c == ',' || c == ':') {
             at++;
         } else {
-            while (at < json.len && memchr(",:]} \t\r\n", json.ptr[at], 8) == NULL) at++;
+            while (at < json.len && !ends_word(json.ptr[at])) at++;
         }
         if (depth > 0) at = yd_json_blanks(json, at);
     } while (depth > 0);
@@ -170,11 +174,15 @@ void yd_out_point(struct text_out *o, uint32_t point)
 /* The escape at json[at] ('\\'); returns the offset behind it. */
 static size_t escape_read(yd_slice json, size_t at, uint32_t *point)
 {
-    static const char from[] = "bfnrt";
-    static const char to[] = "\b\f\n\r\t";
     uint8_t c = json.ptr[at + 1];
-    const char *found = memchr(from, c, sizeof from - 1);
-    *point = found != NULL ? (uint32_t)to[found - from] : c;
+    switch (c) {
+    case 'b': *point = '\b'; break;
+    case 'f': *point = '\f'; break;
+    case 'n': *point = '\n'; break;
+    case 'r': *point = '\r'; break;
+    case 't': *point = '\t'; break;
+    default: *point = c; break;
+    }
     if (c != 'u') return at + 2;
     *point = hex4(json.ptr + at + 2);
     at += 6;

@@ -16,8 +16,8 @@ struct json_scan {
 
 static void json_blanks(struct json_scan *s)
 {
-    while (s->at < s->end && (*s->at == ' ' || (*s->at >= 9 && *s->at <= 13 && *s->at != 11 &&
-                                               *s->at != 12))) {
+    while (s->at < s->end &&
+           (*s->at == ' ' || (*s->at >= 9 && *s->at <= 13 && *s->at != 11 && *s->at != 12))) {
         s->at++;
     }
 }
@@ -48,6 +48,15 @@ static bool json_hex4(struct json_scan *s)
     return true;
 }
 
+static bool json_escape(uint8_t c)
+{
+    static const char known[] = {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'};
+    for (size_t i = 0; i < sizeof known; i++) {
+        if (c == (uint8_t)known[i]) return true;
+    }
+    return false;
+}
+
 static bool json_string(struct json_scan *s)
 {
     if (!json_take(s, '"')) return false;
@@ -60,7 +69,7 @@ static bool json_string(struct json_scan *s)
         c = *s->at++;
         if (c == 'u') {
             if (!json_hex4(s)) return false;
-        } else if (c == 0 || strchr("\"\\/bfnrt", c) == NULL) {
+        } else if (!json_escape(c)) {
             return false;
         }
     }

@@ -11,9 +11,8 @@ void *yd_mem(struct yd_doc *doc, void *ptr, size_t old_size, size_t new_size)
     return got;
 }
 
-yd_err yd_vec_reserve(struct yd_doc *doc, struct vec *vec, uint32_t more, size_t size)
+yd_err yd_vec_grow(struct yd_doc *doc, struct vec *vec, uint32_t more, size_t size)
 {
-    if (more <= vec->cap - vec->count) return YD_OK;
     uint64_t need = (uint64_t)vec->count + more;
     uint64_t cap = vec->cap < 4 ? 4 : (uint64_t)vec->cap + vec->cap / 2;
     if (cap < need) cap = need;

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define BIG_WORDS 40 /* 1,280 bits; 2^1075 times a few needs 1,140 */
+#define BIG_WORDS  40 /* 1,280 bits; 2^1075 times a few needs 1,140 */
 #define DIGITS_MAX 17
 
 struct big {

@@ -18,7 +18,10 @@ void yd_out_text(struct text_out *o, yd_slice text);
 /* A whole JSON string, quotes and all. */
 void yd_out_json_string(struct text_out *o, yd_slice text);
 void yd_out_uint(struct text_out *o, uint64_t value);
-static inline void out_byte(struct text_out *o, uint8_t byte) { yd_out_raw(o, (yd_slice){&byte, 1}); }
+static inline void out_byte(struct text_out *o, uint8_t byte)
+{
+    yd_out_raw(o, (yd_slice){&byte, 1});
+}
 
 /* ---- value_json.c: a value as JSON.stringify writes it */
 void yd_any_json(struct text_out *o, struct yd_reader *r);

@@ -89,7 +89,7 @@ static void unit_json(struct json_walk *w, yd_slice character, uint32_t half)
     }
     yd_out_raw(w->o, YD_LITERAL("\"\\u"));
     for (int shift = 12; shift >= 0; shift -= 4) {
-        out_byte(w->o, (uint8_t)"0123456789abcdef"[unit >> shift & 15]);
+        out_byte(w->o, (uint8_t) "0123456789abcdef"[unit >> shift & 15]);
     }
     out_byte(w->o, '"');
 }
@@ -135,8 +135,8 @@ static void value_json(struct json_walk *w, uint32_t ref, struct yd_reader *r)
 static void values_json(struct json_walk *w, const struct item *it)
 {
     uint32_t n = w->is_map ? 1 : it->len;
-    struct yd_reader r = w->is_map ? yd_last_value(w->doc, it)
-                                   : yd_reader_of(item_content(w->doc, it));
+    struct yd_reader r =
+        w->is_map ? yd_last_value(w->doc, it) : yd_reader_of(item_content(w->doc, it));
     for (uint32_t i = 0; i < n; i++) value_json(w, item_ref(it), &r);
 }
 
@@ -204,8 +204,7 @@ static void walk_leave(struct json_walk *w)
     walk_next(w, owner);
 }
 
-static void json_string_of_type(struct yd_doc *doc, uint32_t type, bool as_text,
-                                struct text_out *o)
+static void json_string_of_type(struct yd_doc *doc, uint32_t type, bool as_text, struct text_out *o)
 {
     bool fragment = type_at(doc, type)->ref == TYPE_ROOT;
     out_byte(o, '"');

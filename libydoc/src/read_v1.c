@@ -33,7 +33,7 @@ V1_INLINE void v1_id(struct yd_reader *r, struct id *id, bool strict)
 V1_INLINE yd_slice v1_text(struct yd_reader *r, bool strict)
 {
     const uint8_t *at = r->at;
-    yd_slice text = yd_read_bytes(r, codec_varuint(r));
+    yd_slice text = codec_bytes(r, codec_varuint(r));
     if (strict && !yd_utf8_check(text)) v1_refuse(r, at);
     return text;
 }
@@ -59,7 +59,7 @@ V1_INLINE void v1_json_text(struct yd_reader *r, bool strict, bool or_undefined)
 V1_INLINE void v1_string(struct yd_reader *r, struct wire *wire, bool strict)
 {
     const uint8_t *at = r->at;
-    wire->content = yd_read_bytes(r, codec_varuint(r));
+    wire->content = codec_bytes(r, codec_varuint(r));
     if (!strict) {
         wire->len = yd_utf8_count(wire->content);
     } else if (wire->content.len >= CLOCK_MAX || wire->content.len == 0 ||
@@ -114,7 +114,7 @@ V1_INLINE void v1_content(struct yd_reader *r, struct wire *wire, bool strict)
     case REF_DELETED: wire->len = v1_len(r, strict); break;
     case REF_JSON:
     case REF_ANY: v1_values(r, wire, strict); break;
-    case REF_BINARY: wire->content = yd_read_bytes(r, codec_varuint(r)); break;
+    case REF_BINARY: wire->content = codec_bytes(r, codec_varuint(r)); break;
     case REF_EMBED: {
         const uint8_t *at = r->at;
         wire->content = v1_text(r, strict);
@@ -140,7 +140,7 @@ V1_INLINE void v1_parent(struct yd_reader *r, struct wire *wire, bool strict)
 V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, bool strict)
 {
     const uint8_t *start = r->at;
-    uint8_t info = yd_read_u8(r);
+    uint8_t info = codec_u8(r);
     wire->ref = info & 31;
     wire->flags = info & (WIRE_ORIGINS | WIRE_KEY);
     wire->content = YD_EMPTY;

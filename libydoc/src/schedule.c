@@ -50,7 +50,13 @@ static bool section_take(const struct yd_doc *doc, uint32_t i, struct step *step
         }
         step->section = i;
         step->at = *next;
-        cursor_read(&step->at, wire, &next->at);
+        if (section->ahead != NULL) {
+            *wire = *section->ahead;
+            section->ahead = NULL;
+            next->at = next->end;
+        } else {
+            cursor_read(&step->at, wire, &next->at);
+        }
         next->clock += wire->len;
         next->left--;
         if (wire->ref != REF_SKIP) return true;

@@ -8,9 +8,9 @@
 struct cursor {
     const uint8_t *at;
     const uint8_t *end;
-    uint32_t left;  /* structs from here on; of the run, if parked */
-    uint32_t clock; /* of the struct at hand */
-    uint32_t run;   /* parked: run handle, otherwise NONE */
+    uint32_t left;       /* structs from here on; of the run, if parked */
+    uint32_t clock;      /* of the struct at hand */
+    uint32_t run;        /* parked: run handle, otherwise NONE */
     struct smap_pos pos; /* parked: place of the run */
 };
 
@@ -20,7 +20,8 @@ struct section {
     bool parked;     /* out of pending, not out of the update at hand */
     bool closed;     /* blocked: goes on in a later transaction */
     struct cursor next;
-    struct cursor park; /* of a closed one: where it goes on */
+    struct cursor park;       /* of a closed one: where it goes on */
+    const struct wire *ahead; /* the next struct as validation read it, or NULL */
 };
 
 /* A struct taken out of a section, waiting on the stack for one of another client. */
@@ -31,7 +32,8 @@ struct step {
 
 /* What validation found out about an update. */
 struct update_plan {
-    yd_slice deletes;      /* the delete set */
+    yd_slice deletes; /* the delete set */
+    struct wire wire; /* the struct that was read last */
     uint64_t structs;
     uint64_t ranges;
     uint64_t delete_clients;

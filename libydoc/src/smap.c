@@ -125,8 +125,8 @@ static yd_err dir_reserve(struct yd_doc *doc, struct smap *map)
     }
     if (map->chunk_count < map->dir_cap) return YD_OK;
     uint32_t cap = map->dir_cap + map->dir_cap / 2;
-    struct smap_dir *many = yd_mem(doc, map->u.many, map->dir_cap * sizeof *many,
-                                   cap * sizeof *many);
+    struct smap_dir *many =
+        yd_mem(doc, map->u.many, map->dir_cap * sizeof *many, cap * sizeof *many);
     if (many == NULL) return YD_ENOMEM;
     map->u.many = many;
     map->dir_cap = cap;

@@ -95,8 +95,8 @@ static inline bool smap_prev(const struct smap *map, struct smap_pos *pos)
 /* The entry with the greatest key <= key. False: there is none. Cost: O(log n). */
 bool yd_smap_find(struct smap *map, uint32_t key, struct smap_pos *pos);
 /* Inserts behind *pos and moves *pos to the new entry. Key must lie between its neighbours'. */
-YD_NODISCARD yd_err yd_smap_insert_after(struct yd_doc *doc, struct smap *map,
-                                         struct smap_pos *pos, uint32_t key, uint32_t value);
+YD_NODISCARD yd_err yd_smap_insert_after(struct yd_doc *doc, struct smap *map, struct smap_pos *pos,
+                                         uint32_t key, uint32_t value);
 /* Inserts before the first entry. */
 YD_NODISCARD yd_err yd_smap_insert_first(struct yd_doc *doc, struct smap *map, uint32_t key,
                                          uint32_t value);

@@ -56,8 +56,8 @@ enum {
 struct item {
     uint32_t clock;
     uint32_t len;
-    uint32_t left;  /* item handle or NONE */
-    uint32_t right; /* item handle or NONE; of a free slot: the next free one */
+    uint32_t left;          /* item handle or NONE */
+    uint32_t right;         /* item handle or NONE; of a free slot: the next free one */
     uint32_t origin_client; /* client index or NONE */
     uint32_t origin_clock;
     uint32_t right_client; /* of the right origin: client index or NONE */
@@ -166,8 +166,8 @@ struct txn {
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
 };
 
-#define SLAB_BITS  9
-#define SLAB_ITEMS ((uint32_t)1 << SLAB_BITS)
+#define SLAB_BITS   9
+#define SLAB_ITEMS  ((uint32_t)1 << SLAB_BITS)
 #define SLACK_SLOTS 32
 
 /* Room behind a text run that was moved to the end of the arena, see text.c. */
@@ -233,7 +233,12 @@ struct yd_doc {
 /* The document's allocator: as yd_alloc.resize, counted. */
 void *yd_mem(struct yd_doc *doc, void *ptr, size_t old_size, size_t new_size);
 /* Makes room for `more` elements of `size` bytes behind count. */
-YD_NODISCARD yd_err yd_vec_reserve(struct yd_doc *doc, struct vec *vec, uint32_t more, size_t size);
+YD_NODISCARD yd_err yd_vec_grow(struct yd_doc *doc, struct vec *vec, uint32_t more, size_t size);
+YD_NODISCARD static inline yd_err yd_vec_reserve(struct yd_doc *doc, struct vec *vec, uint32_t more,
+                                                 size_t size)
+{
+    return more <= vec->cap - vec->count ? YD_OK : yd_vec_grow(doc, vec, more, size);
+}
 void yd_vec_free(struct yd_doc *doc, struct vec *vec, size_t size);
 YD_NODISCARD yd_err yd_arena_reserve(struct yd_doc *doc, struct arena *arena, size_t more);
 
@@ -253,7 +258,14 @@ static inline struct client *client_at(const struct yd_doc *doc, uint32_t i)
 {
     return (struct client *)doc->clients.at + i;
 }
-uint32_t yd_client_find(struct yd_doc *doc, uint64_t id); /* index or NONE */
+uint32_t yd_client_search(struct yd_doc *doc, uint64_t id);
+/* Index of a client or NONE. The one asked for last is found at once. */
+static inline uint32_t yd_client_find(struct yd_doc *doc, uint64_t id)
+{
+    uint32_t last = doc->last_client;
+    if (last < doc->clients.count && client_at(doc, last)->id == id) return last;
+    return yd_client_search(doc, id);
+}
 YD_NODISCARD yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index);
 /* Brings by_id in order. Errors: YD_ENOMEM. */
 YD_NODISCARD yd_err yd_clients_sort(struct yd_doc *doc);

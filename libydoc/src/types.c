@@ -47,12 +47,8 @@ yd_err yd_type_new(struct yd_doc *doc, uint32_t owner, uint32_t ref, uint32_t *t
         YD_TRY(yd_vec_reserve(doc, &doc->types, 1, sizeof(struct type)));
         handle = doc->types.count++;
     }
-    *type_at(doc, handle) = (struct type){.owner = owner,
-                                          .ref = ref,
-                                          .seq = NONE,
-                                          .first_key = NONE,
-                                          .last_key = NONE,
-                                          .next = NONE};
+    *type_at(doc, handle) = (struct type){
+        .owner = owner, .ref = ref, .seq = NONE, .first_key = NONE, .last_key = NONE, .next = NONE};
     uint32_t seq;
     YD_TRY(list_new(doc, handle, NONE, &seq));
     type_at(doc, handle)->seq = seq;

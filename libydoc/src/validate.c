@@ -64,9 +64,8 @@ static void section_check(struct yd_reader *r, struct section *section, struct u
     section->next.left = (uint32_t)count;
     uint32_t clock = section->next.clock;
     for (uint64_t i = 0; i < count && !r->failed; i++) {
-        struct wire wire;
-        yd_v1_check(r, section->id, clock, &wire);
-        if (!r->failed) clock += wire.len;
+        yd_v1_check(r, section->id, clock, &plan->wire);
+        if (!r->failed) clock += plan->wire.len;
     }
     section->next.end = r->at;
     plan->structs += count;
@@ -104,7 +103,9 @@ yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *p
                       size_t *error_at)
 {
     struct yd_reader r = yd_reader_of(update);
-    *plan = (struct update_plan){.deletes = YD_EMPTY};
+    plan->deletes = YD_EMPTY;
+    plan->structs = 0;
+    plan->ranges = 0;
     doc->sections.count = 0;
     uint64_t count = count_read(&r, 3);
     for (uint64_t i = 0; i < count && !r.failed; i++) {
@@ -117,6 +118,8 @@ yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *p
         yd_sections_sort(doc->sections.at, doc->sections.count);
         bad = section_twice(doc->sections.at, doc->sections.count);
     }
+    // Most updates are one struct: it need not be read twice.
+    if (plan->structs == 1 && count == 1) section_at(doc, 0)->ahead = &plan->wire;
     if (bad == NULL) return YD_OK;
     *error_at = (size_t)(bad - update.ptr);
     return YD_EMALFORMED;

@@ -22,16 +22,16 @@ struct id {
 
 struct wire {
     uint8_t ref;
-    uint8_t flags;     /* WIRE_... */
-    bool root;         /* without origins: the parent is the root of this name */
-    uint8_t type_ref;  /* of REF_TYPE */
-    uint32_t len;      /* clocks */
+    uint8_t flags;    /* WIRE_... */
+    bool root;        /* without origins: the parent is the root of this name */
+    uint8_t type_ref; /* of REF_TYPE */
+    uint32_t len;     /* clocks */
     struct id origin;
     struct id right;
-    struct id parent;  /* without origins and root */
-    yd_slice name;     /* of the root */
-    yd_slice key;      /* without origins, if WIRE_KEY */
-    yd_slice content;  /* see below */
+    struct id parent; /* without origins and root */
+    yd_slice name;    /* of the root */
+    yd_slice key;     /* without origins, if WIRE_KEY */
+    yd_slice content; /* see below */
 };
 
 /* content, by reference:

@@ -120,10 +120,7 @@ static uint64_t decimal_next(uint64_t i, uint64_t n)
     return i + 1;
 }
 
-static void property_begin(struct text_out *o)
-{
-    yd_out_text(o, YD_LITERAL(" "));
-}
+static void property_begin(struct text_out *o) { yd_out_text(o, YD_LITERAL(" ")); }
 
 static void indexed_property(struct text_out *o, uint64_t index)
 {
@@ -148,7 +145,8 @@ static void string_properties(struct text_out *o, yd_slice json, struct yd_buf *
         uint8_t len = a < 0x80 ? 1 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : 4;
         uint8_t unit[4] = {len, 0, 0, 0};
         if (len < 4) memcpy(unit + 1, scratch->ptr + i, len);
-        for (int half = 0; half < (len == 4 ? 2 : 1); half++) yd_out_raw(&plain, (yd_slice){unit, 4});
+        for (int half = 0; half < (len == 4 ? 2 : 1); half++)
+            yd_out_raw(&plain, (yd_slice){unit, 4});
         i += len;
     }
     uint64_t n = (scratch->len - text_len) / 4;

@@ -1,0 +1,213 @@
+/* driver.c - see driver.h. */
+#include "driver.h"
+
+static yd_err put(struct yd_buf *out, const char *text)
+{
+    size_t len = 0;
+    while (text[len] != 0) len++;
+    return yd_buf_append(out, (yd_slice){(const uint8_t *)text, len});
+}
+
+static yd_err put_number(struct yd_buf *out, size_t value)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    digits[--at] = 0;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return put(out, digits + at);
+}
+
+static yd_err put_usage(struct yd_buf *out, const char *usage)
+{
+    yd_err err = put(out, "{\"ok\":false,\"error\":\"usage: ");
+    if (err == YD_OK) err = put(out, usage);
+    return err == YD_OK ? put(out, "\"}") : err;
+}
+
+static yd_err put_error(struct yd_buf *out, yd_err error, size_t at)
+{
+    yd_err err = put(out, "{\"ok\":false,\"error\":\"");
+    if (err == YD_OK) err = put(out, yd_err_name(error));
+    if (err == YD_OK) err = put(out, "\",\"at\":");
+    if (err == YD_OK) err = put_number(out, at);
+    return err == YD_OK ? put(out, "}") : err;
+}
+
+static yd_err put_hex(struct yd_buf *out, yd_slice bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    yd_err err = put(out, "{\"ok\":true,\"hex\":\"");
+    if (err == YD_OK) err = yd_buf_reserve(out, bytes.len * 2);
+    for (size_t i = 0; i < bytes.len && err == YD_OK; i++) {
+        uint8_t pair[2] = {(uint8_t)digits[bytes.ptr[i] >> 4], (uint8_t)digits[bytes.ptr[i] & 15]};
+        err = yd_buf_append(out, (yd_slice){pair, 2});
+    }
+    return err == YD_OK ? put(out, "\"}") : err;
+}
+
+static int digit_of(uint8_t c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+/* YD_EMALFORMED: that is no HEX. */
+static yd_err unhex(struct yd_buf *to, yd_slice hex)
+{
+    yd_buf_clear(to);
+    if (yd_slice_equal(hex, YD_LITERAL("-"))) return YD_OK;
+    if (hex.len % 2 != 0) return YD_EMALFORMED;
+    yd_err err = yd_buf_reserve(to, hex.len / 2);
+    for (size_t i = 0; i < hex.len && err == YD_OK; i += 2) {
+        int high = digit_of(hex.ptr[i]), low = digit_of(hex.ptr[i + 1]);
+        if (high < 0 || low < 0) return YD_EMALFORMED;
+        err = yd_buf_u8(to, (uint8_t)(high * 16 + low));
+    }
+    return err;
+}
+
+/* Takes the word before the next blank, and the blank. */
+static yd_slice word_take(yd_slice *line)
+{
+    size_t n = 0;
+    while (n < line->len && line->ptr[n] != ' ') n++;
+    yd_slice word = {line->ptr, n};
+    if (n < line->len) n++;
+    *line = (yd_slice){line->ptr + n, line->len - n};
+    return word;
+}
+
+static bool is(yd_slice word, const char *text)
+{
+    size_t i = 0;
+    while (i < word.len && text[i] != 0 && word.ptr[i] == (uint8_t)text[i]) i++;
+    return i == word.len && text[i] == 0;
+}
+
+static bool format_take(yd_slice *line, enum yd_format *format)
+{
+    yd_slice word = word_take(line);
+    *format = is(word, "v2") ? YD_V2 : YD_V1;
+    return is(word, "v1") || is(word, "v2");
+}
+
+static yd_err on_new(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    struct yd_doc_opts opts = {.keep_deleted = is(rest, "nogc")};
+    if (rest.len > 0 && !opts.keep_deleted) return put_usage(out, "new | new nogc");
+    yd_doc_free(d->doc);
+    d->doc = NULL;
+    yd_err err = yd_doc_new(d->alloc, &opts, &d->doc);
+    return err == YD_OK ? put(out, "{\"ok\":true}") : err;
+}
+
+static yd_err on_apply(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    enum yd_format format;
+    if (!format_take(&rest, &format) || rest.len == 0) return put_usage(out, "apply v1|v2 HEX");
+    yd_err err = unhex(&d->bytes, rest);
+    if (err == YD_EMALFORMED) return put_usage(out, "apply v1|v2 HEX; - is an empty HEX");
+    if (err != YD_OK) return err;
+    struct yd_applied applied;
+    err = yd_doc_apply(d->doc, yd_buf_slice(&d->bytes), format, &applied);
+    if (err != YD_OK) return put_error(out, err, applied.error_at);
+    return put(out, applied.changed ? "{\"ok\":true,\"changed\":true}"
+                                    : "{\"ok\":true,\"changed\":false}");
+}
+
+static yd_err answer_bytes(struct driver *d, yd_err err, struct yd_buf *out)
+{
+    return err == YD_OK ? put_hex(out, yd_buf_slice(&d->made)) : put_error(out, err, 0);
+}
+
+static yd_err on_state(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    enum yd_format format;
+    if (!format_take(&rest, &format)) return put_usage(out, "state v1|v2 [SVHEX]");
+    yd_err err = unhex(&d->bytes, rest);
+    if (err == YD_EMALFORMED) return put_usage(out, "state v1|v2 [SVHEX]");
+    if (err != YD_OK) return err;
+    err = yd_doc_encode_state(d->doc, yd_buf_slice(&d->bytes), format, &d->made);
+    return answer_bytes(d, err, out);
+}
+
+static yd_err on_last(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    enum yd_format format;
+    if (!format_take(&rest, &format)) return put_usage(out, "last v1|v2");
+    return answer_bytes(d, yd_doc_last_update(d->doc, format, &d->made), out);
+}
+
+static yd_err on_json(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    static const struct {
+        const char *name;
+        enum yd_root root;
+    } roots[] = {{"text", YD_ROOT_TEXT},
+                 {"array", YD_ROOT_ARRAY},
+                 {"map", YD_ROOT_MAP},
+                 {"xml", YD_ROOT_XML}};
+    yd_slice word = word_take(&rest);
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
+        if (!is(word, roots[i].name)) continue;
+        yd_err err = yd_doc_json(d->doc, roots[i].root, rest, YD_JSON_TAGGED, &d->made);
+        if (err != YD_OK) return put_error(out, err, 0);
+        err = put(out, "{\"ok\":true,\"value\":");
+        if (err == YD_OK) err = yd_buf_append(out, yd_buf_slice(&d->made));
+        return err == YD_OK ? put(out, "}") : err;
+    }
+    return put_usage(out, "json text|array|map|xml NAME");
+}
+
+static yd_err on_pending(struct driver *d, struct yd_buf *out)
+{
+    struct yd_pending p = yd_doc_pending(d->doc);
+    yd_err err = put(out, p.structs ? "{\"ok\":true,\"structs\":true,\"deletes\":"
+                                    : "{\"ok\":true,\"structs\":false,\"deletes\":");
+    return err == YD_OK ? put(out, p.deletes ? "true}" : "false}") : err;
+}
+
+yd_err driver_init(struct driver *driver, yd_alloc alloc)
+{
+    driver->alloc = alloc;
+    driver->doc = NULL;
+    yd_buf_init(&driver->bytes, alloc, SIZE_MAX / 2);
+    yd_buf_init(&driver->made, alloc, SIZE_MAX / 2);
+    return yd_doc_new(alloc, NULL, &driver->doc);
+}
+
+void driver_deinit(struct driver *driver)
+{
+    yd_doc_free(driver->doc);
+    yd_buf_deinit(&driver->bytes);
+    yd_buf_deinit(&driver->made);
+}
+
+yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out)
+{
+    yd_slice rest = line;
+    yd_slice word = word_take(&rest);
+    yd_buf_clear(&driver->made);
+    if (is(word, "new")) return on_new(driver, rest, out);
+    if (is(word, "apply")) return on_apply(driver, rest, out);
+    if (is(word, "state")) return on_state(driver, rest, out);
+    if (is(word, "last")) return on_last(driver, rest, out);
+    if (is(word, "json")) return on_json(driver, rest, out);
+    if (is(word, "pending")) return on_pending(driver, out);
+    if (is(word, "sv")) {
+        return answer_bytes(driver, yd_doc_state_vector(driver->doc, &driver->made), out);
+    }
+    if (is(word, "snapshot")) {
+        return answer_bytes(driver, yd_doc_snapshot(driver->doc, &driver->made), out);
+    }
+    if (is(word, "check")) {
+        yd_doc_check(driver->doc);
+        return put(out, "{\"ok\":true}");
+    }
+    return put_usage(out, "new, apply, sv, state, last, snapshot, json, pending or check");
+}

@@ -1,0 +1,30 @@
+/* driver.h - the engine behind a line protocol: one command in, one JSON object out. For tests in
+ * any language; the same code natively (main.c) and as wasm (edge/wasm/driver_abi.c).
+ *
+ *   new | new nogc            forgets the old document
+ *   apply v1|v2 HEX           {"ok":true,"changed":bool} | {"ok":false,"error":"YD_...","at":N}
+ *   sv | snapshot             {"ok":true,"hex":"..."}
+ *   state v1|v2 [SVHEX]       {"ok":true,"hex":"..."}
+ *   last v1|v2                {"ok":true,"hex":"..."}   what the last apply brought
+ *   json text|array|map|xml NAME   {"ok":true,"value":...}
+ *   pending                   {"ok":true,"structs":bool,"deletes":bool}
+ *   check                     {"ok":true}, or the program ends
+ * "-" stands for an empty HEX. */
+#ifndef YDOC_DRIVER_H
+#define YDOC_DRIVER_H
+
+#include "ydoc/doc.h"
+
+struct driver {
+    yd_alloc alloc;
+    struct yd_doc *doc;
+    struct yd_buf bytes; /* decoded HEX */
+    struct yd_buf made;  /* what the engine gave */
+};
+
+YD_NODISCARD yd_err driver_init(struct driver *driver, yd_alloc alloc);
+void driver_deinit(struct driver *driver);
+/* Appends the answer (without a line end). Errors: YD_ENOMEM. */
+YD_NODISCARD yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out);
+
+#endif
