@@ -1,0 +1,272 @@
+/* fuzz_room.c - eight clients talk nonsense through sessions to one room; its effects go to a store
+ * of the fuzzer, from which the document must always come back as it is.
+ *
+ * Input   a list of events, each: kind and member (a byte), time passed (a byte), and for messages
+ *         opcode, length (two bytes, little-endian) and the bytes. LOAD and restart end nothing: a
+ *         restart makes a new room from the store and lets all members join again.
+ * Checks  room_check() after each step; every SEND of an UPDATE is gated on an append that was made
+ *         before it; every gate and seq is one that exists; an effect of a member names one that is
+ *         in; what the store holds gives the same state vector, deletes and parked content.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "room/room.h"
+#include "room/session.h"
+
+#define MEMBERS     8
+#define APPENDS_MAX 512
+#define NOW_STEP    300
+
+static void *fuzz_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
+{
+    (void)ctx, (void)old_size;
+    if (new_size != 0) return realloc(ptr, new_size);
+    free(ptr);
+    return NULL;
+}
+
+static const yd_alloc fuzz_alloc = {fuzz_resize, NULL};
+
+struct fuzz {
+    struct room *room;
+    struct session *sessions[MEMBERS]; /* NULL: not in */
+    uint64_t now_ms;
+    uint64_t life_seq; /* appends of this life of the room */
+    struct yd_buf base, delta;
+    bool has_base, has_delta;
+    struct yd_buf appends[APPENDS_MAX];
+    size_t append_count;
+};
+
+static void buf_set(struct yd_buf *buf, yd_slice bytes)
+{
+    yd_buf_deinit(buf);
+    yd_buf_init(buf, fuzz_alloc, SIZE_MAX / 2);
+    YD_ASSERT(yd_buf_append(buf, bytes) == YD_OK);
+}
+
+static void appends_drop(struct fuzz *f)
+{
+    for (size_t i = 0; i < f->append_count; i++) yd_buf_deinit(&f->appends[i]);
+    f->append_count = 0;
+}
+
+static void store_snapshot(struct fuzz *f, const struct room_effect *fx)
+{
+    YD_ASSERT(fx->seq == f->life_seq);
+    appends_drop(f);
+    if (fx->snapshot == ROOM_SNAPSHOT_BASE) {
+        buf_set(&f->base, fx->bytes);
+        f->has_base = true;
+        f->has_delta = false;
+    } else {
+        YD_ASSERT(f->has_base);
+        buf_set(&f->delta, fx->bytes);
+        f->has_delta = true;
+    }
+}
+
+static void send_check(const struct fuzz *f, const struct room_effect *fx)
+{
+    YD_ASSERT(fx->gate_seq <= f->life_seq);
+    YD_ASSERT(fx->message < ROOM_MSG_KINDS);
+    if (fx->message == ROOM_MSG_UPDATE) YD_ASSERT(fx->gate_seq > 0);
+    if (fx->message == ROOM_MSG_STEP2) YD_ASSERT(fx->gate_seq == f->life_seq);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        if (f->sessions[i] == NULL || (fx->to == ROOM_TO_ONE && fx->member != i)) continue;
+        struct session_head head;
+        YD_ASSERT(session_head(f->sessions[i], fx->message, fx->bytes.len, &head));
+        YD_ASSERT(head.len > 0 && head.len <= SESSION_HEAD_MAX);
+    }
+}
+
+static void effect_check(struct fuzz *f, const struct room_effect *fx)
+{
+    YD_ASSERT(fx->bytes.ptr != NULL);
+    switch (fx->kind) {
+    case ROOM_FX_APPEND:
+        YD_ASSERT(fx->seq == f->life_seq + 1);
+        f->life_seq = fx->seq;
+        YD_ASSERT(f->append_count < APPENDS_MAX);
+        buf_set(&f->appends[f->append_count++], fx->bytes);
+        break;
+    case ROOM_FX_SEND:
+        YD_ASSERT(fx->to == ROOM_TO_ALL || f->sessions[fx->member] != NULL);
+        send_check(f, fx);
+        break;
+    case ROOM_FX_SNAPSHOT: store_snapshot(f, fx); break;
+    case ROOM_FX_CLOSE:
+    case ROOM_FX_IGNORED: YD_ASSERT(fx->why != NULL); break;
+    }
+}
+
+static void fuzz_step(struct fuzz *f, struct room_event ev)
+{
+    ev.now_ms = f->now_ms;
+    if (ev.bytes.ptr == NULL) ev.bytes = YD_EMPTY;
+    struct room_effects fx;
+    YD_ASSERT(room_step(f->room, &ev, &fx) == YD_OK);
+    for (size_t i = 0; i < fx.count; i++) effect_check(f, &fx.list[i]);
+    YD_ASSERT(room_last_seq(f->room) == f->life_seq);
+    room_check(f->room);
+}
+
+static void member_joins(struct fuzz *f, uint32_t member)
+{
+    struct session_opts opts = {.speaks_text = true, .batch_bytes_max = 4096};
+    YD_ASSERT(session_new(fuzz_alloc, opts, &f->sessions[member]) == YD_OK);
+    enum room_right right = member == MEMBERS - 1 ? ROOM_READ : ROOM_WRITE;
+    fuzz_step(f, (struct room_event){.kind = ROOM_EV_JOIN, .member = member, .right = right});
+}
+
+static void member_leaves(struct fuzz *f, uint32_t member)
+{
+    fuzz_step(f, (struct room_event){.kind = ROOM_EV_LEAVE, .member = member});
+    session_free(f->sessions[member]);
+    f->sessions[member] = NULL;
+}
+
+static void member_says(struct fuzz *f, uint32_t member, enum session_opcode opcode, yd_slice bytes)
+{
+    struct session_event ev;
+    YD_ASSERT(session_recv(f->sessions[member], opcode, bytes, &ev) == YD_OK);
+    if (ev.kind == SESSION_EV_CLOSE) member_leaves(f, member);
+    if (ev.kind != SESSION_EV_MESSAGE) return;
+    fuzz_step(f, (struct room_event){.kind = ROOM_EV_MESSAGE,
+                                     .member = member,
+                                     .message = ev.message,
+                                     .bytes = ev.bytes});
+}
+
+static struct room *room_of_store(const struct fuzz *f)
+{
+    const struct room_opts opts = {.update_bytes_max = 4096,
+                                   .pending_bytes_max = 1024,
+                                   .awareness_state_max = 64,
+                                   .awareness_clients_max = 12,
+                                   .compact_updates = 7,
+                                   .compact_bytes = 300};
+    struct room *room;
+    YD_ASSERT(room_new(fuzz_alloc, &opts, &room) == YD_OK);
+    struct room_event load = {.kind = ROOM_EV_LOAD, .now_ms = f->now_ms};
+    struct room_effects fx;
+    if (f->has_base) {
+        room_loaded_base(room, f->base.len);
+        load.bytes = yd_buf_slice(&f->base);
+        YD_ASSERT(room_step(room, &load, &fx) == YD_OK && fx.count == 0);
+    }
+    if (f->has_delta) {
+        load.bytes = yd_buf_slice(&f->delta);
+        YD_ASSERT(room_step(room, &load, &fx) == YD_OK && fx.count == 0);
+    }
+    for (size_t i = 0; i < f->append_count; i++) {
+        load.bytes = yd_buf_slice(&f->appends[i]);
+        YD_ASSERT(room_step(room, &load, &fx) == YD_OK && fx.count == 0);
+    }
+    room_check(room);
+    return room;
+}
+
+static struct yd_buf snapshot_of(struct room *room)
+{
+    struct yd_buf out;
+    yd_buf_init(&out, fuzz_alloc, SIZE_MAX / 2);
+    YD_ASSERT(yd_doc_snapshot(room_doc(room), &out) == YD_OK);
+    return out;
+}
+
+/* What the store holds is what the room holds. */
+static struct room *store_check(const struct fuzz *f)
+{
+    struct room *copy = room_of_store(f);
+    struct yd_buf want = snapshot_of(f->room), got = snapshot_of(copy);
+    YD_ASSERT(yd_slice_equal(yd_buf_slice(&want), yd_buf_slice(&got)));
+    yd_buf_deinit(&want);
+    yd_buf_deinit(&got);
+    struct yd_pending a = yd_doc_pending(room_doc(f->room)), b = yd_doc_pending(room_doc(copy));
+    YD_ASSERT(a.structs == b.structs && a.deletes == b.deletes);
+    return copy;
+}
+
+static void restart(struct fuzz *f)
+{
+    bool in[MEMBERS];
+    struct room *copy = store_check(f);
+    room_free(f->room);
+    f->room = copy;
+    f->life_seq = 0;
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        in[i] = f->sessions[i] != NULL;
+        session_free(f->sessions[i]);
+        f->sessions[i] = NULL;
+    }
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        if (in[i]) member_joins(f, i);
+    }
+}
+
+/* Plays one event of the input; false at its end. */
+static bool play(struct fuzz *f, struct yd_reader *r)
+{
+    uint8_t what = yd_read_u8(r), passed = yd_read_u8(r);
+    if (r->failed || f->append_count + 1 >= APPENDS_MAX) return false;
+    uint32_t member = what & 7u;
+    f->now_ms += (uint64_t)passed * NOW_STEP;
+    switch (what >> 3 & 7) {
+    case 0:
+        if (f->sessions[member] != NULL) {
+            member_leaves(f, member);
+        } else {
+            member_joins(f, member);
+        }
+        break;
+    case 1: fuzz_step(f, (struct room_event){.kind = ROOM_EV_TICK}); break;
+    case 2:
+        if (room_due(f->room) > f->now_ms && room_due(f->room) != UINT64_MAX) {
+            f->now_ms = room_due(f->room);
+        }
+        fuzz_step(f, (struct room_event){.kind = ROOM_EV_TIMER});
+        break;
+    case 3:
+        if (member == 0) fuzz_step(f, (struct room_event){.kind = ROOM_EV_COMPACT});
+        if (member == 1) restart(f);
+        break;
+    default: {
+        uint64_t len = yd_read_u8(r);
+        if ((what & 0x40) != 0) len |= (uint64_t)yd_read_u8(r) << 8;
+        if (len > yd_reader_left(r)) len = yd_reader_left(r);
+        yd_slice bytes = yd_read_bytes(r, len);
+        enum session_opcode opcode = (what & 0x80) != 0 ? SESSION_TEXT : SESSION_BINARY;
+        if (f->sessions[member] == NULL) member_joins(f, member);
+        member_says(f, member, opcode, bytes);
+    }
+    }
+    return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct fuzz fuzz; // large; begins anew each time
+    struct fuzz *f = &fuzz;
+    memset(f, 0, sizeof *f);
+    yd_buf_init(&f->base, fuzz_alloc, SIZE_MAX / 2);
+    yd_buf_init(&f->delta, fuzz_alloc, SIZE_MAX / 2);
+    for (size_t i = 0; i < APPENDS_MAX; i++) yd_buf_init(&f->appends[i], fuzz_alloc, SIZE_MAX / 2);
+    f->room = room_of_store(f);
+    struct yd_reader r = yd_reader_of((yd_slice){data, size});
+    while (play(f, &r)) {
+    }
+    room_free(store_check(f));
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        if (f->sessions[i] != NULL) member_leaves(f, i);
+    }
+    room_free(store_check(f));
+    room_free(f->room);
+    appends_drop(f);
+    yd_buf_deinit(&f->base);
+    yd_buf_deinit(&f->delta);
+    return 0;
+}
