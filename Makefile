@@ -55,6 +55,7 @@ FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 # `test` is a program at the root, so not a target here.
 .PHONY: all unit asan e2e fuzzers vectors differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 all: $(BUILD)/partyd $(BUILD)/ydoc ## build/partyd (the server) and build/ydoc (the engine on a line protocol)
 

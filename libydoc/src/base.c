@@ -81,7 +81,8 @@ yd_err yd_buf_u8(struct yd_buf *buf, uint8_t byte)
 yd_err yd_buf_varuint(struct yd_buf *buf, uint64_t value)
 {
     uint8_t bytes[10];
-    return yd_buf_append(buf, (yd_slice){bytes, yd_varuint_put(bytes, value)});
+    size_t len = yd_varuint_put(bytes, value);
+    return yd_buf_append(buf, (yd_slice){bytes, len});
 }
 
 yd_err yd_buf_varbytes(struct yd_buf *buf, yd_slice bytes)

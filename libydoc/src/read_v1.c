@@ -21,6 +21,15 @@ static void v1_refuse(struct yd_reader *r, const uint8_t *at)
     r->failed = true;
 }
 
+/* Bytes behind their length. */
+V1_INLINE yd_slice v1_bytes(struct yd_reader *r)
+{
+    const uint8_t *at = r->at;
+    yd_slice bytes = codec_bytes(r, codec_varuint(r));
+    if (r->failed) r->at = at;
+    return bytes;
+}
+
 V1_INLINE void v1_id(struct yd_reader *r, struct id *id, bool strict)
 {
     id->client = codec_varuint(r);
@@ -33,7 +42,7 @@ V1_INLINE void v1_id(struct yd_reader *r, struct id *id, bool strict)
 V1_INLINE yd_slice v1_text(struct yd_reader *r, bool strict)
 {
     const uint8_t *at = r->at;
-    yd_slice text = codec_bytes(r, codec_varuint(r));
+    yd_slice text = v1_bytes(r);
     if (strict && !yd_utf8_check(text)) v1_refuse(r, at);
     return text;
 }
@@ -59,7 +68,7 @@ V1_INLINE void v1_json_text(struct yd_reader *r, bool strict, bool or_undefined)
 V1_INLINE void v1_string(struct yd_reader *r, struct wire *wire, bool strict)
 {
     const uint8_t *at = r->at;
-    wire->content = codec_bytes(r, codec_varuint(r));
+    wire->content = v1_bytes(r);
     if (!strict) {
         wire->len = yd_utf8_count(wire->content);
     } else if (wire->content.len >= CLOCK_MAX || wire->content.len == 0 ||
@@ -114,7 +123,7 @@ V1_INLINE void v1_content(struct yd_reader *r, struct wire *wire, bool strict)
     case REF_DELETED: wire->len = v1_len(r, strict); break;
     case REF_JSON:
     case REF_ANY: v1_values(r, wire, strict); break;
-    case REF_BINARY: wire->content = codec_bytes(r, codec_varuint(r)); break;
+    case REF_BINARY: wire->content = v1_bytes(r); break;
     case REF_EMBED: {
         const uint8_t *at = r->at;
         wire->content = v1_text(r, strict);

@@ -82,28 +82,40 @@ static bool take_type(yd_slice text, enum batch_marker *type)
     return true;
 }
 
+enum { SEEN_ID = 1, SEEN_TYPE = 2, SEEN_SIZE = 4, SEEN_COUNT = 8, SEEN_ALL = 15 };
+
+static unsigned member_of(yd_slice key)
+{
+    if (yd_slice_equal(key, YD_LITERAL("id"))) return SEEN_ID;
+    if (yd_slice_equal(key, YD_LITERAL("type"))) return SEEN_TYPE;
+    if (yd_slice_equal(key, YD_LITERAL("size"))) return SEEN_SIZE;
+    if (yd_slice_equal(key, YD_LITERAL("count"))) return SEEN_COUNT;
+    return 0;
+}
+
+static bool take_id(struct yd_reader *r, struct marker *marker)
+{
+    yd_slice text;
+    if (!take_string(r, &text) || text.len > ID_MAX) return false;
+    memcpy(marker->id, text.ptr, text.len);
+    marker->id_len = text.len;
+    return true;
+}
+
 static bool take_member(struct yd_reader *r, struct marker *marker, unsigned *seen)
 {
-    yd_slice key, text;
-    if (!take_string(r, &key) || !take_char(r, ':')) return false;
-    if (yd_slice_equal(key, YD_LITERAL("id"))) {
-        if (!take_string(r, &text) || text.len > ID_MAX) return false;
-        memcpy(marker->id, text.ptr, text.len);
-        marker->id_len = text.len;
-        *seen |= 1;
-    } else if (yd_slice_equal(key, YD_LITERAL("type"))) {
-        if (!take_string(r, &text) || !take_type(text, &marker->type)) return false;
-        *seen |= 2;
-    } else if (yd_slice_equal(key, YD_LITERAL("size"))) {
-        if (!take_number(r, &marker->size)) return false;
-        *seen |= 4;
-    } else if (yd_slice_equal(key, YD_LITERAL("count"))) {
-        if (!take_number(r, &marker->count)) return false;
-        *seen |= 8;
-    } else {
-        return false;
+    yd_slice text;
+    if (!take_string(r, &text) || !take_char(r, ':')) return false;
+    unsigned member = member_of(text);
+    if ((*seen & member) != 0) return false;
+    *seen |= member;
+    switch (member) {
+    case SEEN_ID: return take_id(r, marker);
+    case SEEN_TYPE: return take_string(r, &text) && take_type(text, &marker->type);
+    case SEEN_SIZE: return take_number(r, &marker->size);
+    case SEEN_COUNT: return take_number(r, &marker->count);
+    default: return false;
     }
-    return true;
 }
 
 static bool marker_read(yd_slice text, struct marker *marker)
@@ -118,7 +130,7 @@ static bool marker_read(yd_slice text, struct marker *marker)
     } while (take_char(&r, ','));
     if (!take_char(&r, '}')) return false;
     skip_space(&r);
-    return seen == 15 && r.at == r.end;
+    return seen == SEEN_ALL && r.at == r.end;
 }
 
 enum batch_marker batch_marker_of(yd_slice text)

@@ -1,6 +1,6 @@
 /* compact.c - when the store is given a snapshot, and whether a whole one.
  *
- * Source:   rules R15..R17; docs/storage.md for what the store does with it
+ * Source:   rules R17..R19; docs/storage.md for what the store does with it
  *
  * A delta is all since the base. The base is written anew when the delta has outgrown it, so a
  * large document with small edits is not rewritten every minute.

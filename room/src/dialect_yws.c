@@ -1,6 +1,6 @@
 /* dialect_yws.c - the frames of y-websocket, y-partykit and y-partyserver.
  *
- * Source: y-protocols; docs/protocol.md, rules P1..P4
+ * Source: y-protocols; docs/protocol.md, rules P1..P4, P9
  *
  *   first bytes      body                          meaning
  *   00 00            varUint length, state vector  sync step 1

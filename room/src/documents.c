@@ -2,7 +2,7 @@
  * and the others' documents, in this order.
  *
  * Where it sits:   room_step() -> document_*() -> yd_doc_apply(), effects
- * Source:          y-protocols sync; rules R1..R6
+ * Source:          y-protocols sync; rules R1..R7, R20
  *
  * The bytes that came in are what is stored and relayed, not a new encoding: cheaper, and every
  * receiver merges them alike. Only when a part was known before is the rest cut out, so that the
@@ -14,6 +14,26 @@
 #define GAP_ASK_MS      10000
 #define STEP1_AGAIN_MS  1000
 
+static const yd_slice nothing = {(const uint8_t *)"\0\0", 2}; // no structs, no deletes
+
+void document_gap_due(struct room *room)
+{
+    if (!room->has_gap || room->member_count == 0) return;
+    uint64_t when = room->gap_ms + GAP_PATIENCE_MS;
+    if (room->gap_was_asked && room->gap_asked_ms + GAP_ASK_MS > when) {
+        when = room->gap_asked_ms + GAP_ASK_MS;
+    }
+    room_due_by(room, when);
+}
+
+static void gap_watch(struct room *room)
+{
+    bool gap = yd_doc_pending(room->doc).structs;
+    if (gap && !room->has_gap) room->gap_ms = room->now_ms;
+    room->has_gap = gap;
+    document_gap_due(room);
+}
+
 yd_err document_load(struct room *room, yd_slice update)
 {
     struct yd_applied applied;
@@ -24,7 +44,7 @@ yd_err document_load(struct room *room, yd_slice update)
         yd_buf_clear(&room->base_sv);
         err = yd_doc_state_vector(room->doc, &room->base_sv);
     }
-    if (yd_doc_pending(room->doc).structs && room->gap_ms == 0) room->gap_ms = room->now_ms;
+    gap_watch(room);
     return err;
 }
 
@@ -43,7 +63,8 @@ static yd_err ask_again(struct room *room, uint32_t member)
     struct member *m = &room->members[member];
     yd_err err = effect_ignored(room, member, "too much waits for missing updates");
     if (err != YD_OK) return err;
-    if (m->asked_ms != 0 && m->asked_ms + STEP1_AGAIN_MS > room->now_ms) return YD_OK;
+    if (m->was_asked && m->asked_ms + STEP1_AGAIN_MS > room->now_ms) return YD_OK;
+    m->was_asked = true;
     m->asked_ms = room->now_ms;
     return member_send_step1(room, member);
 }
@@ -65,7 +86,14 @@ static yd_err append_and_relay(struct room *room, yd_slice bytes, size_t at)
 
 yd_err document_update(struct room *room, uint32_t member, yd_slice update)
 {
-    if (room->members[member].right != ROOM_WRITE) return effect_ignored(room, member, "read-only");
+    if (room->members[member].right != ROOM_WRITE) {
+        // The answer of a client that has nothing for us is no attempt to write.
+        if (yd_slice_equal(update, nothing)) return YD_OK;
+        return effect_ignored(room, member, "read-only");
+    }
+    if (update.len > room->opts.update_bytes_max) {
+        return effect_ignored(room, member, "update too large");
+    }
     struct yd_applied applied;
     yd_err err = yd_doc_apply(room->doc, update, YD_V1, &applied);
     if (err == YD_EMALFORMED) return effect_ignored(room, member, "malformed update");
@@ -73,12 +101,7 @@ yd_err document_update(struct room *room, uint32_t member, yd_slice update)
     if (err == YD_ETOOBIG) return ask_again(room, member);
     if (err != YD_OK) return err;
 
-    bool gap = yd_doc_pending(room->doc).structs;
-    if (!gap) room->gap_ms = 0;
-    if (gap && room->gap_ms == 0) {
-        room->gap_ms = room->now_ms;
-        room_due_by(room, room->now_ms + GAP_PATIENCE_MS);
-    }
+    gap_watch(room);
     if (!applied.changed && !applied.parked) return YD_OK;
     // What was parked is in no "last update": then the whole goes on.
     if (!applied.known_part || applied.parked) return append_and_relay(room, update, FX_BORROWED);
@@ -91,17 +114,15 @@ yd_err document_update(struct room *room, uint32_t member, yd_slice update)
 /* Structs wait for clocks that nobody has sent: ask everybody, instead of waiting in silence. */
 yd_err document_gap(struct room *room)
 {
-    if (room->gap_ms == 0 || room->member_count == 0) return YD_OK;
-    uint64_t when = room->gap_ms + GAP_PATIENCE_MS;
-    if (room->gap_asked_ms != 0 && room->gap_asked_ms + GAP_ASK_MS > when) {
-        when = room->gap_asked_ms + GAP_ASK_MS;
-    }
-    if (when <= room->now_ms) {
+    if (!room->has_gap || room->member_count == 0) return YD_OK;
+    bool waited = room->gap_ms + GAP_PATIENCE_MS <= room->now_ms;
+    bool rested = !room->gap_was_asked || room->gap_asked_ms + GAP_ASK_MS <= room->now_ms;
+    if (waited && rested) {
+        room->gap_was_asked = true;
         room->gap_asked_ms = room->now_ms;
         yd_err err = members_send_step1(room);
         if (err != YD_OK) return err;
-        when = room->now_ms + GAP_ASK_MS;
     }
-    room_due_by(room, when);
+    document_gap_due(room);
     return YD_OK;
 }

@@ -21,28 +21,13 @@ static yd_err effects_grow(struct room *room)
 {
     size_t cap = room->fx_cap == 0 ? 8 : room->fx_cap * 2;
     yd_alloc a = room->alloc;
-    struct room_effect *fx = a.resize(a.ctx, room->fx, room->fx_cap * sizeof *fx, cap * sizeof *fx);
-    if (fx == NULL) return YD_ENOMEM;
-    room->fx = fx;
-    size_t *at = a.resize(a.ctx, room->fx_at, room->fx_cap * sizeof *at, cap * sizeof *at);
-    if (at == NULL) {
-        // Keep both arrays of one size: shrinking what we own cannot lose anything.
-        struct room_effect *back =
-            room->fx_cap == 0 ? a.resize(a.ctx, fx, cap * sizeof *fx, 0)
-                              : a.resize(a.ctx, fx, cap * sizeof *fx, room->fx_cap * sizeof *fx);
-        if (back != NULL || room->fx_cap == 0) {
-            room->fx = back;
-        } else {
-            (void)a.resize(a.ctx, fx, cap * sizeof *fx, 0);
-            (void)a.resize(a.ctx, room->fx_at, room->fx_cap * sizeof *at, 0);
-            room->fx = NULL;
-            room->fx_at = NULL;
-            room->fx_cap = 0;
-            room->fx_count = 0;
-        }
-        return YD_ENOMEM;
-    }
+    size_t *at = a.resize(a.ctx, room->fx_at, room->fx_at_cap * sizeof *at, cap * sizeof *at);
+    if (at == NULL) return YD_ENOMEM;
     room->fx_at = at;
+    room->fx_at_cap = cap;
+    struct room_effect *fx = a.resize(a.ctx, room->fx, room->fx_cap * sizeof *fx, cap * sizeof *fx);
+    if (fx == NULL) return YD_ENOMEM; // fx_at alone is larger: each has its own capacity
+    room->fx = fx;
     room->fx_cap = cap;
     return YD_OK;
 }

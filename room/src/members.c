@@ -2,14 +2,19 @@
  *
  * Stock clients close a socket on which no message came for 30 s, and WebSocket pings do not
  * count. A member that was sent nothing for keepalive_ms gets an awareness update without entries,
- * which every client takes as a message and no client reacts to (rule R14).
+ * which every client takes as a message and no client reacts to (rule R15).
  */
 #include "state.h"
 
 #include <string.h>
 
+/* Timers of one room are gathered on a grid, or ten thousand members that joined at different
+ * times would each bring a walk over all of them. */
+#define DUE_GRID_MS 100
+
 void room_due_by(struct room *room, uint64_t when_ms)
 {
+    when_ms += DUE_GRID_MS - 1 - (when_ms + DUE_GRID_MS - 1) % DUE_GRID_MS;
     if (when_ms < room->due_ms) room->due_ms = when_ms;
 }
 
@@ -63,6 +68,7 @@ yd_err member_join(struct room *room, const struct room_event *ev)
                                                 .sent_ms = room->now_ms};
     room->member_count++;
     room_due_by(room, room->now_ms + room->opts.keepalive_ms);
+    document_gap_due(room);
 
     yd_err err = member_send_step1(room, ev->member);
     if (err != YD_OK) return err;

@@ -1,14 +1,14 @@
 /* presence.c - awareness: which client ids are here, with what state, and who is told.
  *
  * Where it sits:   room_step() -> presence_*() -> effects
- * Source:          y-protocols awareness; rules R7..R13; docs/decisions/0003-presence-nudge.md
+ * Source:          y-protocols awareness; rules R8..R14; docs/decisions/0003-presence-nudge.md
  *
- * Changes are collected and leave as one message to everybody at the next tick (R8). Every stock
+ * Changes are collected and leave as one message to everybody at the next tick (R9). Every stock
  * client sends each change that it receives back to us once, so the commonest message is a stale
- * echo: it is recognised by its clock and dropped before its JSON is looked at (R7).
+ * echo: it is recognised by its clock and dropped before its JSON is looked at (R8).
  *
  * A nudge is a message to one member: {client, known clock, null}. The owner of that id answers by
- * raising its clock and announcing again; nobody else sees it (R10, R11, R13).
+ * raising its clock and announcing again; nobody else sees it (R11, R12, R13).
  */
 #include "state.h"
 
@@ -16,7 +16,10 @@
 
 #define RENEW_MS         20000 /* receivers hide a state that is older than 30 s */
 #define FIRST_NUDGES_MAX 4
-#define CLOCK_MAX        (((uint64_t)1 << 53) - 2)
+#define NUDGES_MAX       64 /* in answer to one message; its count must fit one byte */
+/* All states of a room together: more would make the message to each newcomer a burden. */
+#define STATE_BYTES_MAX ((size_t)16 << 20)
+#define CLOCK_MAX       (((uint64_t)1 << 53) - 2)
 
 static const yd_slice null_state = {(const uint8_t *)"null", 4};
 
@@ -27,11 +30,31 @@ struct entry {
     bool is_null;
 };
 
+/* One awareness message while it is worked through. What it causes leaves as one nudge and one
+ * IGNORED, so that a long message cannot make a longer list of effects. */
+struct incoming {
+    uint32_t member;
+    bool is_first;       /* of this member */
+    const char *ignored; /* why the first refused entry was */
+    size_t nudges_at;    /* in room->out: a byte for the count, then the entries */
+    uint8_t nudges;
+};
+
+static bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+/* JSON.parse reads " null " as null too. */
+static bool is_null(yd_slice state)
+{
+    while (state.len > null_state.len && is_space(*state.ptr)) state.ptr++, state.len--;
+    while (state.len > null_state.len && is_space(state.ptr[state.len - 1])) state.len--;
+    return yd_slice_equal(state, null_state);
+}
+
 static struct entry entry_read(struct yd_reader *r)
 {
     struct entry e = {.client = yd_read_varuint(r), .clock = yd_read_varuint(r)};
     e.state = yd_read_varbytes(r);
-    e.is_null = yd_slice_equal(e.state, null_state);
+    e.is_null = is_null(e.state);
     return e;
 }
 
@@ -72,19 +95,20 @@ static yd_err nudge(struct room *room, uint32_t member, uint64_t client, uint64_
 static void state_drop(struct room *room, struct presence *p)
 {
     if (p->state != NULL) (void)room->alloc.resize(room->alloc.ctx, p->state, p->state_len, 0);
+    room->presence.state_bytes -= p->state_len;
     p->state = NULL;
     p->state_len = 0;
-    if (p->present) room->members[p->owner].owned--;
     p->present = false;
 }
 
 static yd_err presence_remove(struct room *room, uint32_t index, uint64_t clock)
 {
     struct presence *p = &room->presence.list[index];
+    presence_chain_out(room, index);
     state_drop(room, p);
     p->clock = clock;
-    p->refreshed_ms = room->now_ms;
     p->gone_join_no = room->join_no;
+    presence_chain_in(room, index);
     return presence_mark(room, index);
 }
 
@@ -95,6 +119,7 @@ static yd_err presence_set(struct room *room, uint32_t index, uint32_t member,
     if (state == NULL) return YD_ENOMEM;
     memcpy(state, e->state.ptr, e->state.len);
     struct presence *p = &room->presence.list[index];
+    presence_chain_out(room, index);
     state_drop(room, p);
     p->state = state;
     p->state_len = (uint32_t)e->state.len;
@@ -102,71 +127,113 @@ static yd_err presence_set(struct room *room, uint32_t index, uint32_t member,
     p->present = true;
     p->owner = member;
     p->refreshed_ms = room->now_ms;
-    room->members[member].owned++;
+    room->presence.state_bytes += p->state_len;
+    presence_chain_in(room, index);
     room_due_by(room, room->now_ms + RENEW_MS);
     return presence_mark(room, index);
 }
 
+/* Adds an entry to the nudge that goes back to the sender of this message. */
+static yd_err nudge_back(struct room *room, struct incoming *in, uint64_t client, uint64_t clock)
+{
+    if (in->nudges == NUDGES_MAX) return YD_OK;
+    if (in->nudges++ == 0) {
+        in->nudges_at = room->out.len;
+        yd_err err = yd_buf_u8(&room->out, 0);
+        if (err != YD_OK) return err;
+    }
+    return entry_append(&room->out, client, clock, null_state);
+}
+
 /* An entry that is not newer than what we know: a stale echo, or the owner of a removed id that has
  * come back with the clock it had. Only a member that joined after the removal can be that. */
-static yd_err entry_stale(struct room *room, uint32_t member, const struct presence *p,
+static yd_err entry_stale(struct room *room, struct incoming *in, const struct presence *p,
                           const struct entry *e)
 {
     if (p->present || e->is_null) return YD_OK;
-    if (room->members[member].join_no <= p->gone_join_no) return YD_OK;
-    return nudge(room, member, p->client, p->clock);
+    if (room->members[in->member].join_no <= p->gone_join_no) return YD_OK;
+    return nudge_back(room, in, p->client, p->clock);
 }
 
-static yd_err entry_take(struct room *room, uint32_t member, const struct entry *e, bool first)
+/* Why a state that is new may not come in; NULL: it may. */
+static const char *state_refusal(const struct room *room, const struct entry *e, size_t old_len)
+{
+    if (e->state.len > room->opts.awareness_state_max) return "presence state too large";
+    if (room->presence.state_bytes - old_len + e->state.len > STATE_BYTES_MAX) {
+        return "too much presence";
+    }
+    return yd_json_check(e->state) ? NULL : "presence state is no JSON";
+}
+
+static void refuse(struct incoming *in, const char *why)
+{
+    if (in->ignored == NULL) in->ignored = why;
+}
+
+static yd_err entry_first(struct room *room, struct incoming *in, const struct entry *e)
+{
+    // Receivers ignore a first state at clock 0; of an unknown client there is nothing to remove.
+    if (e->clock == 0 || e->is_null) return YD_OK;
+    const char *why = state_refusal(room, e, 0);
+    if (why != NULL) {
+        refuse(in, why);
+        return YD_OK;
+    }
+    uint32_t index;
+    yd_err err = presence_add(room, e->client, &index);
+    if (err == YD_ETOOBIG) {
+        refuse(in, "too many presence entries");
+        return YD_OK;
+    }
+    if (err == YD_OK) err = presence_set(room, index, in->member, e);
+    struct member *m = &room->members[in->member];
+    if (err != YD_OK || !in->is_first || m->nudges >= FIRST_NUDGES_MAX) return err;
+    // After a restart of ours the others may remember this id as removed at this very clock.
+    m->nudges++;
+    return nudge_back(room, in, e->client, e->clock);
+}
+
+static yd_err entry_take(struct room *room, struct incoming *in, const struct entry *e)
 {
     uint32_t index = presence_find(&room->presence, e->client);
-    bool unknown = index == PRESENCE_NONE;
-    if (!unknown) {
-        const struct presence *p = &room->presence.list[index];
-        bool newer = e->clock > p->clock || (e->clock == p->clock && e->is_null && p->present);
-        if (!newer) return entry_stale(room, member, p, e);
-        if (e->is_null) return presence_remove(room, index, e->clock);
-    } else if (e->clock == 0 || e->is_null) {
-        return YD_OK; // receivers ignore a first state at clock 0; nothing to remove either
-    }
-    if (e->state.len > room->opts.awareness_state_max) {
-        return effect_ignored(room, member, "presence state too large");
-    }
-    if (!yd_json_check(e->state)) return effect_ignored(room, member, "presence state is no JSON");
-    if (unknown) {
-        yd_err err = presence_add(room, e->client, &index);
-        if (err == YD_ETOOBIG) return effect_ignored(room, member, "too many presence entries");
-        if (err != YD_OK) return err;
-    }
-    yd_err err = presence_set(room, index, member, e);
-    if (err != YD_OK || !unknown || !first) return err;
-    // After a restart of ours the others may remember this id as removed at this very clock.
-    if (room->members[member].nudges >= FIRST_NUDGES_MAX) return YD_OK;
-    room->members[member].nudges++;
-    return nudge(room, member, e->client, e->clock);
+    if (index == PRESENCE_NONE) return entry_first(room, in, e);
+    const struct presence *p = &room->presence.list[index];
+    bool newer = e->clock > p->clock || (e->clock == p->clock && e->is_null && p->present);
+    if (!newer) return entry_stale(room, in, p, e);
+    if (e->is_null) return presence_remove(room, index, e->clock);
+    const char *why = state_refusal(room, e, p->state_len);
+    if (why == NULL) return presence_set(room, index, in->member, e);
+    refuse(in, why);
+    return YD_OK;
 }
 
 yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes)
 {
     if (!is_well_formed(bytes)) return effect_ignored(room, member, "malformed awareness update");
-    bool first = !room->members[member].spoke_presence;
+    struct incoming in = {.member = member, .is_first = !room->members[member].spoke_presence};
     room->members[member].spoke_presence = true;
 
     struct yd_reader r = yd_reader_of(bytes);
     for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
         struct entry e = entry_read(&r);
-        yd_err err = entry_take(room, member, &e, first);
+        yd_err err = entry_take(room, &in, &e);
         if (err != YD_OK) return err;
     }
-    return YD_OK;
+    yd_err err = YD_OK;
+    if (in.nudges > 0) {
+        room->out.ptr[in.nudges_at] = in.nudges;
+        err = effect_send_one(room, member, ROOM_MSG_AWARENESS, in.nudges_at, 0);
+    }
+    if (err == YD_OK && in.ignored != NULL) err = effect_ignored(room, member, in.ignored);
+    return err;
 }
 
 yd_err presence_leave(struct room *room, uint32_t member)
 {
-    for (uint32_t i = 0; i < room->presence.count && room->members[member].owned > 0; i++) {
-        const struct presence *p = &room->presence.list[i];
-        if (!p->present || p->owner != member) continue;
-        yd_err err = presence_remove(room, i, p->clock);
+    const struct presence_chain *owned = &room->members[member].owned;
+    while (owned->first != 0) {
+        uint32_t index = owned->first - 1;
+        yd_err err = presence_remove(room, index, room->presence.list[index].clock);
         if (err != YD_OK) return err;
     }
     return YD_OK;

@@ -32,6 +32,59 @@ static void slots_fill(struct presence_table *table)
     }
 }
 
+/* Frees the slot of an entry and closes the hole, so that every search still ends where it did. */
+static void slot_clear(struct presence_table *t, uint32_t index)
+{
+    uint32_t mask = t->slot_count - 1;
+    uint32_t hole = slot_of(t->list[index].client, t->slot_count);
+    while (t->slots[hole] != index + 1) hole = (hole + 1) & mask;
+    for (uint32_t s = (hole + 1) & mask; t->slots[s] != 0; s = (s + 1) & mask) {
+        uint32_t home = slot_of(t->list[t->slots[s] - 1].client, t->slot_count);
+        if (((s - home) & mask) < ((s - hole) & mask)) continue; // its home is behind the hole
+        t->slots[hole] = t->slots[s];
+        hole = s;
+    }
+    t->slots[hole] = 0;
+}
+
+static struct presence_chain *chain_of(struct room *room, const struct presence *p)
+{
+    return p->present ? &room->members[p->owner].owned : &room->presence.gone;
+}
+
+/* Puts an entry at the end of the chain that fits its state. */
+void presence_chain_in(struct room *room, uint32_t index)
+{
+    struct presence *p = &room->presence.list[index];
+    struct presence_chain *chain = chain_of(room, p);
+    p->prev = chain->last;
+    p->next = 0;
+    if (chain->last != 0) {
+        room->presence.list[chain->last - 1].next = index + 1;
+    } else {
+        chain->first = index + 1;
+    }
+    chain->last = index + 1;
+}
+
+/* Takes an entry out of its chain; to be put into one again after its state was changed. */
+void presence_chain_out(struct room *room, uint32_t index)
+{
+    struct presence *list = room->presence.list;
+    const struct presence *p = &list[index];
+    struct presence_chain *chain = chain_of(room, p);
+    if (p->prev != 0) {
+        list[p->prev - 1].next = p->next;
+    } else {
+        chain->first = p->next;
+    }
+    if (p->next != 0) {
+        list[p->next - 1].prev = p->prev;
+    } else {
+        chain->last = p->prev;
+    }
+}
+
 static yd_err table_grow(struct room *room)
 {
     struct presence_table *t = &room->presence;
@@ -50,44 +103,32 @@ static yd_err table_grow(struct room *room)
     return YD_OK;
 }
 
-/* The entry that has been gone longest and that nobody has to be told of; NONE: all are needed. */
-static uint32_t oldest_gone(const struct presence_table *table)
-{
-    uint32_t oldest = PRESENCE_NONE;
-    for (uint32_t i = 0; i < table->count; i++) {
-        const struct presence *p = &table->list[i];
-        if (p->present || p->changed) continue;
-        if (oldest == PRESENCE_NONE || p->refreshed_ms < table->list[oldest].refreshed_ms) {
-            oldest = i;
-        }
-    }
-    return oldest;
-}
-
-/* Adds a client that is not in the table, as gone at clock 0.
- * Errors: YD_ENOMEM; YD_ETOOBIG: the table is full of clients that are here. */
+/* Adds a client that is not in the table, as gone at clock 0. In a full table it takes the place of
+ * the one that has been gone longest. What was removed since the last tick stands at the end of
+ * that chain, so one look tells whether there is one that nobody has to be told of any more.
+ * Errors: YD_ENOMEM; YD_ETOOBIG: all entries are needed. */
 yd_err presence_add(struct room *room, uint64_t client, uint32_t *index)
 {
     struct presence_table *t = &room->presence;
-    bool reuse = t->count >= room->opts.awareness_clients_max;
-    if (reuse) {
-        *index = oldest_gone(t);
-        if (*index == PRESENCE_NONE) return YD_ETOOBIG;
+    uint32_t at = t->count;
+    if (t->count >= room->opts.awareness_clients_max) {
+        if (t->gone.first == 0 || t->list[t->gone.first - 1].changed) return YD_ETOOBIG;
+        at = t->gone.first - 1;
+        presence_chain_out(room, at);
+        slot_clear(t, at);
     } else {
         if (t->count == t->cap || t->slot_count < t->cap * 2) {
             yd_err err = table_grow(room);
             if (err != YD_OK) return err;
         }
-        *index = t->count++;
+        t->count++;
     }
-    t->list[*index] = (struct presence){.client = client, .owner = UINT32_MAX};
-    if (reuse) {
-        slots_fill(t);
-        return YD_OK;
-    }
+    t->list[at] = (struct presence){.client = client, .owner = UINT32_MAX};
+    presence_chain_in(room, at);
     uint32_t s = slot_of(client, t->slot_count);
     while (t->slots[s] != 0) s = (s + 1) & (t->slot_count - 1);
-    t->slots[s] = *index + 1;
+    t->slots[s] = at + 1;
+    *index = at;
     return YD_OK;
 }
 

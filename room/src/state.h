@@ -4,15 +4,21 @@
 
 #include "room/room.h"
 
+/* A chain through presence entries, by index + 1; 0: none. */
+struct presence_chain {
+    uint32_t first, last;
+};
+
 struct member {
     bool is_in;
-    bool spoke_presence; /* has sent an awareness message */
-    uint8_t right;       /* enum room_right */
-    uint8_t nudges;      /* first-sight nudges sent */
-    uint32_t owned;      /* present entries whose owner this is */
-    uint64_t join_no;    /* counts JOINs of this room; tells a reconnect from a late echo */
-    uint64_t sent_ms;    /* last message to this member alone */
-    uint64_t asked_ms;   /* last extra STEP1 to it; 0: never */
+    bool spoke_presence;         /* has sent an awareness message */
+    bool was_asked;              /* asked_ms is valid */
+    uint8_t right;               /* enum room_right */
+    uint8_t nudges;              /* first-sight nudges sent */
+    struct presence_chain owned; /* present entries whose owner this is */
+    uint64_t join_no;            /* counts JOINs of this room; tells a reconnect from a late echo */
+    uint64_t sent_ms;            /* last message to this member alone */
+    uint64_t asked_ms;           /* last extra STEP1 to it */
 };
 
 struct presence {
@@ -22,7 +28,8 @@ struct presence {
     uint64_t gone_join_no; /* joins seen when it was removed */
     uint8_t *state;        /* JSON text; NULL iff not present */
     uint32_t state_len;
-    uint32_t owner; /* member of the last accepted entry */
+    uint32_t owner;      /* member of the last accepted entry */
+    uint32_t prev, next; /* in the owner's chain while present, in the chain of gone ones else */
     bool present;
     bool changed; /* is in the changed list */
 };
@@ -34,6 +41,8 @@ struct presence_table {
     uint32_t slot_count; /* power of two */
     uint32_t *changed;   /* indexes whose newest value was not broadcast yet */
     uint32_t changed_count, changed_cap;
+    struct presence_chain gone; /* the one gone longest first */
+    size_t state_bytes;         /* sum of state_len */
 };
 
 struct room {
@@ -57,7 +66,9 @@ struct room {
     bool base_announced;     /* the next LOAD is the base */
     struct yd_buf base_sv;
 
-    uint64_t gap_ms; /* since when structs are parked; 0: none */
+    bool has_gap;       /* structs are parked */
+    bool gap_was_asked; /* gap_asked_ms is valid */
+    uint64_t gap_ms;    /* since when, if has_gap */
     uint64_t gap_asked_ms;
     uint64_t due_ms;
     uint64_t now_ms;
@@ -65,7 +76,7 @@ struct room {
     /* the effects of this step */
     struct room_effect *fx;
     size_t *fx_at; /* offset in out, or FX_BORROWED */
-    size_t fx_count, fx_cap;
+    size_t fx_count, fx_cap, fx_at_cap;
     struct yd_buf out;
 };
 
@@ -95,6 +106,8 @@ void presence_table_deinit(struct room *room);
 uint32_t presence_find(const struct presence_table *table, uint64_t client); /* NONE: not there */
 YD_NODISCARD yd_err presence_add(struct room *room, uint64_t client, uint32_t *index);
 YD_NODISCARD yd_err presence_mark(struct room *room, uint32_t index);
+void presence_chain_in(struct room *room, uint32_t index);
+void presence_chain_out(struct room *room, uint32_t index);
 #define PRESENCE_NONE UINT32_MAX
 
 /* presence.c */
@@ -109,6 +122,9 @@ YD_NODISCARD yd_err document_load(struct room *room, yd_slice update);
 YD_NODISCARD yd_err document_step1(struct room *room, uint32_t member, yd_slice sv);
 YD_NODISCARD yd_err document_update(struct room *room, uint32_t member, yd_slice update);
 YD_NODISCARD yd_err document_gap(struct room *room);
+void document_gap_due(struct room *room); /* sets the timer for it, if there is a gap */
+
+/* check.c: room_check() */
 
 /* compact.c */
 YD_NODISCARD yd_err compact_if_due(struct room *room);

@@ -108,7 +108,7 @@ void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const
 
 static struct room_slot *slot_of_token(struct shard *shard, uint64_t token)
 {
-    struct room_slot *slot, *next;
+    struct room_slot *slot = NULL, *next = NULL;
     HASH_ITER(hh, shard->rooms, slot, next)
     {
         if (slot->token == token && slot->state == SLOT_LOADING) return slot;
@@ -167,7 +167,7 @@ void slot_loaded(struct shard *shard, struct store_event *ev)
 
 void slots_sweep(struct shard *shard, uint64_t now_ms)
 {
-    struct room_slot *slot, *next;
+    struct room_slot *slot = NULL, *next = NULL;
     HASH_ITER(hh, shard->rooms, slot, next)
     {
         if (slot->state != SLOT_READY) continue;

@@ -34,7 +34,7 @@ void shard_store_failed(struct shard *shard, const struct store_event *ev)
     memcpy(shard->down, ev->why, sizeof shard->down);
     LOG(&shard->log, LOG_ERROR, "store failed, all rooms closed", LOG_CSTR("why", shard->down));
     outboxes_forget_gated(shard);
-    struct room_slot *slot, *next;
+    struct room_slot *slot = NULL, *next = NULL;
     HASH_ITER(hh, shard->rooms, slot, next)
     {
         slot_drop(shard, slot, 1013, "the store has failed, try again later");

@@ -20,7 +20,7 @@ static bool has_work(struct shard *shard)
 
 static void broadcast_presence(struct shard *shard)
 {
-    struct room_slot *slot, *next;
+    struct room_slot *slot = NULL, *next = NULL;
     HASH_ITER(hh, shard->rooms, slot, next)
     {
         if (slot->state == SLOT_READY && room_wants_tick(slot->room)) {

@@ -1,6 +1,6 @@
 /* database.c - opening, recovering, committing.
  *
- * Source: docs/storage.md, rules S1..S8
+ * Source: docs/storage.md, rules S1..S7
  *
  * One connection, one thread, exclusive lock: see docs/decisions/0001. Checkpoints are ours,
  * because the built-in one swallows sync errors.

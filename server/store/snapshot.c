@@ -2,7 +2,7 @@
  *
  * A base goes in as chunk rows of 256 KiB under a new generation, 1 MiB a commit, so that a batch
  * waits for one slice at most; then one small transaction makes it the room's base. A crash in
- * between leaves chunks that no room names: the next start deletes them (rule S6).
+ * between leaves chunks that no room names: the next start deletes them.
  */
 #include "store/database.h"
 

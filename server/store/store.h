@@ -11,7 +11,7 @@
  *            more than one slice (<= 1 MiB) of a snapshot or a load.
  * Errors     a storage fault ends the store (STORE_EV_FAILED): nothing more is confirmed, nothing
  *            is retried. The owner closes it and may open a new one.
- * Source     docs/storage.md, rules S1...
+ * Source     docs/storage.md, rules S1..S7
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H

@@ -1,4 +1,4 @@
-/* wire/http.h - the head of one HTTP/1.1 request. Pure functions over bytes. Rules W4..W6. */
+/* wire/http.h - the head of one HTTP/1.1 request. Pure functions over bytes. Rules H1, H3. */
 #ifndef WIRE_HTTP_H
 #define WIRE_HTTP_H
 

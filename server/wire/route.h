@@ -1,4 +1,4 @@
-/* wire/route.h - which room a request path names. Pure functions over bytes. Rules W1..W3. */
+/* wire/route.h - which room a request path names. Pure functions over bytes. Rules H1..H3. */
 #ifndef WIRE_ROUTE_H
 #define WIRE_ROUTE_H
 

@@ -1,7 +1,7 @@
 /* wire/ws.h - WebSocket frames: reading through wslay, heads of our own for what goes out.
  *
  * A ws_reader holds one stream's state. Between two messages it holds nothing of the stream, so one
- * reader can serve all streams that are at rest (docs/decisions/0002). Rules W7..W11. */
+ * reader can serve all streams that are at rest (docs/decisions/0002). Rules H5..H7. */
 #ifndef WIRE_WS_H
 #define WIRE_WS_H
 

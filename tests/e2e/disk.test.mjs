@@ -33,7 +33,7 @@ async function allThere (data, seen) {
   await server.stop()
 }
 
-test('a full disk stops the acks and loses nothing acknowledged', { timeout: 60000 }, async t => {
+test('s5: a full disk stops the acks and loses nothing acknowledged', { timeout: 60000 }, async t => {
   const disk = temporary()
   const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', disk])
   if (mount.status !== 0) return t.skip('mounting a tmpfs is not permitted here')
@@ -53,7 +53,7 @@ test('a full disk stops the acks and loses nothing acknowledged', { timeout: 600
   }
 })
 
-test('a failing sync stops the acks and loses nothing acknowledged', { timeout: 60000 }, async t => {
+test('s6: a failing sync stops the acks and loses nothing acknowledged', { timeout: 60000 }, async t => {
   const dir = temporary(), library = path.join(dir, 'failsync.so'), trigger = path.join(dir, 'fail')
   const built = spawnSync('cc', ['-D_GNU_SOURCE', '-shared', '-fPIC', '-o', library, 'preload/failsync.c', '-ldl'], { encoding: 'utf8' })
   assert.equal(built.status, 0, built.stderr)

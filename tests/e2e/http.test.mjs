@@ -27,13 +27,13 @@ const opened = (room, query = '') => new Promise((resolve, reject) => {
   ws.on('open', () => resolve(ws)).on('error', reject)
 })
 
-test('malformed HTTP gets 400, also a head that never ends', async () => {
+test('h1: malformed HTTP gets 400, also a head that never ends', async () => {
   for (const text of ['NONSENSE\r\n\r\n', 'GET\r\n\r\n', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20000)}`]) {
     assert.match(await raw(text), /^HTTP\/1\.1 400 /, JSON.stringify(text.slice(0, 30)))
   }
 })
 
-test('paths that are no room get 404, also for an upgrade', async () => {
+test('h2: paths that are no room get 404, also for an upgrade', async () => {
   for (const target of ['/parties', '/parties/main', '/parties/main/', '/party', '/party/', '/a/b', '/parties/UPPER/x', '/']) {
     assert.match(await upgrade(target), /^HTTP\/1\.1 404 /, target)
   }
@@ -42,21 +42,21 @@ test('paths that are no room get 404, also for an upgrade', async () => {
   assert.match(await upgrade('/a%0Ab'), /^HTTP\/1\.1 400 /)
 })
 
-test('a bad upgrade says what is wrong', async () => {
+test('h3: a bad upgrade says what is wrong', async () => {
   assert.match(await upgrade('/x', 'Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'), /^HTTP\/1\.1 426 [^]*Sec-WebSocket-Version: 13/)
   assert.match(await upgrade('/x', 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n'), /^HTTP\/1\.1 400 /)
   assert.equal((await fetch(`${server.http}/room`)).status, 426)
   assert.equal((await fetch(`${server.http}/`, { method: 'POST', body: 'x' })).status, 405)
 })
 
-test('health and the page answer', async () => {
+test('h4: health and the page answer', async () => {
   const health = await fetch(`${server.http}/health`)
   assert.equal(health.status, 200)
   assert.equal((await health.json()).status, 'ok')
   assert.match(await (await fetch(`${server.http}/`)).text(), /<title>partyd<\/title>/)
 })
 
-test('broken and unknown messages are ignored, the connection and the room go on', async () => {
+test('h5: broken and unknown messages are ignored, the connection and the room go on', async () => {
   const ws = await opened('rubbish')
   const rubbish = ['', '00', '0002', '000205ff', '0000', '0000ff', '000101', '05', '63', '0003010000', '01', '0101', '02', 'ff'.repeat(50), '00020401ffffff', '010a0105010671']
   for (const hex of rubbish) ws.send(Buffer.from(hex, 'hex'))
@@ -67,7 +67,7 @@ test('broken and unknown messages are ignored, the connection and the room go on
   assert.equal((await ws.closed).code, 1005)
 })
 
-test('a frame beyond the limit closes 1009', async () => {
+test('h6: a frame beyond the limit closes 1009', async () => {
   const small = await startServer({ args: ['--message-bytes-max', '100000'] })
   const ws = new WebSocket(`${small.url}/big`)
   await new Promise(resolve => ws.on('open', resolve))
@@ -78,7 +78,7 @@ test('a frame beyond the limit closes 1009', async () => {
   await small.stop()
 })
 
-test('an empty close frame is answered at once', async () => {
+test('h7: an empty close frame is answered at once', async () => {
   const ws = await opened('close')
   const start = Date.now()
   ws.close()
@@ -86,7 +86,7 @@ test('an empty close frame is answered at once', async () => {
   assert.ok(Date.now() - start < 1000)
 })
 
-test('two sockets with the same _pk are both served', async () => {
+test('h8: two sockets with the same _pk are both served', async () => {
   const [a, b] = [await opened('pk', '?_pk=same'), await opened('pk', '?_pk=same')]
   a.terminate()
   await sleep(50)
@@ -98,14 +98,14 @@ test('two sockets with the same _pk are both served', async () => {
   b.close(); other.end()
 })
 
-test('the offered subprotocol is taken', async () => {
+test('h9: the offered subprotocol is taken', async () => {
   const ws = new WebSocket(`${server.url}/protocol`, ['one', 'two'])
   await new Promise((resolve, reject) => ws.on('open', resolve).on('error', reject))
   assert.equal(ws.protocol, 'one')
   ws.close()
 })
 
-test('a room leaves memory when idle and comes back whole', async () => {
+test('h10: a room leaves memory when idle and comes back whole', async () => {
   const quick = await startServer({ args: ['--room-idle-ms', '100'] })
   const a = new Client(quick, 'y-websocket 3', 'idle')
   await a.synced()
@@ -121,7 +121,7 @@ test('a room leaves memory when idle and comes back whole', async () => {
   await quick.stop()
 })
 
-test('a room that cannot be read is refused with 1011; others are served; it is never empty', async t => {
+test('s3: a room that cannot be read is refused with 1011; others are served; it is never empty', async t => {
   if (spawnSync('sqlite3', ['--version']).status !== 0) return t.skip('there is no sqlite3 program here')
   const first = await startServer()
   for (const room of ['bad', 'good']) {
@@ -151,7 +151,7 @@ test('a room that cannot be read is refused with 1011; others are served; it is 
   await second.stop()
 })
 
-test('a store of a newer schema is refused with a clear line and left alone', async t => {
+test('s4: a store of a newer schema is refused with a clear line and left alone', async t => {
   if (spawnSync('sqlite3', ['--version']).status !== 0) return t.skip('there is no sqlite3 program here')
   const first = await startServer()
   await first.stop()
@@ -164,7 +164,7 @@ test('a store of a newer schema is refused with a clear line and left alone', as
   assert.deepEqual(fs.readFileSync(file), before)
 })
 
-test('start-up errors name the thing and the next step', () => {
+test('h11: start-up errors name the thing and the next step', () => {
   const run = (...args) => spawnSync(BINARY, ['dev', '--data', temporary(), ...args], { encoding: 'utf8', timeout: 5000 })
   const expect = (r, pattern) => { assert.equal(r.status, 2, r.stderr); assert.match(r.stderr, pattern) }
   expect(run('--host', '0.0.0.0'), /--open/)
@@ -174,7 +174,7 @@ test('start-up errors name the thing and the next step', () => {
   expect(spawnSync(BINARY, ['dev', '--data', server.data, '--port', '1'], { encoding: 'utf8' }), /another process has this store open/)
 })
 
-test('an update that waits for a missing one is stored, and shown when the gap closes', async () => {
+test('s7: an update that waits for a missing one is stored, and shown when the gap closes', async () => {
   const source = new Y.Doc(), updates = []
   source.on('update', update => updates.push(update))
   source.getText('text').insert(0, 'a'); source.getText('text').insert(1, 'b')

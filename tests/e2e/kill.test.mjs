@@ -6,7 +6,7 @@ import { Client, check, freePort, sleep, startServer, temporary, until } from '.
 
 const KILLS = Number(process.env.KILLS ?? 50)
 
-test(`${KILLS} kills lose nothing that another client had received`, { timeout: 600_000 }, async () => {
+test(`s1: ${KILLS} kills lose nothing that another client had received`, { timeout: 600_000 }, async () => {
   const port = await freePort(), data = temporary()
   const seen = new Set() // marks that somebody other than their author had
   let written = 0
@@ -29,7 +29,7 @@ test(`${KILLS} kills lose nothing that another client had received`, { timeout: 
   assert.ok(seen.size > KILLS * 5, `the clients did type (${seen.size} marks seen)`)
 })
 
-test('SIGTERM saves, closes 1012 and ends with 0', async () => {
+test('s2: SIGTERM saves, closes 1012 and ends with 0', async () => {
   const server = await startServer()
   const client = new Client(server, 'y-websocket 3', 'stop')
   await client.synced()

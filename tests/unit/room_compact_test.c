@@ -1,0 +1,274 @@
+/* When the store gets a snapshot and which: docs/room-rules.md R17..R20. */
+#include "room_world.h"
+
+/* Client 1 types one letter at `clock` (below 2^14) into the text "t"; bytes into out[16]. */
+static yd_slice letter(uint8_t *out, uint32_t clock)
+{
+    uint8_t *p = out;
+    *p++ = 1, *p++ = 1, *p++ = 1;
+    p += yd_varuint_put(p, clock);
+    if (clock == 0) {
+        *p++ = 4, *p++ = 1, *p++ = 1, *p++ = 't';
+    } else {
+        *p++ = 0x84, *p++ = 1;
+        p += yd_varuint_put(p, clock - 1);
+    }
+    *p++ = 1, *p++ = 'x', *p++ = 0;
+    return (yd_slice){out, (size_t)(p - out)};
+}
+
+static void types(struct world *w, uint32_t clock)
+{
+    uint8_t bytes[16];
+    says(w, 0, ROOM_MSG_UPDATE, letter(bytes, clock));
+}
+
+/* The snapshot among the effects of the last step; NULL: none. */
+static const struct room_effect *snapshot(const struct world *w)
+{
+    for (size_t i = 0; i < w->fx.count; i++) {
+        if (effect(w, i)->kind == ROOM_FX_SNAPSHOT) return effect(w, i);
+    }
+    return NULL;
+}
+
+/* The state of a new room that loads two parts of a store. */
+static void assert_restores(const struct world *w, yd_slice base, yd_slice delta)
+{
+    struct world copy;
+    world_begin(&copy, (struct room_opts){0});
+    world_step(&copy, (struct room_event){.kind = ROOM_EV_LOAD, .bytes = base});
+    if (delta.len > 0) world_step(&copy, (struct room_event){.kind = ROOM_EV_LOAD, .bytes = delta});
+    struct yd_buf want, got;
+    yd_buf_init(&want, world_alloc(&copy), SIZE_MAX / 2);
+    yd_buf_init(&got, world_alloc(&copy), SIZE_MAX / 2);
+    assert_int_equal(yd_doc_encode_state(room_doc(w->room), YD_EMPTY, YD_V1, &want), YD_OK);
+    assert_int_equal(yd_doc_encode_state(room_doc(copy.room), YD_EMPTY, YD_V1, &got), YD_OK);
+    assert_bytes(yd_buf_slice(&got), yd_buf_slice(&want));
+    yd_buf_deinit(&want);
+    yd_buf_deinit(&got);
+    world_end(&copy);
+}
+
+static void r17_after_so_many_appends(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.compact_updates = 3});
+    joins(&w, 0, ROOM_WRITE);
+    w.now_ms = 10000;
+    types(&w, 0);
+    types(&w, 1);
+    assert_null(snapshot(&w));
+    types(&w, 2);
+    assert_int_equal(w.fx.count, 3);
+    assert_ptr_equal(snapshot(&w), effect(&w, 2)); // behind the append
+    assert_int_equal(snapshot(&w)->seq, 3);
+    assert_false(room_is_dirty(w.room));
+    for (uint32_t i = 3; i < 9; i++) {
+        types(&w, i);
+        assert_null(snapshot(&w)); // not again within 2 s
+    }
+    w.now_ms = 12000;
+    types(&w, 9);
+    assert_non_null(snapshot(&w));
+    world_end(&w);
+}
+
+static void r17_after_so_many_bytes(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.compact_bytes = 20});
+    joins(&w, 0, ROOM_WRITE);
+    w.now_ms = 10000;
+    types(&w, 0); // 11 bytes
+    assert_null(snapshot(&w));
+    types(&w, 1); // 9
+    assert_non_null(snapshot(&w));
+    world_end(&w);
+}
+
+static void r17_when_idle(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.compact_idle_ms = 5000});
+    joins(&w, 0, ROOM_WRITE);
+    w.now_ms = 1000;
+    types(&w, 0);
+    w.now_ms = 4000;
+    types(&w, 1);
+    timer_at(&w, 6000);
+    assert_null(snapshot(&w));
+    timer_at(&w, room_due(w.room));
+    assert_int_equal(w.now_ms, 9000);
+    assert_non_null(snapshot(&w));
+    timer_at(&w, 50000);
+    assert_null(snapshot(&w));
+    world_end(&w);
+}
+
+static void r17_when_the_last_member_leaves_and_at_compact(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins(&w, 0, ROOM_WRITE);
+    joins(&w, 1, ROOM_WRITE);
+    types(&w, 0);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_non_null(snapshot(&w));
+    types(&w, 1);
+    leaves(&w, 1);
+    assert_null(snapshot(&w));
+    leaves(&w, 0);
+    assert_non_null(snapshot(&w));
+    assert_int_equal(snapshot(&w)->seq, 2);
+    world_end(&w);
+}
+
+static void r18_nothing_new_no_snapshot(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    world_step(&w, (struct room_event){.kind = ROOM_EV_LOAD, .bytes = UPDATE_HI});
+    joins(&w, 0, ROOM_WRITE);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(w.fx.count, 0);
+    timer_at(&w, 15000);
+    assert_null(snapshot(&w));
+    leaves(&w, 0);
+    assert_int_equal(w.fx.count, 0);
+    world_end(&w);
+}
+
+static void r19_first_a_base_then_deltas(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins(&w, 0, ROOM_WRITE);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(snapshot(&w)->snapshot, ROOM_SNAPSHOT_BASE);
+    assert_bytes(snapshot(&w)->bytes, UPDATE_HI);
+
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_Q);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_BANG);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(snapshot(&w)->snapshot, ROOM_SNAPSHOT_DELTA);
+    assert_restores(&w, UPDATE_HI, snapshot(&w)->bytes);
+    // The next delta is against the base again, not against the delta before.
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_DEL);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(snapshot(&w)->snapshot, ROOM_SNAPSHOT_DELTA);
+    assert_restores(&w, UPDATE_HI, snapshot(&w)->bytes);
+    world_end(&w);
+}
+
+/* Client 3 types `len` letters into the text "u". */
+static yd_slice long_update(uint8_t *out, size_t len)
+{
+    uint8_t *p = out;
+    const uint8_t head[] = {1, 1, 3, 0, 4, 1, 1, 'u'};
+    memcpy(p, head, sizeof head);
+    p += sizeof head;
+    p += yd_varuint_put(p, len);
+    memset(p, 'y', len);
+    p += len;
+    *p++ = 0;
+    return (yd_slice){out, (size_t)(p - out)};
+}
+
+static void r19_a_large_delta_becomes_the_base(void **state)
+{
+    (void)state;
+    static uint8_t bytes[100 * 1024];
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins(&w, 0, ROOM_WRITE);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI);
+    happens(&w, ROOM_EV_COMPACT);
+    w.now_ms = 0; // within the pause: only the COMPACT below makes one
+    says(&w, 0, ROOM_MSG_UPDATE, long_update(bytes, 70 * 1024));
+    assert_null(snapshot(&w));
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(snapshot(&w)->snapshot, ROOM_SNAPSHOT_BASE);
+    assert_restores(&w, snapshot(&w)->bytes, YD_EMPTY);
+    types(&w, 2);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(snapshot(&w)->snapshot, ROOM_SNAPSHOT_DELTA);
+    assert_true(snapshot(&w)->bytes.len < 100);
+    world_end(&w);
+}
+
+static void r19_a_delta_of_less_than_a_quarter_stays_one(void **state)
+{
+    (void)state;
+    static uint8_t bytes[100 * 1024];
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    room_loaded_base(w.room, 400 * 1024);
+    world_step(&w, (struct room_event){.kind = ROOM_EV_LOAD, .bytes = UPDATE_HI});
+    joins(&w, 0, ROOM_WRITE);
+    w.now_ms = 0;
+    says(&w, 0, ROOM_MSG_UPDATE, long_update(bytes, 70 * 1024));
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(snapshot(&w)->snapshot, ROOM_SNAPSHOT_DELTA);
+    world_end(&w);
+}
+
+static void r19_what_is_parked_is_stored(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins(&w, 0, ROOM_WRITE);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_GAP);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_restores(&w, snapshot(&w)->bytes, YD_EMPTY);
+    says(&w, 0, ROOM_MSG_UPDATE, BYTES(1, 1, 4, 3, 0x84, 1, 4, 1, 'z', 0));
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(snapshot(&w)->snapshot, ROOM_SNAPSHOT_DELTA);
+    struct yd_doc *doc = room_doc(w.room);
+    assert_true(yd_doc_pending(doc).structs);
+    assert_true(snapshot(&w)->bytes.len > UPDATE_GAP.len);
+    world_end(&w);
+}
+
+static void r20_delta_is_against_the_loaded_base(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    room_loaded_base(w.room, UPDATE_HI.len);
+    world_step(&w, (struct room_event){.kind = ROOM_EV_LOAD, .bytes = UPDATE_HI});
+    world_step(&w, (struct room_event){.kind = ROOM_EV_LOAD, .bytes = UPDATE_Q});
+    joins(&w, 0, ROOM_WRITE);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_BANG);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(snapshot(&w)->snapshot, ROOM_SNAPSHOT_DELTA);
+    // "?" came with a later LOAD, so it is in no base.
+    assert_restores(&w, UPDATE_HI, snapshot(&w)->bytes);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(r17_after_so_many_appends),
+        cmocka_unit_test(r17_after_so_many_bytes),
+        cmocka_unit_test(r17_when_idle),
+        cmocka_unit_test(r17_when_the_last_member_leaves_and_at_compact),
+        cmocka_unit_test(r18_nothing_new_no_snapshot),
+        cmocka_unit_test(r19_first_a_base_then_deltas),
+        cmocka_unit_test(r19_a_large_delta_becomes_the_base),
+        cmocka_unit_test(r19_a_delta_of_less_than_a_quarter_stays_one),
+        cmocka_unit_test(r19_what_is_parked_is_stored),
+        cmocka_unit_test(r20_delta_is_against_the_loaded_base),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

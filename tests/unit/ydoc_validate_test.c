@@ -1,0 +1,289 @@
+/* ydoc_validate_test.c - what is refused before a document is touched (docs/encoding.md U1-U14). */
+#include "unit/ydoc_test.h"
+
+/* Four clients' worth of everything: text, map, array, nested types, marks, deletes. */
+static const char *const rich =
+    "03"
+    "0a 07 00 0101017402 8207010209756e646566696e6564077b2261223a317d 830703020102"
+    " 84070403737472 850707077b2261223a317d 860708016b03227622 87070901 88070a027701787e"
+    " 89070c04677569647600 84070d0121"
+    "0305 00 0701017803 0170 0700050006 2800050002 6964 01770176"
+    "0204 00 2801016d016b0177046669766500000000"
+    "00";
+
+static const char *const text_abcdef = "01010500040101740661626364656601050102 02";
+
+/* Refused, at the byte said, and the document is as it was. */
+static void refuses(const char *hex, size_t error_at)
+{
+    struct bed bed;
+    struct yd_applied applied;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, text_abcdef);
+    assert_int_equal(YD_EMALFORMED, apply_hex(bed.doc, hex, &applied));
+    assert_false(applied.changed || applied.parked || applied.known_part);
+    assert_int_equal(error_at, applied.error_at);
+    bed_state_is(&bed, "0103050004010174026162 8105010284050302656601 05010202");
+    bed_end(&bed);
+}
+
+static void accepts(const char *hex)
+{
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, hex);
+    bed_end(&bed);
+}
+
+static void u2_every_cut_of_an_update_is_refused_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct bed bed;
+    yd_slice whole = hex_bytes("010a07000101017402 8207010209756e646566696e6564077b2261223a317d "
+                               "830703020102 84070403737472 850707077b2261223a317d "
+                               "860708016b03227622 87070901 88070a027701787e 89070c04677569647600 "
+                               "84070d0121 01 05 01 0a 03");
+    bed_begin(&bed, NULL);
+    for (size_t len = 0; len < whole.len; len++) {
+        struct yd_applied applied;
+        uint8_t *cut = malloc(len > 0 ? len : 1); // ends where the sanitizer looks
+        assert_non_null(cut);
+        memcpy(cut, whole.ptr, len);
+        assert_int_equal(YD_EMALFORMED,
+                         yd_doc_apply(bed.doc, (yd_slice){cut, len}, YD_V1, &applied));
+        assert_true(applied.error_at <= len);
+        yd_doc_check(bed.doc);
+        bed_state_is(&bed, "0000");
+        free(cut);
+    }
+    assert_int_equal(YD_OK, yd_doc_apply(bed.doc, whole, YD_V1, NULL));
+    bed_vector_is(&bed, "01070f");
+    hex_free(whole);
+    bed_end(&bed);
+}
+
+static void u1_numbers_above_2_53_are_refused(void **state)
+{
+    (void)state;
+    accepts("0101 ffffffffffffff0f 00 04010174016100");
+    refuses("0101 ffffffffffffff1f 00 04010174016100", 2);
+    refuses("0101 ffffffffffffffffffffff00 00 04010174016100", 2);
+}
+
+static void u1_padding_with_zeroes_is_tolerated(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "8100 01 878000 00 04010174016100");
+    bed_state_is(&bed, "0101070004010174016100"); // and never written
+    bed_end(&bed);
+}
+
+static void u3_counts_that_the_bytes_cannot_hold_are_refused(void **state)
+{
+    (void)state;
+    refuses("8080808010070000", 0);
+    refuses("01ffffff0f070000", 1);
+    refuses("0101070004010174ffffffff0f6100", 8);
+    refuses("00ffff03", 1);
+}
+
+static void u4_text_must_be_utf8(void **state)
+{
+    (void)state;
+    refuses("010107000401017402c08000", 8);     // overlong
+    refuses("010107000401017403eda08000", 8);   // a surrogate
+    refuses("010107000401017404f490808000", 8); // above U+10FFFF
+    refuses("010107000401017401c300", 8);       // cut short
+    refuses("01010700040101ff016100", 6);       // in a root name
+    accepts("010107000401017404f09f988000");
+}
+
+static void u5_any_has_known_tags(void **state)
+{
+    (void)state;
+    refuses("0101070008010161017300", 9);
+    refuses("0101070008010161018000", 9);
+    refuses("01010700080101610175017300", 11); // inside an array
+    accepts("01010700080101610a 7d01 7d41 7c3f000000 7b3fb999999999999a 78 79 7e 770178 "
+            "75027d0175017d02 760201627d010161760101637e 00");
+}
+
+/* An Any or JSON value of `depth` arrays, as an update. */
+static char *nested(uint32_t depth, bool json)
+{
+    char *hex = malloc(depth * 8 + 64);
+    char *at = hex;
+    assert_non_null(hex);
+    if (json) {
+        uint32_t len = depth * 2;
+        assert_true(len >= 128 && len < 16384);
+        at += sprintf(at, "0101070005010174%02x%02x", (len & 127) | 128, len >> 7);
+        for (uint32_t i = 0; i < depth; i++) at += sprintf(at, "5b");
+        for (uint32_t i = 0; i < depth; i++) at += sprintf(at, "5d");
+    } else {
+        at += sprintf(at, "010107000801016101");
+        for (uint32_t i = 1; i < depth; i++) at += sprintf(at, "7501");
+        at += sprintf(at, "7500");
+    }
+    sprintf(at, "00");
+    return hex;
+}
+
+static void u6_any_and_json_nest_128_deep_and_no_deeper(void **state)
+{
+    (void)state;
+    for (int json = 0; json < 2; json++) {
+        struct bed bed;
+        char *deepest = nested(YD_DEPTH_MAX, json != 0);
+        char *deeper = nested(YD_DEPTH_MAX + 1, json != 0);
+        bed_begin(&bed, NULL);
+        assert_int_equal(YD_EMALFORMED, apply_hex(bed.doc, deeper, NULL));
+        assert_int_equal(YD_OK, apply_hex(bed.doc, deepest, NULL));
+        bed_end(&bed);
+        free(deepest);
+        free(deeper);
+    }
+}
+
+static void u7_json_must_be_json(void **state)
+{
+    (void)state;
+    refuses("0101070005010174017b00", 8);
+    refuses("0101070006010174016b03747275 00", 10);
+    refuses("01010700050101740230 3100", 8);              // 01
+    refuses("010107000501017409756e646566696e656400", 8); // undefined, not in an embed
+    accepts("01010700020101740109756e646566696e656400");  // in legacy content it is
+    assert_true(yd_json_check(YD_LITERAL(" {\"a\":[1,-0.5e+3,\"\\u00e9\\n\",{}],\"b\":null} ")));
+    static const char *const bad[] = {
+        "",   "[",   "[1,]", "{\"a\"}", "{a:1}",  "\"\\x\"",    "1.", "-",
+        "+1", "nul", "1 2",  "[1}",     "\"\n\"", "{\"a\":1,}", "]",  "\"\\u12g4\""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(yd_json_check((yd_slice){(const uint8_t *)bad[i], strlen(bad[i])}));
+    }
+}
+
+static void u8_nothing_has_length_zero(void **state)
+{
+    (void)state;
+    refuses("01010700040101740000", 8);
+    refuses("01010700000000", 5);
+    refuses("010107000a0000", 5);
+    refuses("01010700010101740000", 8);
+    refuses("01010700080101610000", 8);
+}
+
+static void u9_clocks_stay_below_2_31(void **state)
+{
+    (void)state;
+    refuses("0101070000ffffffffffffff0f00", 5);
+    refuses("010107ffffffff0700ff0100", 3);
+    accepts("0101070000feffffff0700");
+    refuses("010107 01 00 feffffff07 00", 4);
+    refuses("000107 01 05ffffffff07", 5);
+}
+
+static void u10_unknown_contents_and_types_are_refused(void **state)
+{
+    (void)state;
+    refuses("010107000b0101740100", 4);
+    refuses("010107001f0101740100", 4);
+    refuses("01010700070101610700", 8);
+    accepts("01010700070101610600");
+}
+
+static void u11_gc_and_skip_carry_no_flags(void **state)
+{
+    (void)state;
+    refuses("010207008a03840701017800", 4);
+    refuses("01010700800300", 4);
+}
+
+static void u12_own_references_lie_before(void **state)
+{
+    (void)state;
+    refuses("010107008407090361626300", 4);
+    refuses("010107004407010361626300", 4);
+    refuses("01010700040007050361626300", 4);
+    refuses("0102070004010174036162638407630364656600", 11); // and the struct before it is not kept
+}
+
+static void u13_a_client_has_one_section(void **state)
+{
+    (void)state;
+    refuses("0201070384070203646566010700040101740361626300", 4);
+}
+
+static void u14_what_follows_the_deletes_is_ignored(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "0101050004010174016100 deadbeef");
+    bed_apply(&bed, "000105010000"); // a range without length
+    bed_apply(&bed, "000109010500");
+    assert_false(yd_doc_pending(bed.doc).deletes);
+    bed_state_is(&bed, "0101050004010174016100");
+    bed_end(&bed);
+}
+
+static void u72_v2_is_not_read_yet(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    yd_slice v2 = hex_bytes("00000000000001000000000000");
+    assert_int_equal(YD_EUNSUPPORTED, yd_doc_apply(bed.doc, v2, YD_V2, NULL));
+    assert_int_equal(YD_EUNSUPPORTED, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V2, &bed.out));
+    hex_free(v2);
+    bed_end(&bed);
+}
+
+/* Every byte of an update set to every value: refused or accepted, the document stays whole. */
+static void u2_no_byte_breaks_the_document(void **state)
+{
+    (void)state;
+    yd_slice whole = hex_bytes(rich);
+    uint8_t *bytes = malloc(whole.len);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < whole.len; i++) {
+        for (unsigned value = 0; value < 256; value += 3) {
+            struct bed bed;
+            bed_begin(&bed, NULL);
+            bed_apply(&bed, text_abcdef);
+            memcpy(bytes, whole.ptr, whole.len);
+            bytes[i] = (uint8_t)value;
+            yd_err err = yd_doc_apply(bed.doc, (yd_slice){bytes, whole.len}, YD_V1, NULL);
+            assert_true(err == YD_OK || err == YD_EMALFORMED);
+            yd_doc_check(bed.doc);
+            bed_end(&bed);
+        }
+    }
+    free(bytes);
+    hex_free(whole);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(u1_numbers_above_2_53_are_refused),
+        cmocka_unit_test(u1_padding_with_zeroes_is_tolerated),
+        cmocka_unit_test(u2_every_cut_of_an_update_is_refused_and_changes_nothing),
+        cmocka_unit_test(u2_no_byte_breaks_the_document),
+        cmocka_unit_test(u3_counts_that_the_bytes_cannot_hold_are_refused),
+        cmocka_unit_test(u4_text_must_be_utf8),
+        cmocka_unit_test(u5_any_has_known_tags),
+        cmocka_unit_test(u6_any_and_json_nest_128_deep_and_no_deeper),
+        cmocka_unit_test(u7_json_must_be_json),
+        cmocka_unit_test(u8_nothing_has_length_zero),
+        cmocka_unit_test(u9_clocks_stay_below_2_31),
+        cmocka_unit_test(u10_unknown_contents_and_types_are_refused),
+        cmocka_unit_test(u11_gc_and_skip_carry_no_flags),
+        cmocka_unit_test(u12_own_references_lie_before),
+        cmocka_unit_test(u13_a_client_has_one_section),
+        cmocka_unit_test(u14_what_follows_the_deletes_is_ignored),
+        cmocka_unit_test(u72_v2_is_not_read_yet),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
