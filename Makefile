@@ -154,15 +154,10 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/partyd ## build/bench/engine and build/bench/fanout
+bench: $(BUILD)/bench/engine $(BUILD)/partyd ## build/bench/engine
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
-FANOUT_SRC := $(wildcard bench/fanout/*.c)
-$(BUILD)/bench/fanout: $(FANOUT_SRC:%.c=$(B)/%.o) $(B)/libydoc.a
-	@mkdir -p $(@D)
-	$(Q)$(LINK) $^ -lm -lcrypto -o $@
-
 # ---- checks ------------------------------------------------------------------------------------
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 check: ## format, dependency directions, rules and their tests, clang-tidy, cppcheck

@@ -1,12 +1,14 @@
 /* fuzz_room.c - eight clients talk nonsense through sessions to one room; its effects go to a store
  * of the fuzzer, from which the document must always come back as it is.
  *
- * Input   a list of events, each: kind and member (a byte), time passed (a byte), and for messages
- *         opcode, length (two bytes, little-endian) and the bytes. LOAD and restart end nothing: a
- *         restart makes a new room from the store and lets all members join again.
+ * Input   a list of events, each: kind and member (a byte), time passed (a byte), and for raw
+ *         messages the length (one or two bytes) and the bytes, for honest updates what of a fixed
+ *         history they hold. A restart makes a new room from the store; all members join again.
  * Checks  room_check() after each step; every SEND of an UPDATE is gated on an append that was made
  *         before it; every gate and seq is one that exists; an effect of a member names one that is
- *         in; what the store holds gives the same state vector, deletes and parked content.
+ *         in; what the store holds can always be loaded. As long as all updates were honest it
+ * gives the same clocks and deletes, at the end after every gap was closed. (Clients that say two
+ * different things at one clock diverge in Yjs itself, as soon as one is encoded.)
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,7 @@
 #define MEMBERS     8
 #define APPENDS_MAX 512
 #define NOW_STEP    300
+#define LETTERS     19
 
 static void *fuzz_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
 {
@@ -37,6 +40,8 @@ struct fuzz {
     bool has_base, has_delta;
     struct yd_buf appends[APPENDS_MAX];
     size_t append_count;
+    bool honest; /* no append but of the fixed history */
+    bool raw;    /* the message under way is raw */
 };
 
 static void buf_set(struct yd_buf *buf, yd_slice bytes)
@@ -88,6 +93,7 @@ static void effect_check(struct fuzz *f, const struct room_effect *fx)
     case ROOM_FX_APPEND:
         YD_ASSERT(fx->seq == f->life_seq + 1);
         f->life_seq = fx->seq;
+        f->honest = f->honest && !f->raw;
         YD_ASSERT(f->append_count < APPENDS_MAX);
         buf_set(&f->appends[f->append_count++], fx->bytes);
         break;
@@ -180,6 +186,7 @@ static struct yd_buf snapshot_of(struct room *room)
 static struct room *store_check(const struct fuzz *f)
 {
     struct room *copy = room_of_store(f);
+    if (!f->honest) return copy;
     struct yd_buf want = snapshot_of(f->room), got = snapshot_of(copy);
     YD_ASSERT(yd_slice_equal(yd_buf_slice(&want), yd_buf_slice(&got)));
     yd_buf_deinit(&want);
@@ -206,11 +213,67 @@ static void restart(struct fuzz *f)
     }
 }
 
+/* Sends letters of the fixed history: client 1..4 has typed LETTERS letters in a row, the first one
+ * into the text "t" or, from client 2 on, behind the fourth letter of the client before. */
+static void member_types(struct fuzz *f, uint32_t member, uint8_t client, uint8_t clock,
+                         uint8_t count)
+{
+    uint8_t bytes[64] = {0, 2, 0, 1, 1, client, clock};
+    size_t len = 7;
+    if (clock > 0 || client > 1) {
+        bytes[len++] = 0x84;
+        bytes[len++] = clock > 0 ? client : (uint8_t)(client - 1);
+        bytes[len++] = clock > 0 ? (uint8_t)(clock - 1) : 3;
+    } else {
+        memcpy(bytes + len, (const uint8_t[]){4, 1, 1, 't'}, 4);
+        len += 4;
+    }
+    bytes[len++] = count;
+    for (uint8_t i = 0; i < count; i++) bytes[len++] = (uint8_t)('a' + clock + i);
+    bytes[len++] = 0;
+    bytes[2] = (uint8_t)(len - 3);
+    member_says(f, member, SESSION_BINARY, (yd_slice){bytes, len});
+}
+
+static void member_deletes(struct fuzz *f, uint32_t member, uint8_t client, uint8_t clock,
+                           uint8_t count)
+{
+    const uint8_t bytes[] = {0, 2, 6, 0, 1, client, 1, clock, count};
+    member_says(f, member, SESSION_BINARY, (yd_slice){bytes, sizeof bytes});
+}
+
+static void play_honest(struct fuzz *f, uint32_t member, struct yd_reader *r)
+{
+    uint8_t which = yd_read_u8(r), range = yd_read_u8(r);
+    uint8_t client = (uint8_t)(1 + (which & 3u)), clock = range & 15u;
+    uint8_t count = (uint8_t)(1 + (range >> 4 & 3u));
+    if (f->sessions[member] == NULL) member_joins(f, member);
+    f->raw = false;
+    if ((which & 4u) != 0) {
+        member_deletes(f, member, client, clock, count);
+    } else {
+        member_types(f, member, client, clock, count);
+    }
+    f->raw = true;
+}
+
+/* Closes every gap that honest updates can have left. */
+static void heal(struct fuzz *f)
+{
+    if (f->sessions[0] != NULL) member_leaves(f, 0); // it may be in the middle of a batch
+    member_joins(f, 0);
+    f->raw = false;
+    for (uint8_t client = 1; client <= 4; client++) member_types(f, 0, client, 0, LETTERS);
+    f->raw = true;
+    struct yd_pending pending = yd_doc_pending(room_doc(f->room));
+    YD_ASSERT(!f->honest || (!pending.structs && !pending.deletes));
+}
+
 /* Plays one event of the input; false at its end. */
 static bool play(struct fuzz *f, struct yd_reader *r)
 {
     uint8_t what = yd_read_u8(r), passed = yd_read_u8(r);
-    if (r->failed || f->append_count + 1 >= APPENDS_MAX) return false;
+    if (r->failed || f->append_count + 8 >= APPENDS_MAX) return false;
     uint32_t member = what & 7u;
     f->now_ms += (uint64_t)passed * NOW_STEP;
     switch (what >> 3 & 7) {
@@ -231,6 +294,7 @@ static bool play(struct fuzz *f, struct yd_reader *r)
     case 3:
         if (member == 0) fuzz_step(f, (struct room_event){.kind = ROOM_EV_COMPACT});
         if (member == 1) restart(f);
+        if (member > 1) play_honest(f, member, r);
         break;
     default: {
         uint64_t len = yd_read_u8(r);
@@ -255,10 +319,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     yd_buf_init(&f->base, fuzz_alloc, SIZE_MAX / 2);
     yd_buf_init(&f->delta, fuzz_alloc, SIZE_MAX / 2);
     for (size_t i = 0; i < APPENDS_MAX; i++) yd_buf_init(&f->appends[i], fuzz_alloc, SIZE_MAX / 2);
+    f->honest = f->raw = true;
     f->room = room_of_store(f);
     struct yd_reader r = yd_reader_of((yd_slice){data, size});
     while (play(f, &r)) {
     }
+    room_free(store_check(f));
+    heal(f);
     room_free(store_check(f));
     for (uint32_t i = 0; i < MEMBERS; i++) {
         if (f->sessions[i] != NULL) member_leaves(f, i);

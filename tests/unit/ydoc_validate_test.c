@@ -206,7 +206,7 @@ static void u12_own_references_lie_before(void **state)
     refuses("010107008407090361626300", 4);
     refuses("010107004407010361626300", 4);
     refuses("01010700040007050361626300", 4);
-    refuses("0102070004010174036162638407630364656600", 11); // and the struct before it is not kept
+    refuses("0102070004010174036162638407630364656600", 12); // and the struct before it is not kept
 }
 
 static void u13_a_client_has_one_section(void **state)

@@ -1,0 +1,316 @@
+/* engine.c - measures the engine on files: the same commands for every engine that is compared.
+ *
+ * Where it sits:   bench/engine/run -> here -> ydoc/doc.h
+ *   engine apply STREAM REPS [listen]   every record of a stream into a new document
+ *   engine load BLOB REPS               one update into a new document
+ *   engine reapply BLOB REPS            an update into a document that has it already
+ *   engine encode BLOB REPS             the state of the loaded document
+ *   engine diff BLOB SV|self REPS       what a holder of a state vector lacks
+ *   engine many STREAM COPIES           every record COPIES times into a document of its own
+ *   engine merge ...                    answers "unsupported": the engine merges by applying
+ * A stream is { u32 little-endian length, bytes }*, a blob one update, both V1.
+ * Prints one JSON line: cpu and wall in ms per repetition, memory after the first repetition.
+ * Files are read before the clock starts; documents are freed outside it. CPU time is the figure
+ * to compare: on a shared machine the wall clock is noise.
+ */
+#include "ydoc/doc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { REPS_MAX = 1000 };
+
+struct bench {
+    yd_alloc heap;
+    size_t live; /* bytes that the documents hold now */
+    struct yd_buf out;
+    int reps, done;
+    double cpu[REPS_MAX], wall[REPS_MAX]; /* ms */
+    double cpu_from, wall_from;
+    size_t rss_before;
+    long heap_bytes, rss_bytes, peak_bytes;
+    size_t enc; /* size of the encoded result; 0: none */
+    size_t count;
+};
+
+static _Noreturn void die(const char *why)
+{
+    fprintf(stderr, "engine: %s\n", why);
+    exit(EXIT_FAILURE);
+}
+
+static void *counted(void *ctx, void *ptr, size_t old_size, size_t new_size)
+{
+    struct bench *bench = ctx;
+    if (new_size == 0) {
+        free(ptr);
+        bench->live -= old_size;
+        return NULL;
+    }
+    void *got = realloc(ptr, new_size);
+    if (got != NULL) bench->live += new_size - old_size;
+    return got;
+}
+
+static void must(yd_err err)
+{
+    if (err != YD_OK) die(yd_err_name(err));
+}
+
+static double clock_ms(clockid_t id)
+{
+    struct timespec t;
+    if (clock_gettime(id, &t) != 0) die("no clock");
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void clock_start(struct bench *bench)
+{
+    bench->wall_from = clock_ms(CLOCK_MONOTONIC);
+    bench->cpu_from = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static void clock_stop(struct bench *bench)
+{
+    bench->cpu[bench->done] = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - bench->cpu_from;
+    bench->wall[bench->done] = clock_ms(CLOCK_MONOTONIC) - bench->wall_from;
+    bench->done++;
+}
+
+/* A line of /proc/self/status in bytes; 0 where there is none. */
+static size_t status_bytes(const char *key)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    if (file == NULL) return 0;
+    char line[256];
+    size_t kb = 0, len = strlen(key);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, key, len) == 0) kb = strtoul(line + len + 1, NULL, 10);
+    }
+    fclose(file);
+    return kb * 1024;
+}
+
+/* After the first repetition, while its document is still there. */
+static void memory_note(struct bench *bench)
+{
+    if (bench->done != 1) return;
+    bench->heap_bytes = (long)(bench->live - bench->out.cap);
+    bench->rss_bytes = (long)status_bytes("VmRSS") - (long)bench->rss_before;
+    bench->peak_bytes = (long)status_bytes("VmHWM") - (long)bench->rss_before;
+}
+
+static yd_slice file_read(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL || fseek(file, 0, SEEK_END) != 0) die("cannot read the file");
+    long size = ftell(file);
+    if (size < 0 || fseek(file, 0, SEEK_SET) != 0) die("cannot read the file");
+    uint8_t *bytes = malloc((size_t)size + 1);
+    if (bytes == NULL || fread(bytes, 1, (size_t)size, file) != (size_t)size) {
+        die("cannot read the file");
+    }
+    fclose(file);
+    return (yd_slice){bytes, (size_t)size};
+}
+
+/* Cuts the next record off a stream; false at its end. */
+static bool record_next(yd_slice *stream, yd_slice *record)
+{
+    if (stream->len == 0) return false;
+    const uint8_t *p = stream->ptr;
+    if (stream->len < 4) die("the stream ends within a record");
+    size_t len = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
+    if (len > stream->len - 4) die("the stream ends within a record");
+    *record = (yd_slice){p + 4, len};
+    *stream = (yd_slice){p + 4 + len, stream->len - 4 - len};
+    return true;
+}
+
+static struct yd_doc *doc_new(struct bench *bench)
+{
+    struct yd_doc *doc;
+    must(yd_doc_new(bench->heap, NULL, &doc));
+    return doc;
+}
+
+static void state_size(struct bench *bench, struct yd_doc *doc)
+{
+    yd_buf_clear(&bench->out);
+    must(yd_doc_encode_state(doc, YD_EMPTY, YD_V1, &bench->out));
+    bench->enc = bench->out.len;
+    yd_buf_deinit(&bench->out);
+}
+
+static void run_apply(struct bench *bench, yd_slice file, bool listen)
+{
+    while (bench->done < bench->reps) {
+        yd_slice stream = file, update;
+        clock_start(bench);
+        struct yd_doc *doc = doc_new(bench);
+        for (bench->count = 0; record_next(&stream, &update); bench->count++) {
+            must(yd_doc_apply(doc, update, YD_V1, NULL));
+            if (!listen) continue;
+            yd_buf_clear(&bench->out);
+            must(yd_doc_last_update(doc, YD_V1, &bench->out));
+        }
+        clock_stop(bench);
+        memory_note(bench);
+        state_size(bench, doc);
+        yd_doc_free(doc);
+    }
+}
+
+static void run_load(struct bench *bench, yd_slice update)
+{
+    while (bench->done < bench->reps) {
+        clock_start(bench);
+        struct yd_doc *doc = doc_new(bench);
+        must(yd_doc_apply(doc, update, YD_V1, NULL));
+        clock_stop(bench);
+        memory_note(bench);
+        state_size(bench, doc);
+        yd_doc_free(doc);
+    }
+}
+
+static void run_reapply(struct bench *bench, yd_slice update)
+{
+    struct yd_doc *doc = doc_new(bench);
+    must(yd_doc_apply(doc, update, YD_V1, NULL));
+    while (bench->done < bench->reps) {
+        clock_start(bench);
+        must(yd_doc_apply(doc, update, YD_V1, NULL));
+        clock_stop(bench);
+    }
+    state_size(bench, doc);
+    yd_doc_free(doc);
+}
+
+/* sv NULL: the vector of the document itself. The buffer is new each time, as a server's is. */
+static void run_diff(struct bench *bench, yd_slice update, const yd_slice *sv)
+{
+    struct yd_doc *doc = doc_new(bench);
+    must(yd_doc_apply(doc, update, YD_V1, NULL));
+    struct yd_buf own;
+    yd_buf_init(&own, bench->heap, SIZE_MAX / 2);
+    must(yd_doc_state_vector(doc, &own));
+    yd_slice from = sv != NULL ? *sv : yd_buf_slice(&own);
+    while (bench->done < bench->reps) {
+        clock_start(bench);
+        must(yd_doc_encode_state(doc, from, YD_V1, &bench->out));
+        clock_stop(bench);
+        bench->enc = bench->out.len;
+        yd_buf_deinit(&bench->out);
+    }
+    yd_buf_deinit(&own);
+    yd_doc_free(doc);
+}
+
+static void run_many(struct bench *bench, yd_slice file)
+{
+    size_t records = 0;
+    yd_slice stream = file, update;
+    while (record_next(&stream, &update)) records++;
+    bench->count = records * (size_t)bench->reps;
+    struct yd_doc **docs = malloc(bench->count * sizeof *docs + 1);
+    if (docs == NULL) die("no memory");
+    clock_start(bench);
+    size_t made = 0;
+    for (int copy = 0; copy < bench->reps; copy++) {
+        for (stream = file; record_next(&stream, &update); made++) {
+            docs[made] = doc_new(bench);
+            must(yd_doc_apply(docs[made], update, YD_V1, NULL));
+        }
+    }
+    clock_stop(bench);
+    memory_note(bench);
+    while (made > 0) yd_doc_free(docs[--made]);
+    free(docs);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(const double *values, int n)
+{
+    double sorted[REPS_MAX];
+    memcpy(sorted, values, (size_t)n * sizeof *values);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_size);
+    return sorted[n / 2];
+}
+
+static void list_print(const char *name, const double *values, int n)
+{
+    printf("\"%s\":[", name);
+    for (int i = 0; i < n; i++) printf("%s%.4f", i > 0 ? "," : "", values[i]);
+    printf("],");
+}
+
+static void report(const struct bench *bench, const char *command)
+{
+    double sorted_wall[REPS_MAX];
+    memcpy(sorted_wall, bench->wall, sizeof sorted_wall);
+    qsort(sorted_wall, (size_t)bench->done, sizeof *sorted_wall, by_size);
+    printf("{\"engine\":\"libydoc\",\"cmd\":\"%s\",", command);
+    list_print("cpu", bench->cpu, bench->done);
+    list_print("wall", bench->wall, bench->done);
+    printf("\"medcpu\":%.4f,\"min\":%.4f,", median(bench->cpu, bench->done), sorted_wall[0]);
+    if (bench->count > 0) printf("\"n\":%zu,", bench->count);
+    if (bench->enc > 0) printf("\"enc\":%zu,\"out\":%zu,", bench->enc, bench->enc);
+    printf("\"mem\":{\"heap\":%ld,\"rss\":%ld,\"peak\":%ld}}\n", bench->heap_bytes,
+           bench->rss_bytes, bench->peak_bytes);
+}
+
+static int count_of(const char *text)
+{
+    long value = text != NULL ? strtol(text, NULL, 10) : 0;
+    if (value < 1 || value > REPS_MAX) die("the number of repetitions is 1 to 1000");
+    return (int)value;
+}
+
+static struct bench bench; /* too large for a stack frame */
+
+int main(int argc, char **argv)
+{
+    if (argc < 4) die("usage: engine apply|load|reapply|encode|diff|many|merge FILE [SV] REPS");
+    const char *command = argv[1], *last = argc > 4 ? argv[4] : "";
+    bool is_diff = strcmp(command, "diff") == 0;
+    if (strcmp(command, "merge") == 0 || strcmp(last, "v2") == 0) {
+        printf("{\"engine\":\"libydoc\",\"error\":\"unsupported\"}\n");
+        return EXIT_SUCCESS;
+    }
+    bench.heap = (yd_alloc){counted, &bench};
+    yd_buf_init(&bench.out, bench.heap, SIZE_MAX / 2);
+    yd_slice file = file_read(argv[2]);
+    bench.reps = count_of(is_diff ? argv[4] : argv[3]);
+    bench.rss_before = status_bytes("VmRSS");
+    if (strcmp(command, "apply") == 0) {
+        run_apply(&bench, file, strcmp(last, "listen") == 0);
+    } else if (strcmp(command, "load") == 0) {
+        run_load(&bench, file);
+    } else if (strcmp(command, "reapply") == 0) {
+        run_reapply(&bench, file);
+    } else if (strcmp(command, "encode") == 0) {
+        yd_slice nothing = YD_EMPTY;
+        run_diff(&bench, file, &nothing);
+    } else if (is_diff) {
+        bool self = strcmp(argv[3], "self") == 0;
+        yd_slice sv = self ? YD_EMPTY : file_read(argv[3]);
+        run_diff(&bench, file, self ? NULL : &sv);
+        if (!self) free((void *)(uintptr_t)sv.ptr);
+    } else if (strcmp(command, "many") == 0) {
+        run_many(&bench, file);
+    } else {
+        die("unknown command");
+    }
+    report(&bench, command);
+    yd_buf_deinit(&bench.out);
+    free((void *)(uintptr_t)file.ptr);
+    return EXIT_SUCCESS;
+}
