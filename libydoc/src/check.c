@@ -10,7 +10,7 @@
  *   C3  the index of a client begins at clock 0, and each item in it says so and is as long as
  *       the distance to the next entry
  *   L1  a list is linked alike in both directions, and every item in it names the list
- *   L2  the tail of a key is its last item; all items before it are deleted
+ *   L2  the tail of a key is its last item
  *   L3  a key occurs once in its type and is found by its hash
  *   L4  the type of a type item names that item as its owner
  *   L5  every item of the indexes is in a list, and no other

@@ -48,7 +48,7 @@ static yd_err run_new(struct yd_doc *doc, const struct run *from, uint32_t *hand
     if (doc->run_free == NONE) {
         YD_TRY(yd_vec_reserve(doc, &doc->runs, 1, sizeof *from));
         doc->run_free = doc->runs.count++;
-        run_at(doc, doc->run_free)->next = NONE;
+        *run_at(doc, doc->run_free) = (struct run){.next = NONE};
     }
     uint8_t *bytes = yd_mem(doc, NULL, 0, from->bytes_len);
     if (bytes == NULL) return YD_ENOMEM;
@@ -281,8 +281,12 @@ struct yd_pending yd_doc_pending(const struct yd_doc *doc)
 
 void yd_pending_deinit(struct yd_doc *doc)
 {
+    // By the table: after a refused allocation a run may be in no order.
+    for (uint32_t i = 0; i < doc->runs.count; i++) {
+        const struct run *run = run_at(doc, i);
+        if (run->bytes != NULL) yd_mem(doc, run->bytes, run->bytes_len, 0);
+    }
     for (uint32_t i = 0; i < doc->pends.count; i++) {
-        runs_release(doc, &pend_at(doc, i)->runs, NONE);
         yd_smap_free(doc, &pend_at(doc, i)->runs);
         yd_smap_free(doc, &pend_at(doc, i)->dels);
     }

@@ -150,6 +150,7 @@ static yd_err emit_done(struct yd_buf *out, size_t before, yd_err err)
 
 yd_err yd_doc_state_vector(struct yd_doc *doc, struct yd_buf *out)
 {
+    if (doc->broken) return YD_ENOMEM;
     size_t before = out->len;
     YD_TRY(yd_clients_sort(doc));
     return emit_done(out, before, emit_vector(doc, out));
@@ -157,6 +158,7 @@ yd_err yd_doc_state_vector(struct yd_doc *doc, struct yd_buf *out)
 
 yd_err yd_doc_snapshot(struct yd_doc *doc, struct yd_buf *out)
 {
+    if (doc->broken) return YD_ENOMEM;
     size_t before = out->len;
     YD_TRY(yd_clients_sort(doc));
     yd_err err = emit_deletes(doc, out);
@@ -199,6 +201,7 @@ static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct yd_
 yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format format,
                            struct yd_buf *out)
 {
+    if (doc->broken) return YD_ENOMEM;
     if (format != YD_V1) return YD_EUNSUPPORTED;
     size_t before = out->len;
     size_t size = (doc->clients.count + 1) * sizeof(uint32_t);
@@ -279,6 +282,7 @@ static yd_err emit_last(struct yd_doc *doc, struct yd_buf *out)
 
 yd_err yd_doc_last_update(struct yd_doc *doc, enum yd_format format, struct yd_buf *out)
 {
+    if (doc->broken) return YD_ENOMEM;
     if (format != YD_V1) return YD_EUNSUPPORTED;
     if (doc->txn.touched.count == 0 && doc->txn.dels.count == 0) return YD_OK;
     size_t before = out->len;

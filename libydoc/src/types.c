@@ -7,7 +7,7 @@
  *
  * Invariants (yd_doc_check, L1 to L5):
  *   L1  a list is linked alike in both directions, and every item in it names the list
- *   L2  tail of a key is its last item; all items before it are deleted
+ *   L2  the tail of a key is its last item; it alone is the value
  *   L3  a key occurs once in its type and is found by its hash
  *   L4  the type of a live type item names that item as its owner
  */

@@ -95,7 +95,7 @@ static yd_err table_grow(struct room *room)
     t->list = list;
     t->cap = cap;
     uint32_t *slots =
-        a.resize(a.ctx, t->slots, t->slot_count * sizeof *slots, cap * 2 * sizeof *slots);
+        a.resize(a.ctx, t->slots, t->slot_count * sizeof *slots, (size_t)cap * 2 * sizeof *slots);
     if (slots == NULL) return YD_ENOMEM; // the list is larger than the slots allow: never looked at
     t->slots = slots;
     t->slot_count = cap * 2;

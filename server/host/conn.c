@@ -17,6 +17,8 @@
 #define CLOSE_DEADLINE_MS 2000
 #define PING_AFTER_MS     30000
 #define DEAD_AFTER_MS     75000
+/* With so much waiting for the store, whoever sends more is not read for a while. */
+#define BATCH_BYTES_MAX ((size_t)32 << 20)
 
 static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
@@ -220,6 +222,27 @@ static void conn_read_head(struct conn *conn, yd_slice bytes)
     }
 }
 
+static void pause_if_store_lags(struct conn *conn)
+{
+    struct shard *shard = conn->shard;
+    if (shard->store == NULL || store_batch_bytes(shard->store) <= BATCH_BYTES_MAX) return;
+    if (conn->state != CONN_OPEN || uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    (void)uv_read_stop((uv_stream_t *)&conn->tcp);
+    conn->paused = shard->any_paused = true;
+}
+
+void conns_resume(struct shard *shard)
+{
+    shard->any_paused = false;
+    for (struct conn *c = shard->conns; c != NULL; c = c->next) {
+        if (!c->paused) continue;
+        c->paused = false;
+        c->heard_ms = shard_now(shard);
+        if (c->state != CONN_OPEN || uv_is_closing((uv_handle_t *)&c->tcp)) continue;
+        (void)uv_read_start((uv_stream_t *)&c->tcp, on_alloc, conn_on_read);
+    }
+}
+
 static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *conn = stream->data;
@@ -232,7 +255,10 @@ static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     yd_slice bytes = {(const uint8_t *)buf->base, (size_t)n};
     switch ((enum conn_state)conn->state) {
     case CONN_HTTP: conn_read_head(conn, bytes); break;
-    case CONN_OPEN: conn_read_frames(conn, bytes); break;
+    case CONN_OPEN:
+        conn_read_frames(conn, bytes);
+        pause_if_store_lags(conn);
+        break;
     case CONN_LOADING:
     case CONN_CLOSING: break;
     }
@@ -270,7 +296,7 @@ void conn_sweep(struct conn *conn, uint64_t now_ms)
         }
         return;
     }
-    if (conn->state != CONN_OPEN) return;
+    if (conn->state != CONN_OPEN || conn->paused) return;
     if (conn->heard_ms + DEAD_AFTER_MS <= now_ms) {
         conn_end(conn);
     } else if (conn->heard_ms + PING_AFTER_MS <= now_ms &&

@@ -71,6 +71,21 @@ static void mark_dirty(struct shard *shard, struct outbox *out)
     list_add(&shard->dirty, out);
 }
 
+static size_t outbox_max(const struct shard *shard)
+{
+    return (size_t)shard->settings->outbox_bytes_max;
+}
+
+/* It does not take what it is sent, or asks for more than it takes. One message may be larger than
+ * the limit, or a large document could never be loaded. */
+static void conn_too_slow(struct conn *conn, size_t waiting)
+{
+    if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    LOG(&conn->shard->log, LOG_WARN, "connection reads too slowly, closed",
+        LOG_NUM("waiting_bytes", waiting));
+    conn_end(conn);
+}
+
 static void append(struct yd_buf *to, yd_slice head, yd_slice payload)
 {
     // The server's own buffers: without memory for them there is nothing sensible left to do.
@@ -81,6 +96,11 @@ void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice
                 uint64_t batch)
 {
     if (out == NULL) return;
+    size_t waiting = out->ready.len + out->flight.len + out->open.len;
+    if (out->conn != NULL && waiting > outbox_max(shard)) {
+        conn_too_slow(out->conn, waiting);
+        return;
+    }
     if (batch == 0 || batch <= shard->durable) {
         append(&out->ready, head, payload);
         mark_dirty(shard, out);
@@ -259,6 +279,10 @@ static void backlog_add(struct conn *conn, struct chunk *c, size_t offset)
 void conn_write(struct conn *conn, struct chunk *first, struct chunk *second)
 {
     if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    if (conn->backlog != NULL && conn->backlog->bytes > outbox_max(conn->shard)) {
+        conn_too_slow(conn, conn->backlog->bytes);
+        return;
+    }
     if (first == NULL) {
         first = second;
         second = NULL;
@@ -281,12 +305,6 @@ void conn_write(struct conn *conn, struct chunk *first, struct chunk *second)
         backlog_add(conn, second, 0);
     } else {
         backlog_add(conn, second, done - first->len);
-    }
-    if (conn->backlog->bytes > (size_t)conn->shard->settings->outbox_bytes_max) {
-        LOG(&conn->shard->log, LOG_WARN, "connection reads too slowly, closed",
-            LOG_NUM("waiting_bytes", conn->backlog->bytes));
-        conn_end(conn);
-        return;
     }
     if (start) backlog_send(conn);
 }
@@ -341,6 +359,8 @@ void outboxes_flush(struct shard *shard)
         out->in_dirty = false;
         if (out->conn == NULL && out->slot == NULL) {
             outbox_disown(out);
+        } else if (out->ready.len > 0 && out->slot != NULL) {
+            mark_dirty(shard, out); // a member that ended meanwhile made its room say something
         } else {
             outbox_settle(out);
         }

@@ -13,13 +13,33 @@ static yd_slice slot_name(const struct room_slot *slot)
     return (yd_slice){(const uint8_t *)slot->name, slot->name_len};
 }
 
+/* Forgets the room. The slot itself stays until the sweep: whoever is in the middle of walking its
+ * members finds none left, instead of freed memory. */
 static void slot_free(struct shard *shard, struct room_slot *slot)
 {
     HASH_DEL(shard->rooms, slot);
     room_free(slot->room);
     outbox_disown(slot->out);
     free(slot->members);
-    free(slot);
+    free(slot->leaves);
+    slot->leaves = NULL;
+    slot->leave_count = slot->leave_cap = 0;
+    slot->room = NULL;
+    slot->out = NULL;
+    slot->members = NULL;
+    slot->member_cap = slot->member_count = 0;
+    slot->state = SLOT_GONE;
+    slot->next_gone = shard->gone;
+    shard->gone = slot;
+}
+
+void slots_bury(struct shard *shard)
+{
+    while (shard->gone != NULL) {
+        struct room_slot *slot = shard->gone;
+        shard->gone = slot->next_gone;
+        free(slot);
+    }
 }
 
 /* The room of that route; begins to load it if it is not in memory. */
@@ -62,23 +82,38 @@ void slot_add(struct room_slot *slot, struct conn *conn)
     conn->member = number;
 }
 
+/* A LEAVE would overwrite the effects that are being carried out, so it waits for their end. */
+static void leave_later(struct room_slot *slot, uint32_t member)
+{
+    if (slot->leave_count == slot->leave_cap) {
+        slot->leave_cap = slot->leave_cap == 0 ? 4 : slot->leave_cap * 2;
+        slot->leaves = realloc(slot->leaves, slot->leave_cap * sizeof *slot->leaves);
+        if (slot->leaves == NULL) abort();
+    }
+    slot->leaves[slot->leave_count++] = member;
+}
+
 /* conn has joined the room only if it was open. */
 void slot_remove(struct room_slot *slot, struct conn *conn)
 {
     struct shard *shard = conn->shard;
+    conn->slot = NULL;
+    if (slot->state == SLOT_GONE) return;
     slot->members[conn->member] = NULL;
     slot->member_count--;
-    conn->slot = NULL;
     if (slot->member_count == 0) slot->empty_ms = shard_now(shard);
-    if (slot->state == SLOT_READY && conn->session != NULL) {
+    if (slot->state != SLOT_READY || conn->session == NULL) return;
+    if (slot->stepping) {
+        leave_later(slot, conn->member);
+    } else {
         slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_LEAVE, .member = conn->member});
     }
 }
 
-/* One event into the room and its effects out. A room that fails is dropped and loaded anew. */
-void slot_event(struct room_slot *slot, struct shard *shard, struct room_event ev)
+static bool slot_step(struct room_slot *slot, struct shard *shard, struct room_event ev)
 {
     struct room_effects fx;
+    if (slot->state != SLOT_READY) return false;
     ev.now_ms = shard_now(shard);
     if (ev.bytes.ptr == NULL) ev.bytes = YD_EMPTY;
     yd_err err = room_step(slot->room, &ev, &fx);
@@ -86,16 +121,31 @@ void slot_event(struct room_slot *slot, struct shard *shard, struct room_event e
         LOG(&shard->log, LOG_ERROR, "room failed, dropped from memory",
             LOG_TEXT("room", slot_name(slot)), LOG_CSTR("error", yd_err_name(err)));
         slot_drop(shard, slot, 1011, "room failed, please reconnect");
-        return;
+        return false;
     }
     shard->presence_changed |= room_wants_tick(slot->room);
+    slot->stepping = true;
     effects_carry_out(shard, slot, &fx);
+    slot->stepping = false;
+    return true;
+}
+
+/* One event into the room and its effects out. A room that fails is dropped and loaded anew. */
+bool slot_event(struct room_slot *slot, struct shard *shard, struct room_event ev)
+{
+    bool alive = slot_step(slot, shard, ev);
+    while (alive && slot->leave_count > 0) {
+        uint32_t member = slot->leaves[--slot->leave_count];
+        alive =
+            slot_step(slot, shard, (struct room_event){.kind = ROOM_EV_LEAVE, .member = member});
+    }
+    return alive;
 }
 
 /* Ends all its connections and forgets the room; what is on disk stays. */
 void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const char *reason)
 {
-    slot->state = SLOT_LOADING; // no more events
+    shard->drops++;
     for (uint32_t i = 0; i < slot->member_cap; i++) {
         struct conn *conn = slot->members[i];
         if (conn == NULL) continue;
@@ -159,8 +209,9 @@ void slot_loaded(struct shard *shard, struct store_event *ev)
     }
     slot->state = SLOT_READY;
     if (slot->member_count == 0) slot->empty_ms = shard_now(shard);
-    // A member may leave while another is made ready, so the slot may not be walked by pointer.
-    for (uint32_t i = 0; i < slot->member_cap; i++) {
+    // A member may leave while another is made ready, and the room may fail and be gone.
+    uint64_t drops = shard->drops;
+    for (uint32_t i = 0; shard->drops == drops && i < slot->member_cap; i++) {
         if (slot->members[i] != NULL) conn_ready(slot->members[i]);
     }
 }
@@ -173,10 +224,11 @@ void slots_sweep(struct shard *shard, uint64_t now_ms)
         if (slot->state != SLOT_READY) continue;
         if (slot->empty_ms != 0 &&
             slot->empty_ms + (uint64_t)shard->settings->room_idle_ms <= now_ms) {
+            bool alive = true;
             if (room_is_dirty(slot->room)) {
-                slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_COMPACT});
+                alive = slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_COMPACT});
             }
-            slot_free(shard, slot);
+            if (alive) slot_free(shard, slot);
         } else if (room_due(slot->room) <= now_ms) {
             slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_TIMER});
         }

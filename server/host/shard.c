@@ -89,6 +89,7 @@ static void stop_step(struct shard *shard, uint64_t now_ms)
         shard->store == NULL || (!store_busy(shard->store) && store_batch_bytes(shard->store) == 0);
     if (!committed && now_ms < shard->stop_ms + STOP_COMMIT_MS) return;
     if (!shard->closed_all) {
+        turn_flush(shard); // what the last commit released
         shard->closed_all = true;
         shard->close_ms = now_ms;
         for (struct conn *c = shard->conns; c != NULL; c = c->next) {
@@ -109,6 +110,10 @@ static void on_signal(uv_signal_t *handle, int signum)
     shard->stopping = true;
     shard->stop_ms = shard_now(shard);
     uv_close((uv_handle_t *)&shard->listener, NULL);
+    // Whoever goes on sending must not keep the last batch from being the last.
+    for (struct conn *c = shard->conns; c != NULL; c = c->next) {
+        if (c->state == CONN_OPEN) (void)uv_read_stop((uv_stream_t *)&c->tcp);
+    }
     (void)uv_timer_start(&shard->sweep, shard->sweep.timer_cb, 0, 20);
 }
 
@@ -118,6 +123,7 @@ static void on_sweep(uv_timer_t *timer)
     uint64_t now = shard_now(shard);
     for (struct conn *c = shard->conns; c != NULL; c = c->next) conn_sweep(c, now);
     slots_sweep(shard, now);
+    slots_bury(shard);
     try_reopen(shard, now);
     if (shard->stopping) stop_step(shard, now);
     turn_now(shard);

@@ -75,10 +75,11 @@ struct conn {
     uint16_t close_code; /* of a close that waits for its deadline */
     uint8_t state;       /* enum conn_state */
     bool speaks_text, finished;
+    bool paused;  /* not read until the batch has gone to the store */
     bool is_http; /* answered without an upgrade */
 };
 
-enum slot_state { SLOT_LOADING, SLOT_READY };
+enum slot_state { SLOT_LOADING, SLOT_READY, SLOT_GONE };
 
 /* A room in memory, under its name in the store: "party/room". */
 struct room_slot {
@@ -86,10 +87,14 @@ struct room_slot {
     struct room *room;
     struct conn **members; /* by member number; NULL: free */
     uint32_t member_cap, member_count;
+    uint32_t *leaves; /* members that went while the room was being stepped */
+    uint32_t leave_count, leave_cap;
+    bool stepping;
     uint64_t token;        /* of its load */
     uint64_t append_batch; /* that holds its last append */
     uint64_t empty_ms;     /* since when nobody is in; 0: somebody is */
     struct outbox *out;
+    struct room_slot *next_gone;
     enum slot_state state;
     uint32_t name_len;
     char name[];
@@ -106,6 +111,7 @@ struct shard {
     struct log log;
     struct store *store;
     struct room_slot *rooms;
+    struct room_slot *gone; /* freed at the next sweep */
     struct conn *conns;
     uint32_t conn_count;
     struct ws_reader *resting; /* serves every connection that is between two messages */
@@ -116,8 +122,10 @@ struct shard {
     uint64_t next_turn_ns;      /* not before */
     uint64_t reopen_ms;         /* try the store again; 0: never */
     uint64_t ignored;           /* messages dropped */
+    uint64_t drops;             /* rooms dropped for a failure */
     char down[STORE_ERROR_MAX]; /* why the store is down; empty: it is up */
     bool turn_armed, stopping, relaxed;
+    bool any_paused;
     bool presence_changed; /* some room wants a TICK */
     bool closed_all;
     uint64_t stop_ms, close_ms;
@@ -137,6 +145,7 @@ void conn_close(struct conn *conn, uint32_t code, const char *reason); /* after 
 void conn_end(struct conn *conn);                                      /* at once */
 void conn_finish(struct conn *conn); /* all is written: say so to the peer */
 void conn_sweep(struct conn *conn, uint64_t now_ms);
+void conns_resume(struct shard *shard); /* reads those again that were paused */
 
 /* upgrade.c: the HTTP side; answers, or makes the connection a member of a room to be. */
 void conn_on_request(struct conn *conn, const struct http_request *request);
@@ -147,8 +156,10 @@ struct room_slot *slot_get(struct shard *shard, const struct route *route);
 void slot_loaded(struct shard *shard, struct store_event *ev);
 void slot_add(struct room_slot *slot, struct conn *conn);
 void slot_remove(struct room_slot *slot, struct conn *conn);
-void slot_event(struct room_slot *slot, struct shard *shard, struct room_event ev);
+/* False: the room has failed and is gone. */
+bool slot_event(struct room_slot *slot, struct shard *shard, struct room_event ev);
 void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const char *reason);
+void slots_bury(struct shard *shard);
 void slots_sweep(struct shard *shard, uint64_t now_ms);
 
 /* effects.c */

@@ -45,6 +45,8 @@ void turn_now(struct shard *shard)
         broadcast_presence(shard);
     }
     if (shard->store != NULL && !store_busy(shard->store)) store_submit(shard->store);
+    bool submitted = shard->store == NULL || store_batch_bytes(shard->store) == 0;
+    if (shard->any_paused && submitted && !shard->stopping) conns_resume(shard);
     turn_flush(shard);
 }
 

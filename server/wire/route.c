@@ -45,7 +45,7 @@ static bool is_room(yd_slice room)
     if (room.len > ROUTE_ROOM_MAX) return false;
     for (size_t i = 0; i < room.len; i++) {
         uint8_t c = room.ptr[i];
-        if (c == '%' && i + 2 < room.len + 0 && hex(room.ptr[i + 1]) >= 0 &&
+        if (c == '%' && i + 2 < room.len && hex(room.ptr[i + 1]) >= 0 &&
             hex(room.ptr[i + 2]) >= 0) {
             c = (uint8_t)(hex(room.ptr[i + 1]) * 16 + hex(room.ptr[i + 2]));
         }

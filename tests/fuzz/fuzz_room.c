@@ -182,17 +182,19 @@ static struct yd_buf snapshot_of(struct room *room)
     return out;
 }
 
-/* What the store holds is what the room holds. */
+/* What the store holds is what the room holds. Only if nothing waits: how early a part of what is
+ * parked is let in depends in Yjs on what it was parked together with. */
 static struct room *store_check(const struct fuzz *f)
 {
     struct room *copy = room_of_store(f);
-    if (!f->honest) return copy;
+    struct yd_pending pending = yd_doc_pending(room_doc(f->room));
+    if (!f->honest || pending.structs || pending.deletes) return copy;
     struct yd_buf want = snapshot_of(f->room), got = snapshot_of(copy);
     YD_ASSERT(yd_slice_equal(yd_buf_slice(&want), yd_buf_slice(&got)));
     yd_buf_deinit(&want);
     yd_buf_deinit(&got);
-    struct yd_pending a = yd_doc_pending(room_doc(f->room)), b = yd_doc_pending(room_doc(copy));
-    YD_ASSERT(a.structs == b.structs && a.deletes == b.deletes);
+    pending = yd_doc_pending(room_doc(copy));
+    YD_ASSERT(!pending.structs && !pending.deletes);
     return copy;
 }
 

@@ -211,6 +211,11 @@ static void p7_mismatch_drops_the_batch(void **state)
     text(&t, END); // a chunk is missing
     assert_dropped(&t);
     text(&t, START);
+    binary(&t, BYTES(0, 2, 3));
+    binary(&t, BYTES(7, 8));
+    text(&t, END); // a byte is missing
+    assert_dropped(&t);
+    text(&t, START);
     binary(&t, BYTES(0, 2, 3, 7, 8, 9));
     text(&t, END); // all bytes, in one chunk instead of two
     assert_dropped(&t);

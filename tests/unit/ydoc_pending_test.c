@@ -108,7 +108,12 @@ static void u19_a_full_parking_place_refuses_and_lets_the_missing_in(void **stat
         parked++;
     }
     assert_true(parked > 3);
-    assert_int_equal(YD_ETOOBIG, apply_hex(bed.doc, "00010901057f", NULL));
+    for (unsigned i = 0; i < 200; i += 2) {
+        char hex[64];
+        sprintf(hex, "00010901%02x01", i & 127);
+        if (apply_hex(bed.doc, hex, NULL) == YD_ETOOBIG) break;
+        assert_true(i < 128);
+    }
     bed_apply(&bed, "010105000401017402616200"); // closes the first hole
     bed_vector_is(&bed, "010503");
     bed_end(&bed);

@@ -1,0 +1,136 @@
+/* Which room a path names, and request heads. docs/server.md H1..H3. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "wire/http.h"
+#include "wire/route.h"
+
+static yd_slice slice(const char *text) { return (yd_slice){(const uint8_t *)text, strlen(text)}; }
+
+static void is_room(const char *target, const char *party, const char *room)
+{
+    struct route r = route_parse(slice(target));
+    assert_int_equal(r.kind, ROUTE_ROOM);
+    assert_true(yd_slice_equal(r.party, slice(party)));
+    assert_true(yd_slice_equal(r.room, slice(room)));
+}
+
+static void is_none(const char *target, enum route_kind kind)
+{
+    assert_int_equal(route_parse(slice(target)).kind, kind);
+}
+
+static void h2_the_three_forms_name_rooms(void **unused)
+{
+    (void)unused;
+    is_room("/parties/docs-1/r", "docs-1", "r");
+    is_room("/parties/docs/r/more/of?it=1", "docs", "r");
+    is_room("/party/r", "main", "r");
+    is_room("/party/r/", "main", "r");
+    is_room("/r?_pk=1", "main", "r");
+    is_room("/a%2Fb", "main", "a%2Fb"); // raw, never decoded
+}
+
+static void h2_what_is_none_of_them_is_not_found(void **unused)
+{
+    (void)unused;
+    const char *paths[] = {"",          "/",       "/parties", "/parties/",    "/parties/x",
+                           "/party",    "/party/", "/a/b",     "/parties/x/",  "/parties//r",
+                           "/?_pk=1",   "r",       "//",       "/parties/X/r", "/parties/a.b/r",
+                           "http://h/r"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) is_none(paths[i], ROUTE_NOT_FOUND);
+}
+
+static void h2_names_too_long_or_with_control_characters_are_bad(void **unused)
+{
+    char path[ROUTE_ROOM_MAX + 3] = "/";
+    (void)unused;
+    memset(path + 1, 'x', ROUTE_ROOM_MAX);
+    assert_int_equal(route_parse(slice(path)).kind, ROUTE_ROOM);
+    path[ROUTE_ROOM_MAX + 1] = 'x';
+    is_none(path, ROUTE_BAD);
+    is_none("/a\x01", ROUTE_BAD);
+    is_none("/a%0a", ROUTE_BAD);
+    is_none("/%7Fb", ROUTE_BAD);
+    is_none("/party/%00", ROUTE_BAD);
+    is_room("/a%0", "main", "a%0");
+}
+
+static void h8_pk_is_found_as_a_parameter_only(void **unused)
+{
+    (void)unused;
+    assert_true(route_parse(slice("/r?_pk=1")).has_pk);
+    assert_true(route_parse(slice("/r?a=b&_pk=1")).has_pk);
+    assert_false(route_parse(slice("/r?a_pk=1")).has_pk);
+    assert_false(route_parse(slice("/_pk=1")).has_pk);
+}
+
+#define HEAD                                                                                       \
+    "GET /r?x=1 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUPGRADE: WebSocket\r\n"  \
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"                 \
+    "Sec-WebSocket-Protocol: one, two\r\n\r\n"
+
+static void h3_an_upgrade_is_read_whatever_is_behind_it(void **unused)
+{
+    struct http_request r;
+    (void)unused;
+    assert_int_equal(http_request_read(slice(HEAD "\x82\x80"), &r), sizeof HEAD - 1);
+    assert_true(r.is_get && r.is_upgrade);
+    assert_true(yd_slice_equal(r.target, slice("/r?x=1")));
+    assert_true(yd_slice_equal(r.ws_version, slice("13")));
+    assert_true(yd_slice_equal(r.ws_protocol, slice("one, two")));
+    char accept[HTTP_ACCEPT_LEN + 1];
+    assert_true(http_accept(r.ws_key, accept));
+    assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="); // the example of RFC 6455
+}
+
+static void h1_a_head_is_awaited_byte_by_byte(void **unused)
+{
+    struct http_request r;
+    (void)unused;
+    for (size_t i = 0; i < sizeof HEAD - 1; i++) {
+        assert_int_equal(http_request_read((yd_slice){(const uint8_t *)HEAD, i}, &r), HTTP_MORE);
+    }
+}
+
+static void h1_nonsense_and_endless_heads_are_bad(void **unused)
+{
+    static uint8_t endless[HTTP_HEAD_MAX];
+    struct http_request r;
+    (void)unused;
+    assert_int_equal(http_request_read(slice("\x16\x03\x01 hello\r\n"), &r), HTTP_BAD);
+    assert_int_equal(http_request_read(slice("GET / HTTP/1.1\r\nno colon\r\n\r\n"), &r), HTTP_BAD);
+    memset(endless, 'a', sizeof endless);
+    memcpy(endless, "GET /", 5);
+    assert_int_equal(http_request_read((yd_slice){endless, sizeof endless}, &r), HTTP_BAD);
+}
+
+static void h3_keys_that_are_not_16_bytes_are_refused(void **unused)
+{
+    char accept[HTTP_ACCEPT_LEN + 1];
+    (void)unused;
+    assert_false(http_accept(YD_EMPTY, accept));
+    assert_false(http_accept(slice("dGhlIHNhbXBsZSBub25jZQ="), accept));
+    assert_false(http_accept(slice("dGhlIHNhbXBsZSBub25jZQAA"), accept));
+    assert_false(http_accept(slice("!!!!IHNhbXBsZSBub25jZQ=="), accept));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(h2_the_three_forms_name_rooms),
+        cmocka_unit_test(h2_what_is_none_of_them_is_not_found),
+        cmocka_unit_test(h2_names_too_long_or_with_control_characters_are_bad),
+        cmocka_unit_test(h8_pk_is_found_as_a_parameter_only),
+        cmocka_unit_test(h3_an_upgrade_is_read_whatever_is_behind_it),
+        cmocka_unit_test(h1_a_head_is_awaited_byte_by_byte),
+        cmocka_unit_test(h1_nonsense_and_endless_heads_are_bad),
+        cmocka_unit_test(h3_keys_that_are_not_16_bytes_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

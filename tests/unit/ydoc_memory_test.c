@@ -1,0 +1,130 @@
+/* ydoc_memory_test.c - memory that runs out, and limits (docs/encoding.md U70, U71). */
+#include "unit/ydoc_test.h"
+
+/* A session with everything that allocates: roots, keys, types, splits, conflicts, deletes,
+ * parking, retries. */
+static const char *const session[] = {
+    "01010500040101740661626364656600",
+    "01010504c405010502015800",
+    "0203070000058407020178440705017901030004010174026f6b00",
+    "010105082801016d016b0177046669766500",
+    "010109002701016d046c6973740000",
+    "0103090108000900017d01870901020400090202686900",
+    "010107108407030365666700",
+    "000102010509",
+    "01010800c405010502015800",
+    "0001050200010204",
+    "0101020104010174026f6b00",
+    "0101020004010174016100",
+    "000109010005",
+};
+enum { SESSION = sizeof session / sizeof *session };
+
+/* Plays the session; the first error ends it. */
+static yd_err play(struct yd_doc *doc, struct yd_buf *out)
+{
+    yd_err err = YD_OK;
+    for (size_t i = 0; i < SESSION && err == YD_OK; i++) {
+        err = apply_hex(doc, session[i], NULL);
+        if (err == YD_OK) err = yd_doc_last_update(doc, YD_V1, out);
+        if (err == YD_OK) err = yd_doc_encode_state(doc, YD_EMPTY, YD_V1, out);
+    }
+    if (err == YD_OK) err = yd_doc_snapshot(doc, out);
+    yd_slice name = YD_LITERAL("t");
+    if (err == YD_OK) err = yd_doc_json(doc, YD_ROOT_XML, name, YD_JSON_PLAIN, out);
+    return err;
+}
+
+static void u70_memory_may_run_out_at_any_point(void **state)
+{
+    (void)state;
+    yd_err err = YD_ENOMEM;
+    uint64_t refused = 0;
+    for (uint64_t refuse_at = 1; err == YD_ENOMEM; refuse_at++) {
+        struct heap heap = {.refuse_at = refuse_at};
+        struct yd_doc *doc = NULL;
+        struct yd_buf out;
+        yd_buf_init(&out, heap_alloc(&heap), (size_t)1 << 20);
+        err = yd_doc_new(heap_alloc(&heap), NULL, &doc);
+        if (err == YD_OK) err = play(doc, &out);
+        if (err == YD_ENOMEM) refused++;
+        yd_buf_deinit(&out);
+        yd_doc_free(doc);
+        assert_int_equal(0, heap.live_bytes);
+    }
+    assert_int_equal(YD_OK, err);
+    assert_true(refused > 30); // otherwise the session asks for too little
+}
+
+static void u70_after_a_refusal_nothing_but_free_works(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "010105000401017402616200");
+    bed.heap.refuse_at = bed.heap.requests + 1;
+    assert_int_equal(YD_ENOMEM, apply_hex(bed.doc, "010109000401017402636400", NULL));
+    assert_int_equal(YD_ENOMEM, apply_hex(bed.doc, "0000", NULL));
+    assert_int_equal(YD_ENOMEM, yd_doc_state_vector(bed.doc, &bed.out));
+    assert_int_equal(YD_ENOMEM, yd_doc_snapshot(bed.doc, &bed.out));
+    assert_int_equal(YD_ENOMEM, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V1, &bed.out));
+    assert_int_equal(YD_ENOMEM, yd_doc_last_update(bed.doc, YD_V1, &bed.out));
+    assert_int_equal(YD_ENOMEM,
+                     yd_doc_json(bed.doc, YD_ROOT_TEXT, YD_LITERAL("t"), YD_JSON_PLAIN, &bed.out));
+    bed_end(&bed);
+}
+
+static void u71_an_update_above_its_limit_is_refused(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, &(struct yd_doc_opts){.update_bytes_max = 12});
+    bed_apply(&bed, "010105000401017402616200");
+    assert_int_equal(YD_ETOOBIG, apply_hex(bed.doc, "01010900040101740363646500", NULL));
+    bed_state_is(&bed, "010105000401017402616200");
+    bed_end(&bed);
+}
+
+static void u71_a_document_stays_below_its_limit(void **state)
+{
+    (void)state;
+    struct bed bed;
+    yd_err err = YD_OK;
+    bed_begin(&bed, &(struct yd_doc_opts){.doc_bytes_max = 20000});
+    for (unsigned i = 0; err == YD_OK; i++) {
+        char hex[64];
+        assert_true(i < 2000);
+        sprintf(hex, "0101%02x%02x0004010174016100", (i & 127) | 128, i >> 7);
+        err = apply_hex(bed.doc, hex, NULL);
+        assert_true(yd_doc_stats(bed.doc).bytes <= 20000);
+    }
+    assert_int_equal(YD_ETOOBIG, err);
+    assert_int_equal(YD_OK, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V1, &bed.out));
+    bed_end(&bed);
+}
+
+static void u71_a_full_buffer_is_left_as_it_was(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "010105000401017402616200");
+    bed.out.max = 9;
+    assert_int_equal(YD_OK, yd_buf_u8(&bed.out, 7));
+    assert_int_equal(YD_ETOOBIG, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V1, &bed.out));
+    assert_int_equal(YD_ETOOBIG, yd_doc_last_update(bed.doc, YD_V1, &bed.out));
+    assert_int_equal(1, bed.out.len);
+    bed_end(&bed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(u70_memory_may_run_out_at_any_point),
+        cmocka_unit_test(u70_after_a_refusal_nothing_but_free_works),
+        cmocka_unit_test(u71_an_update_above_its_limit_is_refused),
+        cmocka_unit_test(u71_a_document_stays_below_its_limit),
+        cmocka_unit_test(u71_a_full_buffer_is_left_as_it_was),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
