@@ -19,39 +19,55 @@ static bool span_before(const struct span *a, const struct span *b)
     return a->client != b->client ? a->client < b->client : a->clock < b->clock;
 }
 
-static void span_swap(struct span *a, struct span *b)
+/* End of the ascending run that begins at `from`. */
+static uint32_t span_run(const struct span *spans, uint32_t from, uint32_t n)
 {
-    struct span kept = *a;
-    *a = *b;
-    *b = kept;
+    uint32_t end = from + 1;
+    while (end < n && !span_before(&spans[end], &spans[end - 1])) end++;
+    return end;
 }
 
-static void span_sift(struct span *heap, uint32_t root, uint32_t n)
+/* Merges two runs that lie one behind the other. */
+static void spans_merge(struct span *to, const struct span *from, uint32_t mid, uint32_t end)
 {
-    for (uint32_t child; (child = root * 2 + 1) < n; root = child) {
-        if (child + 1 < n && span_before(&heap[child], &heap[child + 1])) child++;
-        if (!span_before(&heap[root], &heap[child])) return;
-        span_swap(&heap[root], &heap[child]);
+    uint32_t a = 0;
+    uint32_t b = mid;
+    for (uint32_t i = 0; i < end; i++) {
+        bool second = a == mid || (b < end && span_before(&from[b], &from[a]));
+        to[i] = from[second ? b++ : a++];
     }
 }
 
-static void spans_sort(struct span *spans, uint32_t n)
+/* Merges pairs of runs until one is left. Deletes come in long runs, mostly in a single one. */
+static yd_err spans_sort(struct yd_doc *doc, struct vec *vec)
 {
-    uint32_t sorted = 1;
-    while (sorted < n && !span_before(&spans[sorted], &spans[sorted - 1])) sorted++;
-    if (sorted >= n) return;
-    for (uint32_t i = n / 2; i-- > 0;) span_sift(spans, i, n);
-    while (n > 1) {
-        span_swap(&spans[0], &spans[--n]);
-        span_sift(spans, 0, n);
+    uint32_t n = vec->count;
+    if (span_run(vec->at, 0, n) == n) return YD_OK;
+    struct vec *spare = &doc->notes; // booked by now
+    spare->count = 0;
+    YD_TRY(yd_vec_reserve(doc, spare, n, sizeof(struct span)));
+    for (uint32_t merged = 0; merged != 1;) {
+        const struct span *from = vec->at;
+        merged = 0;
+        for (uint32_t i = 0; i < n; merged++) {
+            uint32_t mid = span_run(from, i, n);
+            uint32_t end = mid < n ? span_run(from, mid, n) : n;
+            spans_merge((struct span *)spare->at + i, from + i, mid - i, end - i);
+            i = end;
+        }
+        struct vec kept = *vec;
+        *vec = (struct vec){spare->at, n, spare->cap};
+        *spare = (struct vec){kept.at, 0, kept.cap};
     }
+    return YD_OK;
 }
 
-void yd_spans_normalise(struct vec *vec)
+/* Sorts and joins the spans of a transaction. */
+static yd_err spans_normalise(struct yd_doc *doc, struct vec *vec)
 {
+    if (vec->count < 2) return YD_OK;
+    YD_TRY(spans_sort(doc, vec));
     struct span *spans = vec->at;
-    if (vec->count < 2) return;
-    spans_sort(spans, vec->count);
     uint32_t kept = 0;
     for (uint32_t i = 1; i < vec->count; i++) {
         struct span *last = &spans[kept];
@@ -63,6 +79,7 @@ void yd_spans_normalise(struct vec *vec)
         }
     }
     vec->count = kept + 1;
+    return YD_OK;
 }
 
 /* Content gives way to its length; the item stays in its list. */
@@ -214,7 +231,7 @@ static yd_err cand_join(struct yd_doc *doc, const struct span *cand)
 yd_err yd_txn_cleanup(struct yd_doc *doc)
 {
     struct txn *txn = &doc->txn;
-    yd_spans_normalise(&txn->dels);
+    YD_TRY(spans_normalise(doc, &txn->dels));
     const struct span *dels = txn->dels.at;
     if (!doc->opts.keep_deleted) {
         for (uint32_t i = txn->dels.count; i-- > 0;) span_collect(doc, &dels[i]);

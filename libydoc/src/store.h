@@ -311,7 +311,7 @@ static inline struct type *type_at(const struct yd_doc *doc, uint32_t handle)
 /* Type of the root, made on first use. */
 YD_NODISCARD yd_err yd_root_intern(struct yd_doc *doc, yd_slice name, uint32_t *type);
 YD_NODISCARD yd_err yd_type_new(struct yd_doc *doc, uint32_t owner, uint32_t ref, uint32_t *type);
-void yd_type_free(struct yd_doc *doc, uint32_t type); /* with its sequence; keys must be gone */
+void yd_type_free(struct yd_doc *doc, uint32_t handle); /* with its sequence; keys must be gone */
 /* The history of a key, made on first use. */
 YD_NODISCARD yd_err yd_key_intern(struct yd_doc *doc, uint32_t type, yd_slice key, uint32_t *list);
 /* Ends the first key of a type. */
@@ -358,6 +358,6 @@ YD_NODISCARD yd_err yd_delete_range(struct yd_doc *doc, uint32_t client, uint32_
 /* Ends a transaction: collects what was deleted, joins neighbours. */
 YD_NODISCARD yd_err yd_txn_cleanup(struct yd_doc *doc);
 /* Sorts and joins the spans of a transaction. */
-void yd_spans_normalise(struct vec *spans);
+void yd_spans_normalise(struct vec *vec);
 
 #endif

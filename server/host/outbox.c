@@ -241,6 +241,7 @@ static void on_written(uv_write_t *req, int status)
 static void backlog_send(struct conn *conn)
 {
     struct backlog *b = conn->backlog;
+    if (b == NULL) return;
     uv_buf_t bufs[WRITE_BUFS];
     unsigned n = 0;
     while (n < WRITE_BUFS && n < b->count) {

@@ -99,6 +99,14 @@ void ws_reader_free(struct ws_reader *reader)
     free(reader);
 }
 
+/* On some broken heads wslay closes without a code, or not at all. */
+static int end_with_reason(struct yd_buf *reply, int err)
+{
+    static const uint8_t bare[] = {0x80 | WS_CLOSE, 0};
+    if (reply->len >= 2 && memcmp(reply->ptr + reply->len - 2, bare, 2) == 0) reply->len -= 2;
+    return ws_close_frame(reply, err == WSLAY_ERR_NOMEM ? 1011 : 1002, NULL) == YD_OK ? err : -1;
+}
+
 enum ws_state ws_read(struct ws_reader *reader, yd_slice bytes, const struct ws_sink *sink)
 {
     reader->sink = sink;
@@ -107,6 +115,7 @@ enum ws_state ws_read(struct ws_reader *reader, yd_slice bytes, const struct ws_
     if (wslay_event_want_write(reader->wslay)) {
         if (wslay_event_send(reader->wslay) != 0) err = -1;
     }
+    if (err != 0) err = end_with_reason(sink->reply, err);
     reader->sink = NULL;
     bool ended = err != 0 || reader->stopped || !wslay_event_get_read_enabled(reader->wslay) ||
                  wslay_event_get_close_received(reader->wslay) ||
