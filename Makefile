@@ -154,10 +154,14 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/partyd ## build/bench/engine
+bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/partyd ## build/bench/engine and fanout
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
+$(BUILD)/bench/fanout: $(B)/bench/fanout/fanout.o $(B)/libydoc.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
+
 # ---- checks ------------------------------------------------------------------------------------
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 check: ## format, dependency directions, rules and their tests, clang-tidy, cppcheck

@@ -107,8 +107,8 @@ static yd_err schema_ready(struct database *db)
     int64_t version = ask_int(db, "PRAGMA user_version");
     int64_t app = ask_int(db, "PRAGMA application_id");
     if (version < 0 || app < 0) {
-        (void)database_fail(db, "reading the header");
-        return YD_EMALFORMED;
+        yd_err err = database_fail(db, "reading the header");
+        return err == YD_ESTATE ? err : YD_EMALFORMED;
     }
     if (version == 0 && app == 0 && ask_int(db, "SELECT count(*) FROM sqlite_master") == 0) {
         char sql[sizeof schema + 200];
@@ -375,6 +375,8 @@ yd_err database_open(struct database *db, const char *dir)
 void database_close(struct database *db, bool clean)
 {
     if (db->sql != NULL) {
+        // Closing would checkpoint by itself and hide the errors of it: rule S6.
+        (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         if (clean) (void)checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
         sqlite3_stmt *all[] = {db->begin, db->commit, db->rollback, db->add_journal, db->add_room};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) sqlite3_finalize(all[i]);

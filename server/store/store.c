@@ -264,9 +264,14 @@ void store_close(struct store *store)
 
 yd_err store_append(struct store *store, yd_slice room, yd_slice update)
 {
+    size_t before = store->open.bytes.len;
     yd_err err = yd_buf_varbytes(&store->open.bytes, room);
     if (err == YD_OK) err = yd_buf_varbytes(&store->open.bytes, update);
-    if (err == YD_OK) store->open.count++;
+    if (err == YD_OK) {
+        store->open.count++;
+    } else {
+        store->open.bytes.len = before; // half an entry would shift all that follow
+    }
     return err;
 }
 

@@ -1,6 +1,8 @@
 /* verify.c - store_verify(): what `partyd check` runs on a store that no server has open. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/database.h"
 
@@ -46,7 +48,15 @@ static yd_err all_rooms(struct database *db, struct store_verified *found)
 yd_err store_verify(const char *dir, struct store_verified *found, char why[STORE_ERROR_MAX])
 {
     struct database db;
+    char path[4096];
     *found = (struct store_verified){0};
+    // Opening would make what is missing, and an empty store is never wrong.
+    snprintf(path, sizeof path, "%s/shard-00.db", dir);
+    if (access(path, F_OK) != 0) {
+        snprintf(why, STORE_ERROR_MAX, "%.300s: %s; name the data directory by --data", path,
+                 strerror(errno));
+        return YD_ENOTFOUND;
+    }
     yd_err err = database_open(&db, dir);
     if (err == YD_OK) err = integrity(&db);
     if (err == YD_OK) err = all_rooms(&db, found);

@@ -167,6 +167,15 @@ static void u27_runs_of_descendants_are_passed_whole(void **state)
     bed_apply(&bed, "01010200c4010001010331323300");
     bed_json_is(&bed, YD_ROOT_TEXT, "t", YD_JSON_PLAIN, "\"A123xyzqpB\"");
     bed_end(&bed);
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "010101000401017402414200");
+    bed_apply(&bed, "0101060084010103656e6400");
+    bed_apply(&bed, "01010603c401000101016d00");
+    bed_apply(&bed, "01010300c4010001010378797a00");
+    bed_apply(&bed, "01010200c4010001010331323300");
+    bed_apply(&bed, "01010800c401000101015100");
+    bed_json_is(&bed, YD_ROOT_TEXT, "t", YD_JSON_PLAIN, "\"A123xyzmQBend\"");
+    bed_end(&bed);
 }
 
 /* Long scans take another way through memory than short ones. */

@@ -92,6 +92,27 @@ static void u19_updates_in_reverse_order_end_as_one_run(void **state)
     bed_end(&bed);
 }
 
+/* A run of two structs that wait for two others: the first goes on, the second stays. */
+static void u19_a_run_may_go_on_in_parts(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "02 0205 00 840100 0162 840200 0163 0107 00 840500 0164 00");
+    bed_vector_is(&bed, "00");
+    bed_apply(&bed, "0101010004010174016100");
+    bed_vector_is(&bed, "0307010501 0101");
+    bed_last_is(&bed, "030107008405000164 010500840100 0162 0101000401017401 6100");
+    assert_true(yd_doc_pending(bed.doc).structs);
+    bed_state_is(&bed, "0301070084050001640205 00840100016284020001630101000401017401 6100");
+    bed_apply(&bed, "0101020004010175016500");
+    assert_false(yd_doc_pending(bed.doc).structs);
+    bed_vector_is(&bed, "04070105020201 0101");
+    bed_json_is(&bed, YD_ROOT_TEXT, "u", YD_JSON_PLAIN, "\"ec\"");
+    bed_json_is(&bed, YD_ROOT_TEXT, "t", YD_JSON_PLAIN, "\"abd\"");
+    bed_end(&bed);
+}
+
 static void u19_a_full_parking_place_refuses_and_lets_the_missing_in(void **state)
 {
     (void)state;
@@ -157,6 +178,7 @@ int main(void)
         cmocka_unit_test(u18_deletes_wait_for_their_structs),
         cmocka_unit_test(u18_a_range_is_split_at_the_state),
         cmocka_unit_test(u19_updates_in_reverse_order_end_as_one_run),
+        cmocka_unit_test(u19_a_run_may_go_on_in_parts),
         cmocka_unit_test(u19_a_full_parking_place_refuses_and_lets_the_missing_in),
         cmocka_unit_test(u54_an_encoded_state_carries_what_waits),
         cmocka_unit_test(u55_the_key_bit_is_dropped_while_something_waits),

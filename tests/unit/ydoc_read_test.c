@@ -134,6 +134,15 @@ static void u64_numbers_have_their_shortest_digits(void **state)
         assert_string_equal(cases[i].text, text);
         assert_true(strtod(text, NULL) == cases[i].value);
     }
+    for (uint64_t exponent = 1; exponent < 0x7ff;
+         exponent++) { // the gap below a power of two is half
+        char text[NUMBER_TEXT_MAX + 1];
+        uint64_t power = exponent << 52;
+        double value;
+        memcpy(&value, &power, sizeof value);
+        text[yd_number_text(text, value)] = 0;
+        assert_true(strtod(text, NULL) == value);
+    }
     uint64_t bits = 88172645463325252u;
     for (int i = 0; i < 20000; i++) { // any bits: what is printed reads back
         char text[NUMBER_TEXT_MAX + 1];
