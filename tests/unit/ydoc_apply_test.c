@@ -176,6 +176,13 @@ static void u27_runs_of_descendants_are_passed_whole(void **state)
     bed_apply(&bed, "01010800c401000101015100");
     bed_json_is(&bed, YD_ROOT_TEXT, "t", YD_JSON_PLAIN, "\"A123xyzmQBend\"");
     bed_end(&bed);
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "010101000401017402414200");
+    bed_apply(&bed, "01010300c4010001010378797a00");
+    bed_apply(&bed, "01010400c403020101017000"); // behind the z
+    bed_apply(&bed, "01010800c401000101015100");
+    bed_json_is(&bed, YD_ROOT_TEXT, "t", YD_JSON_PLAIN, "\"AxyzpQB\"");
+    bed_end(&bed);
 }
 
 /* Long scans take another way through memory than short ones. */
@@ -214,6 +221,8 @@ static void u28_the_last_of_a_key_is_its_value(void **state)
     bed_apply(&bed, "010109002801016d016b0177046e696e6500");
     bed_apply(&bed, "010107002801016d016b017705736576656e00");
     bed_json_is(&bed, YD_ROOT_MAP, "m", YD_JSON_PLAIN, "{\"k\":\"nine\"}");
+    bed_state_is(&bed, "0301 0900 2801016d016b0177046e696e65 0107002101016d016b01"
+                       "0105002101016d016b01 02 0701000105010001");
     bed_end(&bed);
 }
 
