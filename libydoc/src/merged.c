@@ -14,12 +14,11 @@
 struct fold {
     struct yd_buf *out; /* NULL: only count */
     uint64_t id;
-    uint32_t from;     /* nothing below this clock is wanted */
-    uint32_t first;    /* clock of the first struct written */
-    uint32_t end;      /* clock behind the last one; NONE: nothing yet */
-    uint32_t count;    /* structs */
-    uint32_t gc_clock; /* a GC that may still grow */
-    uint32_t gc_len;   /* 0: none */
+    uint32_t from;   /* nothing below this clock is wanted */
+    uint32_t first;  /* clock of the first struct written */
+    uint32_t end;    /* clock behind the last one; NONE: nothing yet */
+    uint32_t count;  /* structs */
+    uint32_t gc_len; /* of a GC that may still grow; 0: none */
 };
 
 static yd_err fold_plain(struct fold *fold, uint8_t ref, uint32_t len)
@@ -60,7 +59,6 @@ static yd_err fold_add(struct fold *fold, const struct wire *wire, uint32_t cloc
     }
     YD_TRY(fold_flush(fold));
     if (wire->ref == REF_GC) {
-        fold->gc_clock = clock + offset;
         fold->gc_len = wire->len - offset;
         return YD_OK;
     }

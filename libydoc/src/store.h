@@ -204,7 +204,6 @@ struct yd_doc {
     uint32_t list_free;
     uint32_t type_free;
     uint32_t keyed_count; /* entries of list_hash */
-    uint32_t keyed_items; /* reserved for statistics */
 
     struct vec names;      /* struct name */
     struct vec names_hash; /* uint32_t: name index + 1 */
