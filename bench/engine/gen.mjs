@@ -2,6 +2,7 @@
 //
 // typing    one author writes N operations into one text: typing runs, backspace runs, jumps
 // sessions  N / 20 short visits, each with a client id of its own, as page loads make them
+// crowd     200 authors type in turns, each in a paragraph of its own
 // board     shapes in a map of maps, dragged: many overwrites of few keys
 //
 // Each gives NAME.us (stream of single updates: u32 little-endian length, bytes), NAME.v1.bin (the
@@ -71,6 +72,17 @@ record('sessions', Math.min(operations, 40000), doc => {
     if (i % 20 === 0) { doc.clientID = draw(); cursor = below(text.length + 1) }
     if (cursor > 0 && often(20)) text.delete(--cursor, 1)
     else text.insert(cursor++, letter())
+  }
+})
+
+// Authors take turns, so each is one connection's document; all are written into one stream.
+record('crowd', Math.min(operations, 100000), doc => {
+  const texts = Array.from({ length: 200 }, () => { const text = new Y.Text(); doc.getArray('paragraphs').push([text]); return text })
+  const ids = texts.map(draw)
+  return i => {
+    const author = i % texts.length
+    doc.clientID = ids[author]
+    texts[author].insert(texts[author].length, letter())
   }
 })
 

@@ -159,7 +159,7 @@ static void check_text(const struct yd_doc *doc)
         const struct type *type = type_at(doc, i);
         if (type->seq != NONE && type->owner != NONE) live += type->name_len;
     }
-    YD_ASSERT(live + doc->text.dead == doc->text.len); // T1
+    YD_ASSERT(live + doc->text.dead + doc->slack.reserved == doc->text.len); // T1
 }
 
 static void check_pending(const struct yd_doc *doc)

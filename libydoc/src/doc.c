@@ -49,6 +49,7 @@ void yd_doc_free(struct yd_doc *doc)
     yd_vec_free(doc, &doc->lists, sizeof(struct list));
     yd_vec_free(doc, &doc->types, sizeof(struct type));
     yd_vec_free(doc, &doc->list_hash, sizeof(uint32_t));
+    yd_slack_free(doc);
     yd_vec_free(doc, &doc->names, sizeof(struct name));
     yd_vec_free(doc, &doc->names_hash, sizeof(uint32_t));
     arena_free(doc, &doc->name_bytes);

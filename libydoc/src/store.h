@@ -166,14 +166,19 @@ struct txn {
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
 };
 
-#define SLAB_BITS   9
-#define SLAB_ITEMS  ((uint32_t)1 << SLAB_BITS)
-#define SLACK_SLOTS 32
+#define SLAB_BITS  9
+#define SLAB_ITEMS ((uint32_t)1 << SLAB_BITS)
 
 /* Room behind a text run that was moved to the end of the arena, see text.c. */
 struct slack {
     uint32_t end; /* offset behind the run */
     uint32_t cap; /* offset behind its room; 0: unused */
+};
+struct slack_table {
+    struct slack *slots; /* by hash of end */
+    uint32_t size;       /* a power of two; 0: no table yet */
+    uint32_t pushed_out; /* entries that lost their slot since the table got its size */
+    uint32_t reserved;   /* bytes of all rooms; part of text.len, not dead */
 };
 
 struct yd_doc {
@@ -210,7 +215,7 @@ struct yd_doc {
     struct arena name_bytes;
 
     struct arena text;
-    struct slack slack[SLACK_SLOTS];
+    struct slack_table slack;
 
     struct txn txn;
 
@@ -327,6 +332,7 @@ static inline yd_slice text_slice(const struct yd_doc *doc, uint32_t off, uint32
 void yd_text_drop(struct yd_doc *doc, uint32_t off, uint32_t len);
 /* Puts the bytes of `right` behind those of `left`, which keeps or moves its place. */
 YD_NODISCARD yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *right);
+void yd_slack_free(struct yd_doc *doc);
 /* Writes the arena anew when most of it is dead. Memory refused: later. */
 void yd_text_compact(struct yd_doc *doc);
 

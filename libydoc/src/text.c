@@ -3,12 +3,15 @@
  * Where it sits:   integrate.c, split.c, cleanup.c -> here -> mem.c
  *
  * Content lies in the arena as it came from the wire. Typing appends a character at the end of
- * the arena, right behind the run that it continues, so joining the two costs nothing. When two
- * people type in turns, a run moves to the end of the arena with room to grow behind it; where
- * such room is, a small table remembers. Forgetting an entry costs a copy, never correctness.
+ * the arena, right behind the run that it continues, so joining the two costs nothing. When several
+ * people type in turns, a run moves to the end of the arena with room to grow behind it, half its
+ * size, so that all moves of a run together cost twice its length. Where such room is, a hash
+ * table remembers; it grows with the number of people who type. Forgetting an entry costs a copy,
+ * never correctness.
  *
  * Invariants (yd_doc_check, T1):
- *   T1  content of live items and names of live types lie below len and do not overlap
+ *   T1  content of live items and names of live types lie below len and do not overlap; what is
+ *       neither live nor room behind a run is dead
  */
 #include "codec.h"
 #include "store.h"
@@ -17,12 +20,90 @@
 
 /* Below this the arena is not worth rewriting. */
 #define COMPACT_MIN 4096
+/* Slots of the table of rooms; 12 bytes each. */
+#define SLACK_MIN 32
+#define SLACK_MAX 4096
+#define PROBES    4
 
-static struct slack *slack_slot(struct yd_doc *doc, uint32_t end)
+/* An entry is in one of PROBES slots that follow each other. */
+static struct slack *slack_slot(const struct slack_table *table, uint32_t end, uint32_t probe)
 {
-    return &doc->slack[(end * 2654435761u) >> 27];
+    return &table->slots[((end * 2654435761u >> 16) + probe) & (table->size - 1)];
 }
-_Static_assert(SLACK_SLOTS == 32, "slack_slot() takes five bits");
+
+/* The room behind a run that ends at `end`; NULL: none is known. */
+static struct slack *slack_find(const struct slack_table *table, uint32_t end)
+{
+    for (uint32_t probe = 0; table->size > 0 && probe < PROBES; probe++) {
+        struct slack *slot = slack_slot(table, end, probe);
+        if (slot->cap != 0 && slot->end == end) return slot;
+    }
+    return NULL;
+}
+
+/* The room of an entry is garbage from now on. */
+static void slack_forget(struct yd_doc *doc, struct slack *slot)
+{
+    uint32_t room = slot->cap - slot->end;
+    doc->slack.reserved -= room;
+    doc->text.dead += room;
+    slot->cap = 0;
+}
+
+static bool slack_table_make(struct yd_doc *doc, struct slack_table *table, uint32_t size)
+{
+    table->slots = yd_mem(doc, NULL, 0, size * sizeof(struct slack));
+    if (table->slots == NULL) return false;
+    memset(table->slots, 0, size * sizeof(struct slack));
+    table->size = size;
+    return true;
+}
+
+void yd_slack_free(struct yd_doc *doc)
+{
+    if (doc->slack.size > 0) {
+        yd_mem(doc, doc->slack.slots, doc->slack.size * sizeof(struct slack), 0);
+    }
+    doc->slack = (struct slack_table){.slots = NULL};
+}
+
+static void slack_put(struct yd_doc *doc, uint32_t end, uint32_t cap);
+
+/* Twice the slots when as many entries were pushed out as there are slots. */
+static void slack_grow(struct yd_doc *doc)
+{
+    struct slack_table old = doc->slack, bigger = {.reserved = old.reserved};
+    uint32_t size = old.size == 0 ? SLACK_MIN : old.size * 2;
+    if (size > SLACK_MAX || !slack_table_make(doc, &bigger, size)) return;
+    doc->slack = bigger;
+    for (uint32_t i = 0; i < old.size; i++) {
+        const struct slack *slot = &old.slots[i];
+        doc->slack.reserved -= slot->cap == 0 ? 0 : slot->cap - slot->end;
+        if (slot->cap != 0) slack_put(doc, slot->end, slot->cap);
+    }
+    if (old.size > 0) yd_mem(doc, old.slots, old.size * sizeof(struct slack), 0);
+}
+
+/* Remembers the room from `end` to `cap`, which is in no account yet. */
+static void slack_put(struct yd_doc *doc, uint32_t end, uint32_t cap)
+{
+    if (doc->slack.pushed_out >= doc->slack.size) slack_grow(doc);
+    if (end == cap) return;
+    if (doc->slack.size == 0) {
+        doc->text.dead += cap - end;
+        return;
+    }
+    struct slack *slot = slack_slot(&doc->slack, end, 0);
+    for (uint32_t probe = 1; slot->cap != 0 && probe < PROBES; probe++) {
+        slot = slack_slot(&doc->slack, end, probe);
+    }
+    if (slot->cap != 0) {
+        doc->slack.pushed_out++;
+        slack_forget(doc, slot);
+    }
+    *slot = (struct slack){end, cap};
+    doc->slack.reserved += cap - end;
+}
 
 yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off)
 {
@@ -43,19 +124,19 @@ void yd_text_drop(struct yd_doc *doc, uint32_t off, uint32_t len)
     }
 }
 
-/* Moves a run to the end of the arena and leaves room behind it. */
-static yd_err run_move(struct yd_doc *doc, struct item *left, uint32_t more)
+/* Moves a run to the end of the arena, where there is room for `more` and half as much again.
+ * *cap: where that room ends; it is in no account yet. */
+static yd_err run_move(struct yd_doc *doc, struct item *left, uint32_t more, uint32_t *cap)
 {
     uint32_t need = left->bytes + more;
     uint32_t room = need / 2 + 8;
     YD_TRY(yd_arena_reserve(doc, &doc->text, (size_t)need + room));
     struct arena *text = &doc->text;
     memcpy(text->ptr + text->len, text->ptr + left->content, left->bytes);
-    text->dead += left->bytes + more + room; // old place and room; what is filled is taken off
+    text->dead += left->bytes;
     left->content = text->len;
     text->len += need + room;
-    uint32_t end = left->content + left->bytes;
-    *slack_slot(doc, end) = (struct slack){end, text->len};
+    *cap = text->len;
     return YD_OK;
 }
 
@@ -67,18 +148,20 @@ yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *ri
         left->bytes += n;
         return YD_OK;
     }
-    struct slack *slack = slack_slot(doc, end);
-    if (slack->cap == 0 || slack->end != end || slack->cap - end < n) {
-        YD_TRY(run_move(doc, left, n));
+    uint32_t cap;
+    struct slack *slack = slack_find(&doc->slack, end);
+    if (slack != NULL && slack->cap - end >= n) {
+        cap = slack->cap;
+        doc->slack.reserved -= cap - end;
+        slack->cap = 0;
+    } else {
+        if (slack != NULL) slack_forget(doc, slack);
+        YD_TRY(run_move(doc, left, n, &cap));
         end = left->content + left->bytes;
-        slack = slack_slot(doc, end);
     }
     memcpy(doc->text.ptr + end, doc->text.ptr + right->content, n);
     left->bytes += n;
-    doc->text.dead -= n;
-    struct slack rest = {end + n, slack->cap};
-    slack->cap = 0;
-    *slack_slot(doc, rest.end) = rest;
+    slack_put(doc, end + n, cap);
     yd_text_drop(doc, right->content, n);
     return YD_OK;
 }
@@ -91,25 +174,46 @@ static uint32_t compact_move(struct yd_doc *doc, struct arena *to, uint32_t off,
     return at;
 }
 
+/* Moves the content of an item, and the room behind it: whoever types goes on typing. */
+static void compact_item(struct yd_doc *doc, struct arena *to, struct item *it,
+                         const struct slack_table *rooms)
+{
+    const struct slack *slack = slack_find(rooms, it->content + it->bytes);
+    it->content = compact_move(doc, to, it->content, it->bytes);
+    if (slack == NULL) return;
+    uint32_t end = to->len;
+    to->len += slack->cap - slack->end;
+    slack_put(doc, end, to->len);
+}
+
 void yd_text_compact(struct yd_doc *doc)
 {
     if (doc->text.dead < COMPACT_MIN || doc->text.dead <= doc->text.len / 2) return;
-    uint32_t live = doc->text.len - doc->text.dead;
-    uint32_t cap = live + live / 4 + 64;
+    uint32_t keep = doc->text.len - doc->text.dead;
+    uint32_t live = keep - doc->slack.reserved;
+    uint32_t cap = keep + keep / 4 + 64;
+    struct slack_table rooms = doc->slack, fresh = {.slots = NULL};
     struct arena to = {yd_mem(doc, NULL, 0, cap), 0, cap, 0};
     if (to.ptr == NULL) return;
+    if (rooms.size > 0 && !slack_table_make(doc, &fresh, rooms.size)) {
+        yd_mem(doc, to.ptr, cap, 0);
+        return;
+    }
+    fresh.pushed_out = rooms.pushed_out;
+    doc->slack = fresh;
+    doc->text.dead = 0;
     for (uint32_t i = 0; i < doc->item_used; i++) {
         struct item *it = item_at(doc, i);
-        if ((it->who & ITEM_LIVE) == 0 || it->bytes == 0) continue;
-        it->content = compact_move(doc, &to, it->content, it->bytes);
+        if ((it->who & ITEM_LIVE) != 0 && it->bytes > 0) compact_item(doc, &to, it, &rooms);
     }
     for (uint32_t i = 0; i < doc->types.count; i++) {
         struct type *type = type_at(doc, i);
         if (type->seq == NONE || type->owner == NONE || type->name_len == 0) continue;
         type->name = compact_move(doc, &to, type->name, type->name_len);
     }
-    YD_ASSERT(to.len == live);
+    to.dead = doc->text.dead; // rooms that found their slot taken
+    YD_ASSERT(to.len == live + doc->slack.reserved + to.dead);
     yd_mem(doc, doc->text.ptr, doc->text.cap, 0);
     doc->text = to;
-    memset(doc->slack, 0, sizeof doc->slack);
+    if (rooms.size > 0) yd_mem(doc, rooms.slots, rooms.size * sizeof(struct slack), 0);
 }

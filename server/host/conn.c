@@ -53,6 +53,7 @@ void conn_end(struct conn *conn)
 {
     if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
     conn->state = CONN_CLOSING;
+    chunk_unref(late_take(conn));
     if (conn->slot != NULL) slot_remove(conn->slot, conn);
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
 }

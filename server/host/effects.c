@@ -29,7 +29,8 @@ static struct conn *any_member(const struct room_slot *slot)
     return NULL;
 }
 
-static void send_effect(struct shard *shard, struct room_slot *slot, const struct room_effect *fx)
+static void send_effect(struct shard *shard, struct room_slot *slot, const struct room_effect *fx,
+                        uint32_t from)
 {
     uint8_t bytes[WS_HEAD_MAX + SESSION_HEAD_MAX];
     bool acknowledges = fx->message == ROOM_MSG_STEP2;
@@ -43,7 +44,7 @@ static void send_effect(struct shard *shard, struct room_slot *slot, const struc
     if (fx->to == ROOM_TO_ONE) {
         outbox_put(shard, outbox_of_conn(conn), head, fx->bytes, batch);
     } else {
-        outbox_put_all(shard, slot, head, fx->bytes, batch);
+        outbox_put_all(shard, slot, head, fx->bytes, batch, from);
     }
 }
 
@@ -59,7 +60,8 @@ static void snapshot_effect(struct shard *shard, struct room_slot *slot,
     }
 }
 
-void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct room_effects *fx)
+void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct room_effects *fx,
+                       uint32_t from)
 {
     for (size_t i = 0; i < fx->count; i++) {
         const struct room_effect *e = &fx->list[i];
@@ -69,7 +71,7 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
             if (store_append(shard->store, slot_name(slot), e->bytes) != YD_OK) abort();
             slot->append_batch = store_batch_number(shard->store);
             break;
-        case ROOM_FX_SEND: send_effect(shard, slot, e); break;
+        case ROOM_FX_SEND: send_effect(shard, slot, e, from); break;
         case ROOM_FX_SNAPSHOT:
             if (shard->store != NULL) snapshot_effect(shard, slot, e);
             break;

@@ -14,11 +14,18 @@
 #define OUTBOX_BYTES_MAX ((size_t)1 << 31)
 #define WRITE_BUFS       64
 
+static uint32_t from_both(uint32_t a, uint32_t b)
+{
+    if (a == FROM_NOBODY || a == b) return b;
+    return b == FROM_NOBODY ? a : FROM_MANY;
+}
+
 static struct outbox *outbox_new(struct conn *conn, struct room_slot *slot)
 {
     struct outbox *out = heap_new(sizeof *out);
     out->conn = conn;
     out->slot = slot;
+    out->ready_from = out->flight_from = out->open_from = FROM_NOBODY;
     yd_buf_init(&out->ready, heap_alloc(), OUTBOX_BYTES_MAX);
     yd_buf_init(&out->flight, heap_alloc(), OUTBOX_BYTES_MAX);
     yd_buf_init(&out->open, heap_alloc(), OUTBOX_BYTES_MAX);
@@ -56,12 +63,23 @@ void outbox_disown(struct outbox *out)
 
 static void list_add(struct outbox_list *l, struct outbox *out)
 {
-    if (l->count == l->cap) {
+    if (l->first + l->count == l->cap && l->first > l->count) { // room in front: close up
+        memmove(l->list, l->list + l->first, l->count * sizeof *l->list);
+        l->first = 0;
+    }
+    if (l->first + l->count == l->cap) {
         l->cap = l->cap == 0 ? 64 : l->cap * 2;
         l->list = realloc(l->list, l->cap * sizeof(struct outbox *));
         if (l->list == NULL) abort();
     }
-    l->list[l->count++] = out;
+    l->list[l->first + l->count++] = out;
+}
+
+static struct outbox *list_take(struct outbox_list *l)
+{
+    struct outbox *out = l->list[l->first++];
+    if (--l->count == 0) l->first = 0;
+    return out;
 }
 
 static void mark_dirty(struct shard *shard, struct outbox *out)
@@ -92,8 +110,8 @@ static void append(struct yd_buf *to, yd_slice head, yd_slice payload)
     if (yd_buf_append(to, head) != YD_OK || yd_buf_append(to, payload) != YD_OK) abort();
 }
 
-void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
-                uint64_t batch)
+static void put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
+                uint64_t batch, uint32_t from)
 {
     if (out == NULL) return;
     size_t waiting = out->ready.len + out->flight.len + out->open.len;
@@ -103,6 +121,7 @@ void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice
     }
     if (batch == 0 || batch <= shard->durable) {
         append(&out->ready, head, payload);
+        out->ready_from = from_both(out->ready_from, from);
         mark_dirty(shard, out);
         return;
     }
@@ -113,10 +132,24 @@ void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice
     if (out->flight.len == 0) out->flight_batch = batch;
     if (batch <= out->flight_batch) {
         append(&out->flight, head, payload);
+        out->flight_from = from_both(out->flight_from, from);
     } else {
         append(&out->open, head, payload);
+        out->open_from = from_both(out->open_from, from);
         out->open_batch = batch;
     }
+}
+
+void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
+                uint64_t batch)
+{
+    put(shard, out, head, payload, batch, FROM_MANY);
+}
+
+void outbox_put_all(struct shard *shard, struct room_slot *slot, yd_slice head, yd_slice payload,
+                    uint64_t batch, uint32_t from)
+{
+    put(shard, outbox_of_slot(slot), head, payload, batch, from);
 }
 
 /* Moves what is durable to ready; true: something still waits. */
@@ -125,39 +158,26 @@ static bool release(struct shard *shard, struct outbox *out)
     if (out->flight.len > 0 && out->flight_batch <= shard->durable) {
         append(&out->ready, yd_buf_slice(&out->flight), YD_EMPTY);
         yd_buf_clear(&out->flight);
+        out->ready_from = from_both(out->ready_from, out->flight_from);
+        out->flight_from = FROM_NOBODY;
         mark_dirty(shard, out);
     }
     if (out->flight.len == 0 && out->open.len > 0) {
         struct yd_buf swap = out->flight;
         out->flight = out->open;
         out->flight_batch = out->open_batch;
+        out->flight_from = out->open_from;
         out->open = swap;
+        out->open_from = FROM_NOBODY;
         return release(shard, out); // at most once more: open is empty now
     }
     return out->flight.len > 0;
 }
 
-static struct outbox_list list_take(struct shard *shard, struct outbox_list *from)
-{
-    struct outbox_list taken = *from;
-    *from = shard->spare;
-    from->count = 0;
-    shard->spare = (struct outbox_list){0};
-    return taken;
-}
-
-static void list_give_back(struct shard *shard, struct outbox_list taken)
-{
-    if (shard->spare.list != NULL) free(shard->spare.list);
-    taken.count = 0;
-    shard->spare = taken;
-}
-
 void outboxes_release(struct shard *shard)
 {
-    struct outbox_list l = list_take(shard, &shard->gated);
-    for (size_t i = 0; i < l.count; i++) {
-        struct outbox *out = l.list[i];
+    for (size_t n = shard->gated.count; n > 0; n--) {
+        struct outbox *out = list_take(&shard->gated);
         out->in_gated = false;
         if (out->conn == NULL && out->slot == NULL) {
             outbox_disown(out);
@@ -166,15 +186,15 @@ void outboxes_release(struct shard *shard)
             list_add(&shard->gated, out);
         }
     }
-    list_give_back(shard, l);
 }
 
 /* The store has failed: what waits for it must never leave. */
 void outboxes_forget_gated(struct shard *shard)
 {
     for (size_t i = 0; i < shard->gated.count; i++) {
-        yd_buf_clear(&shard->gated.list[i]->flight);
-        yd_buf_clear(&shard->gated.list[i]->open);
+        struct outbox *out = shard->gated.list[shard->gated.first + i];
+        yd_buf_clear(&out->flight);
+        yd_buf_clear(&out->open);
     }
     outboxes_release(shard);
 }
@@ -198,7 +218,7 @@ static struct chunk *chunk_of(struct yd_buf *bytes)
     return c;
 }
 
-static void chunk_unref(struct chunk *c)
+void chunk_unref(struct chunk *c)
 {
     if (c != NULL && --c->refs == 0) free(c);
 }
@@ -315,16 +335,31 @@ static struct chunk *take_ready(struct outbox *out)
     return out == NULL || out->ready.len == 0 ? NULL : chunk_of(&out->ready);
 }
 
+/* What a room says to one of its members, behind what the connection has to say itself. */
+static void write_to_member(struct conn *conn, struct chunk *all, bool is_own)
+{
+    struct chunk *own = take_ready(conn->out);
+    if (own == NULL && is_own && late_keep(conn, all)) return;
+    struct chunk *late = late_take(conn);
+    if (own != NULL && late != NULL) {
+        conn_write(conn, late, NULL);
+        chunk_unref(late);
+        late = NULL;
+    }
+    conn_write(conn, own != NULL ? own : late, all);
+    chunk_unref(own);
+    chunk_unref(late);
+}
+
 static void flush_slot(struct room_slot *slot)
 {
+    uint32_t from = slot->out->ready_from;
+    slot->out->ready_from = FROM_NOBODY;
     struct chunk *all = take_ready(slot->out);
     if (all == NULL) return;
     for (uint32_t i = 0; i < slot->member_cap; i++) {
         struct conn *conn = slot->members[i];
-        if (conn == NULL || conn->state != CONN_OPEN) continue;
-        struct chunk *own = take_ready(conn->out);
-        conn_write(conn, own, all);
-        chunk_unref(own);
+        if (conn != NULL && conn->state == CONN_OPEN) write_to_member(conn, all, i == from);
     }
     chunk_unref(all);
 }
@@ -348,30 +383,33 @@ static void outbox_settle(struct outbox *out)
     }
 }
 
-void outboxes_flush(struct shard *shard)
+/* One outbox. It counts as dirty until the end: its owner may go meanwhile, but it must not. */
+static void outbox_flush(struct shard *shard, struct outbox *out)
 {
-    struct outbox_list l = list_take(shard, &shard->dirty);
-    for (size_t i = 0; i < l.count; i++) { // rooms first: they take their members' own along
-        if (l.list[i]->slot != NULL) flush_slot(l.list[i]->slot);
+    if (out->slot != NULL) {
+        uint64_t begun = uv_hrtime();
+        flush_slot(out->slot);
+        uint64_t took = uv_hrtime() - begun;
+        if (took > shard->dearest_ns) shard->dearest_ns = took;
+    } else if (out->conn != NULL) {
+        flush_conn(out->conn);
     }
-    for (size_t i = 0; i < l.count; i++) {
-        struct outbox *out = l.list[i];
-        if (out->conn != NULL) flush_conn(out->conn);
-        out->in_dirty = false;
-        if (out->conn == NULL && out->slot == NULL) {
-            outbox_disown(out);
-        } else if (out->ready.len > 0 && out->slot != NULL) {
-            mark_dirty(shard, out); // a member that ended meanwhile made its room say something
-        } else {
-            outbox_settle(out);
-        }
+    out->in_dirty = false;
+    if (out->conn == NULL && out->slot == NULL) {
+        outbox_disown(out);
+    } else if (out->ready.len > 0 && out->slot != NULL) {
+        mark_dirty(shard, out); // a member that ended meanwhile made its room say something
+    } else {
+        outbox_settle(out);
     }
-    list_give_back(shard, l);
 }
 
-/* Used by effects.c for broadcasts. */
-void outbox_put_all(struct shard *shard, struct room_slot *slot, yd_slice head, yd_slice payload,
-                    uint64_t batch)
+bool outboxes_flush(struct shard *shard, uint64_t deadline_ns)
 {
-    outbox_put(shard, outbox_of_slot(slot), head, payload, batch);
+    // What is marked while this goes on has its turn too, but only after all that were there.
+    while (shard->dirty.count > 0) {
+        outbox_flush(shard, list_take(&shard->dirty));
+        if (shard->dirty.count > 0 && uv_hrtime() >= deadline_ns) return true;
+    }
+    return false;
 }

@@ -13,10 +13,19 @@ static yd_slice slot_name(const struct room_slot *slot)
     return (yd_slice){(const uint8_t *)slot->name, slot->name_len};
 }
 
+/* What the store answers about the slot from now on is about nobody. */
+static void slot_expects_nothing(struct shard *shard, struct room_slot *slot)
+{
+    if (slot->token == 0) return;
+    HASH_DELETE(by_token, shard->loading, slot);
+    slot->token = 0;
+}
+
 /* Forgets the room. The slot itself stays until the sweep: whoever is in the middle of walking its
  * members finds none left, instead of freed memory. */
 static void slot_free(struct shard *shard, struct room_slot *slot)
 {
+    slot_expects_nothing(shard, slot);
     HASH_DEL(shard->rooms, slot);
     room_free(slot->room);
     outbox_disown(slot->out);
@@ -27,7 +36,7 @@ static void slot_free(struct shard *shard, struct room_slot *slot)
     slot->room = NULL;
     slot->out = NULL;
     slot->members = NULL;
-    slot->member_cap = slot->member_count = 0;
+    slot->member_cap = slot->member_count = slot->member_free = 0;
     slot->state = SLOT_GONE;
     slot->next_gone = shard->gone;
     shard->gone = slot;
@@ -35,10 +44,31 @@ static void slot_free(struct shard *shard, struct room_slot *slot)
 
 void slots_bury(struct shard *shard)
 {
-    while (shard->gone != NULL) {
-        struct room_slot *slot = shard->gone;
-        shard->gone = slot->next_gone;
-        free(slot);
+    struct room_slot *list = shard->gone;
+    shard->gone = NULL;
+    while (list != NULL) {
+        struct room_slot *slot = list;
+        list = slot->next_gone;
+        if (slot->is_ticking) { // the shard's other list still leads to it
+            slot->next_gone = shard->gone;
+            shard->gone = slot;
+        } else {
+            free(slot);
+        }
+    }
+}
+
+void slots_tick(struct shard *shard)
+{
+    struct room_slot *list = shard->ticking;
+    shard->ticking = NULL;
+    while (list != NULL) {
+        struct room_slot *slot = list;
+        list = slot->ticks_next;
+        slot->is_ticking = false;
+        if (slot->state == SLOT_READY && room_wants_tick(slot->room)) {
+            slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_TICK});
+        }
     }
 }
 
@@ -59,13 +89,14 @@ struct room_slot *slot_get(struct shard *shard, const struct route *route)
     slot->state = SLOT_LOADING;
     slot->token = ++shard->tokens;
     HASH_ADD(hh, shard->rooms, name, slot->name_len, slot);
+    HASH_ADD(by_token, shard->loading, token, sizeof slot->token, slot);
     if (store_load(shard->store, slot_name(slot), slot->token) != YD_OK) abort();
     return slot;
 }
 
 void slot_add(struct room_slot *slot, struct conn *conn)
 {
-    uint32_t number = 0;
+    uint32_t number = slot->member_free;
     while (number < slot->member_cap && slot->members[number] != NULL) number++;
     if (number == slot->member_cap) {
         uint32_t cap = slot->member_cap == 0 ? 2 : slot->member_cap * 2;
@@ -76,6 +107,7 @@ void slot_add(struct room_slot *slot, struct conn *conn)
         slot->member_cap = cap;
     }
     slot->members[number] = conn;
+    slot->member_free = number + 1;
     slot->member_count++;
     slot->empty_ms = 0;
     conn->slot = slot;
@@ -100,6 +132,7 @@ void slot_remove(struct room_slot *slot, struct conn *conn)
     conn->slot = NULL;
     if (slot->state == SLOT_GONE) return;
     slot->members[conn->member] = NULL;
+    if (conn->member < slot->member_free) slot->member_free = conn->member;
     slot->member_count--;
     if (slot->member_count == 0) slot->empty_ms = shard_now(shard);
     if (slot->state != SLOT_READY || conn->session == NULL) return;
@@ -123,9 +156,13 @@ static bool slot_step(struct room_slot *slot, struct shard *shard, struct room_e
         slot_drop(shard, slot, 1011, "room failed, please reconnect");
         return false;
     }
-    shard->presence_changed |= room_wants_tick(slot->room);
+    if (!slot->is_ticking && room_wants_tick(slot->room)) {
+        slot->is_ticking = true;
+        slot->ticks_next = shard->ticking;
+        shard->ticking = slot;
+    }
     slot->stepping = true;
-    effects_carry_out(shard, slot, &fx);
+    effects_carry_out(shard, slot, &fx, ev.kind == ROOM_EV_MESSAGE ? ev.member : FROM_MANY);
     slot->stepping = false;
     return true;
 }
@@ -154,16 +191,6 @@ void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const
         conn_close(conn, code, reason);
     }
     slot_free(shard, slot);
-}
-
-static struct room_slot *slot_of_token(struct shard *shard, uint64_t token)
-{
-    struct room_slot *slot = NULL, *next = NULL;
-    HASH_ITER(hh, shard->rooms, slot, next)
-    {
-        if (slot->token == token && slot->state == SLOT_LOADING) return slot;
-    }
-    return NULL;
 }
 
 static void slot_refuse(struct shard *shard, struct room_slot *slot, const char *why)
@@ -196,8 +223,10 @@ static yd_err slot_feed(struct shard *shard, struct room_slot *slot, const struc
 
 void slot_loaded(struct shard *shard, struct store_event *ev)
 {
-    struct room_slot *slot = slot_of_token(shard, ev->token);
-    if (slot == NULL) return;
+    struct room_slot *slot = NULL;
+    HASH_FIND(by_token, shard->loading, &ev->token, sizeof ev->token, slot);
+    if (slot == NULL) return; // it was given up meanwhile
+    slot_expects_nothing(shard, slot);
     if (ev->kind == STORE_EV_LOAD_FAILED) {
         slot_refuse(shard, slot, ev->why);
         return;

@@ -63,7 +63,7 @@ void shard_on_store(struct shard *shard)
     }
     if (!durable) return;
     outboxes_release(shard);
-    turn_flush(shard);
+    turn_released(shard);
 }
 
 static void try_reopen(struct shard *shard, uint64_t now_ms)
@@ -89,13 +89,13 @@ static void stop_step(struct shard *shard, uint64_t now_ms)
         shard->store == NULL || (!store_busy(shard->store) && store_batch_bytes(shard->store) == 0);
     if (!committed && now_ms < shard->stop_ms + STOP_COMMIT_MS) return;
     if (!shard->closed_all) {
-        turn_flush(shard); // what the last commit released
+        turn_flush_all(shard); // what the last commit released
         shard->closed_all = true;
         shard->close_ms = now_ms;
         for (struct conn *c = shard->conns; c != NULL; c = c->next) {
             conn_close(c, 1012, "the server restarts");
         }
-        turn_now(shard);
+        turn_flush_all(shard);
         return;
     }
     if (shard->conn_count == 0 || now_ms >= shard->close_ms + STOP_CLOSE_MS) uv_stop(&shard->loop);

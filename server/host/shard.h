@@ -40,12 +40,16 @@ struct outbox {
     struct room_slot *slot; /* both NULL: the owner is gone, free me */
     struct yd_buf ready, flight, open;
     uint64_t flight_batch, open_batch;
+    uint32_t ready_from, flight_from, open_from; /* member whose messages these are, see FROM_ */
     bool in_dirty, in_gated;
 };
+#define FROM_NOBODY UINT32_MAX       /* there are none yet */
+#define FROM_MANY   (UINT32_MAX - 1) /* of several members, or of the room itself */
 
+/* A queue. */
 struct outbox_list {
     struct outbox **list;
-    size_t count, cap;
+    size_t first, count, cap; /* count: those from first on */
 };
 
 enum conn_state { CONN_HTTP, CONN_LOADING, CONN_OPEN, CONN_CLOSING };
@@ -69,6 +73,9 @@ struct conn {
     struct ws_reader *reader; /* only while a message is under way */
     struct outbox *out;       /* only while something waits for this connection alone */
     struct backlog *backlog;
+    struct chunk *late; /* its own updates, to be sent back with what comes next; see late.c */
+    struct conn *late_prev, *late_next;
+    uint64_t late_ns;    /* when it was kept */
     struct yd_buf *held; /* request head, or frames that came before the room was ready */
     uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
     uint32_t member;
@@ -83,16 +90,20 @@ enum slot_state { SLOT_LOADING, SLOT_READY, SLOT_GONE };
 
 /* A room in memory, under its name in the store: "party/room". */
 struct room_slot {
-    UT_hash_handle hh;
+    UT_hash_handle hh;       /* by name */
+    UT_hash_handle by_token; /* while loading */
     struct room *room;
     struct conn **members; /* by member number; NULL: free */
     uint32_t member_cap, member_count;
-    uint32_t *leaves; /* members that went while the room was being stepped */
+    uint32_t member_free; /* no number below is free */
+    uint32_t *leaves;     /* members that went while the room was being stepped */
     uint32_t leave_count, leave_cap;
     bool stepping;
-    uint64_t token;        /* of its load */
-    uint64_t append_batch; /* that holds its last append */
-    uint64_t empty_ms;     /* since when nobody is in; 0: somebody is */
+    bool is_ticking;              /* is in the shard's list of those that want a TICK */
+    struct room_slot *ticks_next; /* there */
+    uint64_t token;               /* of its load */
+    uint64_t append_batch;        /* that holds its last append */
+    uint64_t empty_ms;            /* since when nobody is in; 0: somebody is */
     struct outbox *out;
     struct room_slot *next_gone;
     enum slot_state state;
@@ -106,27 +117,34 @@ struct shard {
     uv_async_t store_wake;
     uv_check_t turn;
     uv_timer_t turn_timer, sweep;
+    uv_idle_t turn_idle;
     uv_signal_t on_int, on_term;
     struct settings *settings;
     struct log log;
     struct store *store;
     struct room_slot *rooms;
-    struct room_slot *gone; /* freed at the next sweep */
+    struct conn *late_first, *late_last; /* who has something late, the oldest first */
+    uv_timer_t late_timer;
+    struct room_slot *loading; /* by token */
+    struct room_slot *ticking; /* presence of these has changed since the last turn */
+    struct room_slot *gone;    /* freed at the next sweep */
     struct conn *conns;
     uint32_t conn_count;
     struct ws_reader *resting; /* serves every connection that is between two messages */
     struct outbox_list dirty, gated;
-    struct outbox_list spare; /* swapped with the others while they are walked */
-    uint64_t durable;         /* batch number */
+    uint64_t durable; /* batch number */
     uint64_t tokens;
-    uint64_t next_turn_ns;      /* not before */
-    uint64_t reopen_ms;         /* try the store again; 0: never */
-    uint64_t ignored;           /* messages dropped */
-    uint64_t drops;             /* rooms dropped for a failure */
-    char down[STORE_ERROR_MAX]; /* why the store is down; empty: it is up */
-    bool turn_armed, stopping, relaxed;
+    uint64_t next_turn_ns;              /* not before */
+    uint64_t window_ns, window_idle_ns; /* begin of the window in which the load is measured */
+    uint64_t load_gap_ns;               /* wait between turns that the load asks for */
+    uint64_t dearest_ns;                /* longest write to one room since the last turn */
+    uint64_t dearest_before_ns;         /* and in the turn before */
+    uint64_t reopen_ms;                 /* try the store again; 0: never */
+    uint64_t ignored;                   /* messages dropped */
+    uint64_t drops;                     /* rooms dropped for a failure */
+    char down[STORE_ERROR_MAX];         /* why the store is down; empty: it is up */
+    bool turn_armed, flushing, stopping, relaxed;
     bool any_paused;
-    bool presence_changed; /* some room wants a TICK */
     bool closed_all;
     uint64_t stop_ms, close_ms;
     uint8_t recv[128 * 1024];
@@ -160,27 +178,39 @@ void slot_remove(struct room_slot *slot, struct conn *conn);
 bool slot_event(struct room_slot *slot, struct shard *shard, struct room_event ev);
 void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const char *reason);
 void slots_bury(struct shard *shard);
+void slots_tick(struct shard *shard); /* presence that has changed goes out */
 void slots_sweep(struct shard *shard, uint64_t now_ms);
 
 /* effects.c */
-void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct room_effects *fx);
+/* from: the member whose message caused them, or FROM_MANY. */
+void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct room_effects *fx,
+                       uint32_t from);
 
 /* outbox.c */
 struct outbox *outbox_of_conn(struct conn *conn);
 void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
                 uint64_t batch); /* batch 0: ready at once */
 void outbox_put_all(struct shard *shard, struct room_slot *slot, yd_slice head, yd_slice payload,
-                    uint64_t batch);
+                    uint64_t batch, uint32_t from);
 void outbox_disown(struct outbox *out);
 void outboxes_release(struct shard *shard); /* the durable batch has advanced */
 void outboxes_forget_gated(struct shard *shard);
-void outboxes_flush(struct shard *shard);
+/* Writes what is ready, one outbox after the other, until deadline_ns. True: there is more. */
+bool outboxes_flush(struct shard *shard, uint64_t deadline_ns);
 void conn_write(struct conn *conn, struct chunk *first, struct chunk *second);
 void backlog_free(struct backlog *backlog);
+void chunk_unref(struct chunk *chunk); /* NULL is allowed */
+
+/* late.c: what may wait for company */
+void late_init(struct shard *shard);
+bool late_keep(struct conn *conn, struct chunk *chunk); /* false: it keeps something already */
+struct chunk *late_take(struct conn *conn);             /* with its reference; NULL: nothing */
+void late_flush(struct shard *shard);                   /* all that is kept, at once */
 
 /* turn.c */
 void turn_init(struct shard *shard);
-void turn_now(struct shard *shard);   /* submits a batch, writes what is ready */
-void turn_flush(struct shard *shard); /* writes what is ready */
+void turn_now(struct shard *shard);       /* submits a batch, begins to write what is ready */
+void turn_released(struct shard *shard);  /* the store has released something */
+void turn_flush_all(struct shard *shard); /* writes all that is ready */
 
 #endif

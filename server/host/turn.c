@@ -1,53 +1,100 @@
 /* turn.c - when a batch goes to the store and when output leaves.
  *
- * A turn of the loop only collects. At its end, or later if the shard is busy, one batch is
- * submitted and what is ready is written. An idle shard does so at once. A busy one waits until
- * PACE times the duration of its last flush has passed (at most GAP_MAX): so flushing takes at most
- * a fixed share of the core, and the more there is to send, the more goes into each write. Writing
- * to a socket costs about the same for one frame as for fifty.
+ * A round of the loop only collects. At a turn one batch is submitted and what is ready begins to
+ * leave; what the batch releases begins to leave as soon as it is durable. An idle shard turns at
+ * the end of each round. A busy one spreads its turns: to write to a room costs about the same for
+ * one frame as for fifty, so the next turn waits PACE times as long as the dearest room of the
+ * last two turns took, and the busier a room is, the more goes into each write. The dearest room
+ * and not all together: waiting does not make the writes of many small rooms cheaper. What many
+ * rooms can share is the commit, so the wait also grows with the share of the time in which the
+ * loop is busy: idle_ms * busy / (1 - busy), as queues do. Never more than GAP_MAX.
+ *
+ * The batch is submitted before the writing begins, so the disk works while the sockets do.
+ * Writing stops after SLICE_NS and goes on in the next round: meanwhile what came in is read.
  */
 #include "host/shard.h"
 
-#define PACE       4
+#define PACE       5
 #define GAP_MAX_NS 5000000u
 #define GAP_MIN_NS 250000u /* shorter waits are not worth a timer */
+#define SLICE_NS   1000000u
+#define WINDOW_NS  20000000u /* over which the share of busy time is taken */
+#define BUSY_NS    1000000u  /* wait at half load */
 
-static bool has_work(struct shard *shard)
-{
-    return shard->dirty.count > 0 || (shard->store != NULL && !store_busy(shard->store) &&
-                                      store_batch_bytes(shard->store) > 0);
-}
+static void on_idle(uv_idle_t *idle) { (void)idle; } // it only keeps the loop from sleeping
 
-static void broadcast_presence(struct shard *shard)
+/* Writes what is ready for SLICE_NS; the rest in the next round. */
+static void flush_slice(struct shard *shard)
 {
-    struct room_slot *slot = NULL, *next = NULL;
-    HASH_ITER(hh, shard->rooms, slot, next)
-    {
-        if (slot->state == SLOT_READY && room_wants_tick(slot->room)) {
-            slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_TICK});
-        }
+    shard->flushing = outboxes_flush(shard, uv_hrtime() + SLICE_NS);
+    if (shard->flushing) {
+        (void)uv_idle_start(&shard->turn_idle, on_idle);
+    } else {
+        (void)uv_idle_stop(&shard->turn_idle);
     }
 }
 
-void turn_flush(struct shard *shard)
+void turn_flush_all(struct shard *shard)
 {
-    uint64_t start = uv_hrtime();
-    outboxes_flush(shard);
-    uint64_t end = uv_hrtime();
-    uint64_t gap = (end - start) * PACE;
-    shard->next_turn_ns = end + (gap > GAP_MAX_NS ? GAP_MAX_NS : gap);
+    while (outboxes_flush(shard, UINT64_MAX)) {
+    }
+}
+
+/* Wait that the load asks for, from the last whole window. */
+static uint64_t gap_for_load(struct shard *shard, uint64_t now)
+{
+    uint64_t length = now - shard->window_ns;
+    if (length >= WINDOW_NS) {
+        uint64_t idle = uv_metrics_idle_time(&shard->loop);
+        uint64_t rest = idle - shard->window_idle_ns;
+        if (rest < length / 100) rest = length / 100;
+        uint64_t busy = rest < length ? length - rest : 0;
+        shard->load_gap_ns = BUSY_NS * busy / rest;
+        shard->window_ns = now;
+        shard->window_idle_ns = idle;
+    }
+    return shard->load_gap_ns;
+}
+
+static void plan_next(struct shard *shard, uint64_t now)
+{
+    uint64_t gap = gap_for_load(shard, now);
+    if (shard->dearest_ns * PACE > gap) gap = shard->dearest_ns * PACE;
+    if (shard->dearest_before_ns * PACE > gap) gap = shard->dearest_before_ns * PACE;
+    shard->next_turn_ns = now + (gap > GAP_MAX_NS ? GAP_MAX_NS : gap);
+    shard->dearest_before_ns = shard->dearest_ns;
+    shard->dearest_ns = 0;
 }
 
 void turn_now(struct shard *shard)
 {
-    if (shard->presence_changed) {
-        shard->presence_changed = false;
-        broadcast_presence(shard);
-    }
+    plan_next(shard, uv_hrtime());
+    slots_tick(shard);
     if (shard->store != NULL && !store_busy(shard->store)) store_submit(shard->store);
     bool submitted = shard->store == NULL || store_batch_bytes(shard->store) == 0;
     if (shard->any_paused && submitted && !shard->stopping) conns_resume(shard);
-    turn_flush(shard);
+    flush_slice(shard);
+}
+
+static bool is_due(const struct shard *shard, uint64_t now)
+{
+    return now + GAP_MIN_NS >= shard->next_turn_ns;
+}
+
+void turn_released(struct shard *shard)
+{
+    if (is_due(shard, uv_hrtime())) {
+        turn_now(shard);
+    } else {
+        flush_slice(shard);
+    }
+}
+
+static bool has_work(const struct shard *shard)
+{
+    return shard->dirty.count > 0 || shard->ticking != NULL ||
+           (shard->store != NULL && !store_busy(shard->store) &&
+            store_batch_bytes(shard->store) > 0);
 }
 
 static void on_turn_timer(uv_timer_t *timer)
@@ -57,25 +104,31 @@ static void on_turn_timer(uv_timer_t *timer)
     turn_now(shard);
 }
 
-static void on_turn(uv_check_t *check)
+static void on_round_end(uv_check_t *check)
 {
     struct shard *shard = check->data;
-    if (!has_work(shard) && !shard->presence_changed) return;
+    if (!has_work(shard)) return;
     uint64_t now = uv_hrtime();
-    if (now + GAP_MIN_NS >= shard->next_turn_ns) {
+    if (is_due(shard, now)) {
         turn_now(shard);
-    } else if (!shard->turn_armed) {
-        shard->turn_armed = true;
-        uint64_t wait_ms = (shard->next_turn_ns - now + 999999) / 1000000;
-        (void)uv_timer_start(&shard->turn_timer, on_turn_timer, wait_ms, 0);
+        return;
     }
+    if (shard->flushing) flush_slice(shard);
+    if (shard->turn_armed) return;
+    shard->turn_armed = true;
+    uint64_t wait_ms = (shard->next_turn_ns - now + 999999) / 1000000;
+    uv_update_time(&shard->loop); // the wait counts from now, not from the beginning of the round
+    (void)uv_timer_start(&shard->turn_timer, on_turn_timer, wait_ms, 0);
 }
 
 void turn_init(struct shard *shard)
 {
+    (void)uv_loop_configure(&shard->loop, UV_METRICS_IDLE_TIME);
     (void)uv_check_init(&shard->loop, &shard->turn);
     shard->turn.data = shard;
-    (void)uv_check_start(&shard->turn, on_turn);
+    (void)uv_check_start(&shard->turn, on_round_end);
     (void)uv_timer_init(&shard->loop, &shard->turn_timer);
     shard->turn_timer.data = shard;
+    (void)uv_idle_init(&shard->loop, &shard->turn_idle);
+    late_init(shard);
 }

@@ -325,6 +325,11 @@ static yd_err checkpoint(struct database *db, int mode)
     return YD_OK;
 }
 
+yd_err database_checkpoint(struct database *db)
+{
+    return db->wal_pages < WAL_PAGES_MAX ? YD_OK : checkpoint(db, SQLITE_CHECKPOINT_PASSIVE);
+}
+
 static yd_err database_start(struct database *db, const char *dir)
 {
     yd_err err = database_exec(db, "PRAGMA locking_mode=EXCLUSIVE");
@@ -335,7 +340,8 @@ static yd_err database_start(struct database *db, const char *dir)
         database_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                           "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;"
                           "PRAGMA cache_size=-16384; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
-                          "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
+                          "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+                          "PRAGMA secure_delete=FAST;");
     if (err != YD_OK) return err;
     (void)sqlite3_wal_hook(db->sql, on_wal, db);
     // After a failed sync the page cache may show WAL frames that are not on disk. A full
@@ -469,9 +475,6 @@ yd_err database_commit(struct database *db, struct batch_bytes *batch)
     for (size_t i = 0; i < batch->count && err == YD_OK; i++) {
         err = place_add(db, rooms[i],
                         (struct place){lsn, entries[i].offset, entries[i].len, entries[i].crc});
-    }
-    if (err == YD_OK && db->wal_pages >= WAL_PAGES_MAX) {
-        err = checkpoint(db, SQLITE_CHECKPOINT_PASSIVE);
     }
 out:
     yd_buf_deinit(&blob);

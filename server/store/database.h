@@ -57,6 +57,8 @@ yd_err database_open(struct database *db, const char *dir);
 void database_close(struct database *db, bool clean);
 
 yd_err database_commit(struct database *db, struct batch_bytes *batch);
+/* Moves the WAL into the database file if it has grown long. */
+yd_err database_checkpoint(struct database *db);
 /* ev gets parts and base_bytes, or kind LOAD_FAILED and why (then YD_OK all the same). */
 yd_err database_load(struct database *db, yd_slice name, struct store_event *ev);
 

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "ops/heap.h"
@@ -106,7 +109,8 @@ static yd_err do_batch(struct store *s, struct work *w)
     if (err != YD_OK) return err;
     struct store_event ev = {.kind = STORE_EV_DURABLE, .batch = w->batch.number};
     event_emit(s, &ev);
-    return YD_OK;
+    // Only now: what is durable may leave while this goes on.
+    return database_checkpoint(&s->db);
 }
 
 static yd_err do_load(struct store *s, struct work *w)
@@ -165,9 +169,27 @@ static void put_back(struct store *s, struct work *w)
     uv_mutex_unlock(&s->mutex);
 }
 
+/* Where thread and loop share a core, the thread waits for the end of the loop's time slice each
+ * time the disk has answered: up to 4 ms, measured, as long as several commits. Linux from 6.12 on
+ * lets a thread that asks for short slices go first; elsewhere the call does nothing. */
+static void ask_for_short_slices(void)
+{
+#if defined(__linux__) && defined(SYS_sched_setattr)
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime_ns, deadline_ns, period_ns;
+    } attr = {.size = sizeof attr, .nice = getpriority(PRIO_PROCESS, 0), .runtime_ns = 100000};
+    (void)syscall(SYS_sched_setattr, 0, &attr, 0);
+#endif
+}
+
 static void thread_main(void *ctx)
 {
     struct store *s = ctx;
+    ask_for_short_slices();
     bool may_trim = true;
     yd_err err = YD_OK;
     while (err == YD_OK) {

@@ -87,30 +87,50 @@ static void u22_typed_characters_join(void **state)
     bed_end(&bed);
 }
 
+/* Clients 5, 6, ... append one character each to their own run, turn after turn. */
+static void type_in_turns(struct bed *bed, unsigned authors, unsigned first, unsigned last)
+{
+    for (unsigned i = first; i < last; i++) {
+        for (unsigned client = 5; client < 5 + authors; client++) {
+            char hex[64];
+            unsigned before = i - 1;
+            if (i == 0) {
+                sprintf(hex, "0101%02x0004010174016100", client);
+            } else {
+                sprintf(hex, "0101%02x%02x%02x84%02x%02x%02x016100", client, (i & 127) | 128,
+                        i >> 7, client, (before & 127) | 128, before >> 7);
+            }
+            yd_slice bytes = hex_bytes(hex);
+            assert_int_equal(YD_OK, yd_doc_apply(bed->doc, bytes, YD_V1, NULL));
+            hex_free(bytes);
+        }
+        yd_doc_check(bed->doc);
+    }
+}
+
 static void u22_two_who_type_in_turns_keep_their_runs(void **state)
 {
     (void)state;
     struct bed bed;
     bed_begin(&bed, NULL);
-    for (unsigned i = 0; i < 3000; i++) {
-        for (unsigned client = 5; client <= 6; client++) {
-            char hex[64];
-            unsigned clock = i;
-            unsigned before = i - 1;
-            if (i == 0) {
-                sprintf(hex, "0101%02x0004010174016100", client);
-            } else {
-                sprintf(hex, "0101%02x%02x%02x84%02x%02x%02x016100", client, (clock & 127) | 128,
-                        clock >> 7, client, (before & 127) | 128, before >> 7);
-            }
-            yd_slice bytes = hex_bytes(hex);
-            assert_int_equal(YD_OK, yd_doc_apply(bed.doc, bytes, YD_V1, NULL));
-            hex_free(bytes);
-        }
-    }
-    yd_doc_check(bed.doc);
+    type_in_turns(&bed, 2, 0, 3000);
     assert_int_equal(2, yd_doc_stats(bed.doc).items);
     assert_true(yd_doc_stats(bed.doc).bytes < 64 * 1024);
+    bed_end(&bed);
+}
+
+static void u22_a_hundred_who_type_in_turns_seldom_move_their_runs(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    type_in_turns(&bed, 100, 0, 400);
+    uint64_t requests = bed.heap.requests;
+    type_in_turns(&bed, 100, 400, 800);
+    assert_int_equal(100, yd_doc_stats(bed.doc).items);
+    // Content has doubled: the arena grows and is written anew a few times, not at every turn.
+    assert_in_range(bed.heap.requests - requests, 0, 40);
+    assert_true(yd_doc_stats(bed.doc).bytes < 100 * 800 * 4);
     bed_end(&bed);
 }
 
@@ -327,6 +347,7 @@ int main(void)
         cmocka_unit_test(u21_a_cut_pair_becomes_two_replacement_characters),
         cmocka_unit_test(u22_typed_characters_join),
         cmocka_unit_test(u22_two_who_type_in_turns_keep_their_runs),
+        cmocka_unit_test(u22_a_hundred_who_type_in_turns_seldom_move_their_runs),
         cmocka_unit_test(u25_parent_and_key_come_from_the_left_neighbour),
         cmocka_unit_test(u26_without_a_place_a_struct_becomes_gc),
         cmocka_unit_test(u27_concurrent_inserts_have_one_order),
