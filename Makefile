@@ -53,7 +53,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan e2e fuzzers vectors differential wasm fuzz bench check format clean help FORCE
+.PHONY: all unit asan e2e browser fuzzers vectors differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -115,8 +115,14 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT_O) $(LIBS_OURS)
 
 unit: $(UNITS) ## unit tests, one program per file of tests/unit
 	$(Q)tools/run-units $(UNITS)
-asan: ## the unit tests under address and undefined-behaviour checks
-	$(Q)$(MAKE) MODE=asan unit
+# A leak, an overflow or undefined behaviour ends the program with an error, so its test fails. The
+# preloads of the disk tests come before the checker's library: that order is meant.
+asan: wasm ## all tests that run our code, under address and undefined-behaviour checks
+	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd
+	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm node --test vectors/*.test.mjs
+	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/run.mjs --sessions 300
+	$(Q)cd tests && ASAN_OPTIONS=verify_asan_link_order=0 PARTYD=../$(BUILD)/asan/partyd \
+	  node --test --test-concurrency=2 e2e/*.test.mjs
 
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
 	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm node --test vectors/*.test.mjs
@@ -126,6 +132,9 @@ differential: $(B)/ydoc ## N random sessions played in yjs and in the engine
 
 e2e: $(BUILD)/partyd ## the built server with the real providers, kills and failing disks
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd node --test --test-concurrency=2 e2e/*.test.mjs
+
+browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd node --test browser/*.test.mjs
 
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 WASM_FLAGS := --target=wasm32 $(CSTD) -O2 $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \

@@ -263,3 +263,11 @@ void slots_sweep(struct shard *shard, uint64_t now_ms)
         }
     }
 }
+
+void slots_free(struct shard *shard)
+{
+    struct room_slot *slot = NULL, *next = NULL;
+    HASH_ITER(hh, shard->rooms, slot, next) { slot_free(shard, slot); }
+    slots_tick(shard); // nobody is left who wants one; empties the list
+    slots_bury(shard);
+}

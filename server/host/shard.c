@@ -207,7 +207,18 @@ static enum log_level level_of(const char *name)
     return strcmp(name, "error") == 0 ? LOG_ERROR : LOG_INFO;
 }
 
-/* Runs until a signal; the process ends after it, so what the loop holds is left to the system. */
+/* The loop does not run any more. Connections that did not end in time are left to the system. */
+static void shard_free(struct shard *shard)
+{
+    store_close(shard->store);
+    slots_free(shard);
+    ws_reader_free(shard->resting);
+    free(shard->dirty.list);
+    free(shard->gated.list);
+    free(shard);
+}
+
+/* Runs until a signal. */
 int shard_run(struct settings *settings)
 {
     struct shard *shard = heap_new(sizeof *shard);
@@ -220,6 +231,6 @@ int shard_run(struct settings *settings)
         (void)uv_run(&shard->loop, UV_RUN_DEFAULT);
         LOG(&shard->log, LOG_INFO, "stopped", LOG_NUM("ignored_messages", shard->ignored));
     }
-    store_close(shard->store);
+    shard_free(shard);
     return failed;
 }

@@ -180,6 +180,7 @@ void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const
 void slots_bury(struct shard *shard);
 void slots_tick(struct shard *shard); /* presence that has changed goes out */
 void slots_sweep(struct shard *shard, uint64_t now_ms);
+void slots_free(struct shard *shard); /* at the end */
 
 /* effects.c */
 /* from: the member whose message caused them, or FROM_MANY. */

@@ -365,10 +365,12 @@ static void s1_what_was_confirmed_survives_a_kill(void **state)
         assert_true(pid >= 0);
         if (pid == 0) child_appends(w, ends[1]);
         close(ends[1]);
-        usleep(20000 + (useconds_t)(rand() % 60000));
+        uint64_t number;
+        assert_int_equal(read(ends[0], &number, sizeof number), sizeof number); // it is at work
+        confirmed++;
+        usleep((useconds_t)(rand() % 40000));
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        uint64_t number;
         while (read(ends[0], &number, sizeof number) == (ssize_t)sizeof number) confirmed++;
         close(ends[0]);
 
@@ -379,7 +381,6 @@ static void s1_what_was_confirmed_survives_a_kill(void **state)
     world_open(w);
     struct store_event ev = load(w, "a");
     assert_int_equal(ev.kind, STORE_EV_LOADED);
-    assert_true(confirmed > 30);
     assert_true(ev.part_count >= confirmed);
     assert_true(ev.part_count <= confirmed + 30); // one a kill may be on disk and not yet told
     store_event_deinit(&ev);
