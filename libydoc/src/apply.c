@@ -207,6 +207,6 @@ yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
     }
     applied->changed = doc->txn.touched.count > 0 || doc->txn.dels.count > 0;
     applied->parked = parked;
-    applied->known_part = doc->txn.known_part;
+    applied->known_part = doc->txn.known_part || plan.has_lost;
     return YD_OK;
 }

@@ -37,6 +37,7 @@ struct update_plan {
     uint64_t structs;
     uint64_t ranges;
     uint64_t delete_clients;
+    bool has_lost; /* sections that a later one of their client replaced */
 };
 
 static inline struct section *section_at(const struct yd_doc *doc, uint32_t i)

@@ -90,13 +90,23 @@ static void deletes_check(struct yd_reader *r, struct update_plan *plan)
     plan->deletes = (yd_slice){start, (size_t)(r->at - start)};
 }
 
-/* A client that comes twice: Yjs would silently lose the structs of one section. */
-static const uint8_t *section_twice(const struct section *sections, uint32_t n)
+/* Of several sections of a client the last one counts, as in Yjs, whose table of sections has one
+ * place per client. The others were checked and are forgotten. */
+static void sections_keep_last(struct yd_doc *doc, struct update_plan *plan)
 {
-    for (uint32_t i = 1; i < n; i++) {
-        if (sections[i].id == sections[i - 1].id) return sections[i].next.at;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < doc->sections.count; i++) {
+        struct section *last = section_at(doc, kept);
+        const struct section *other = section_at(doc, i);
+        if (i == 0 || other->id != last->id) {
+            kept += i == 0 ? 0 : 1;
+            *section_at(doc, kept) = *other;
+            continue;
+        }
+        plan->has_lost = true;
+        if (other->next.at > last->next.at) *last = *other; // the order in the update
     }
-    return NULL;
+    if (doc->sections.count > 0) doc->sections.count = kept + 1;
 }
 
 yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *plan,
@@ -106,6 +116,7 @@ yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *p
     plan->deletes = YD_EMPTY;
     plan->structs = 0;
     plan->ranges = 0;
+    plan->has_lost = false;
     doc->sections.count = 0;
     uint64_t count = count_read(&r, 3);
     for (uint64_t i = 0; i < count && !r.failed; i++) {
@@ -113,14 +124,16 @@ yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *p
         section_check(&r, section_at(doc, doc->sections.count++), plan);
     }
     if (!r.failed) deletes_check(&r, plan);
-    const uint8_t *bad = r.failed ? r.at : NULL;
-    if (bad == NULL) {
-        yd_sections_sort(doc->sections.at, doc->sections.count);
-        bad = section_twice(doc->sections.at, doc->sections.count);
+    if (r.failed) {
+        *error_at = (size_t)(r.at - update.ptr);
+        return YD_EMALFORMED;
     }
-    // Most updates are one struct: it need not be read twice.
-    if (plan->structs == 1 && count == 1) section_at(doc, 0)->ahead = &plan->wire;
-    if (bad == NULL) return YD_OK;
-    *error_at = (size_t)(bad - update.ptr);
-    return YD_EMALFORMED;
+    if (count == 1) {
+        // Most updates are one struct: it need not be read twice.
+        if (plan->structs == 1) section_at(doc, 0)->ahead = &plan->wire;
+        return YD_OK;
+    }
+    yd_sections_sort(doc->sections.at, doc->sections.count);
+    sections_keep_last(doc, plan);
+    return YD_OK;
 }

@@ -29,16 +29,7 @@ function plain (value) {
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]))
 }
 
-/** Yjs keeps the last of two sections of one client and silently drops the first; we refuse such an
- * update whole (docs/encoding.md, U13). */
-const refused = new Set(['right part of a pair in a second section is ignored'])
-
 async function checkCase (engine, c) {
-  if (refused.has(c.name)) {
-    await engine.ask('new')
-    assert.equal((await engine.ask(`apply v1 ${c.updates[0]}`)).error, 'YD_EMALFORMED')
-    return
-  }
   await engine.ask(c.gc ? 'new' : 'new nogc')
   for (const update of c.updates) {
     const answer = await engine.ask(`apply v1 ${update || '-'}`)

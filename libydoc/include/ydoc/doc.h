@@ -40,7 +40,8 @@ struct yd_applied {
     bool changed;    /* something became visible to state vector or delete set: Yjs would have
                         emitted an update event */
     bool parked;     /* something of this update waits for clocks that are missing */
-    bool known_part; /* a part was here before: yd_doc_last_update() is smaller than the input */
+    bool known_part; /* a part was here before, or lost to a later section of its client (U13):
+                        yd_doc_last_update() is smaller than the input */
     size_t error_at; /* on YD_EMALFORMED: offset of the first byte that could not be accepted */
 };
 
