@@ -15,10 +15,11 @@ struct cursor {
 };
 
 struct section {
-    uint64_t id;     /* of the client */
-    uint32_t client; /* index or NONE while it is unknown */
-    bool parked;     /* out of pending, not out of the update at hand */
-    bool closed;     /* blocked: goes on in a later transaction */
+    uint64_t id;      /* of the client */
+    uint32_t client;  /* index or NONE while it is unknown */
+    bool parked;      /* out of pending, not out of the update at hand */
+    bool closed;      /* blocked: goes on in a later transaction */
+    uint32_t covered; /* parked: clock behind what was taken out so far */
     struct cursor next;
     struct cursor park;       /* of a closed one: where it goes on */
     const struct wire *ahead; /* the next struct as validation read it, or NULL */
