@@ -113,15 +113,18 @@ function rewritten (state) {
  * writes parked delete ranges wrongly when they are not in order, and of two parked versions of the
  * same clocks the two may choose differently. Only damage brings either about.
  */
-function verdict ({ before, applied, after, pending }, want) {
+function verdict ({ before, applied, after, pending }, want, exact) {
   if (!applied.ok) return equal(before, after) ? null : 'refused, but changed the document'
-  if (want === null || !want.clean) return null
+  if (want === null || !(want.clean || exact)) return null
   const [state, sv, snapshot] = after.map(answer => answer.hex)
   if (sv !== want.sv) return `state vector\n  yjs:    ${want.sv}\n  engine: ${sv}`
   if (snapshot !== want.snapshot) return `snapshot\n  yjs:    ${want.snapshot}\n  engine: ${snapshot}`
   if (!want.idle || pending.structs || pending.deletes) return null
   return rewritten(state) === rewritten(want.state) ? null : `state\n  yjs:    ${want.state}\n  engine: ${state}`
 }
+
+// Found once and right since then: here parked data is compared too.
+const EXACT = new Set([669, 831, 931])
 
 /** Damages one update of a session: refused means unchanged; accepted by both means equal. */
 async function mutateSeed (seed) {
@@ -135,7 +138,7 @@ async function mutateSeed (seed) {
   const lines = ['new', ...base.map(u => `apply v1 ${hex(u)}`), ...look, `apply v1 ${hex(bytes) || '-'}`, 'check', 'pending', ...look]
   const a = (await Promise.all(lines.map(line => engine.ask(line)))).slice(-9)
   const want = judge(base, bytes)
-  const wrong = verdict({ before: a.slice(0, 3), applied: a[3], pending: a[5], after: a.slice(6) }, want)
+  const wrong = verdict({ before: a.slice(0, 3), applied: a[3], pending: a[5], after: a.slice(6) }, want, EXACT.has(seed))
   tally[a[3].ok ? (want === null ? 'engine' : 'both') : (want === null ? 'neither' : 'yjs')]++
   if (wrong === null) return true
   console.error(`seed ${seed}: ${wrong}`)
