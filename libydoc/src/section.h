@@ -55,10 +55,21 @@ static inline struct run *run_at(const struct yd_doc *doc, uint32_t i)
 }
 
 /* ---- validate.c */
-/* Checks a whole update and lists its sections in doc->sections, highest client first.
+/* Checks a whole update and lists its sections in doc->sections, highest client first, one per
+ * client. inner: it is in the inner form, not V1.
  * Errors: YD_EMALFORMED with *error_at set, YD_ENOMEM. */
-YD_NODISCARD yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *plan,
-                                   size_t *error_at);
+YD_NODISCARD yd_err yd_update_validate(struct yd_doc *doc, yd_slice update, bool inner,
+                                       struct update_plan *plan, size_t *error_at);
+/* Its parts. Reads a count of things that take at least `size` bytes each. */
+uint64_t yd_count_read(struct yd_reader *r, size_t size);
+/* Counts structs in the plan and leaves the last of them there. */
+void yd_section_check(struct yd_reader *r, bool inner, struct section *section,
+                      struct update_plan *plan);
+/* Fills in deletes, ranges and delete_clients. */
+void yd_deletes_check(struct yd_reader *r, struct update_plan *plan);
+/* Of several sections of a client in a sorted list the last one of the update counts, as in Yjs,
+ * whose table of sections has one place per client. Returns how many are left. */
+uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_lost);
 void yd_sections_sort(struct section *sections, uint32_t n);
 
 /* ---- schedule.c */

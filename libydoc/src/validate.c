@@ -1,6 +1,6 @@
 /* validate.c - the first pass over an update: everything is checked, nothing is touched.
  *
- * Where it sits:   apply.c -> here -> read_v1.c
+ * Where it sits:   apply.c, source.c -> here -> read_v1.c
  * Source:          rules U1 to U14 in docs/encoding.md
  */
 #include "codec.h"
@@ -32,7 +32,7 @@ void yd_sections_sort(struct section *sections, uint32_t n)
 }
 
 /* Reads a count of things that take at least `size` bytes each. */
-static uint64_t count_read(struct yd_reader *r, size_t size)
+uint64_t yd_count_read(struct yd_reader *r, size_t size)
 {
     const uint8_t *at = r->at;
     uint64_t count = codec_varuint(r);
@@ -54,9 +54,10 @@ static uint32_t clock_read(struct yd_reader *r)
     return 0;
 }
 
-static void section_check(struct yd_reader *r, struct section *section, struct update_plan *plan)
+void yd_section_check(struct yd_reader *r, bool inner, struct section *section,
+                      struct update_plan *plan)
 {
-    uint64_t count = count_read(r, 2);
+    uint64_t count = yd_count_read(r, 2);
     *section = (struct section){.id = codec_varuint(r), .client = NONE};
     section->next.clock = clock_read(r);
     section->next.at = r->at;
@@ -64,20 +65,26 @@ static void section_check(struct yd_reader *r, struct section *section, struct u
     section->next.left = (uint32_t)count;
     uint32_t clock = section->next.clock;
     for (uint64_t i = 0; i < count && !r->failed; i++) {
-        yd_v1_check(r, section->id, clock, &plan->wire);
+        if (inner) {
+            yd_inner_check(r, section->id, clock, &plan->wire);
+        } else {
+            yd_v1_check(r, section->id, clock, &plan->wire);
+        }
         if (!r->failed) clock += plan->wire.len;
     }
     section->next.end = r->at;
     plan->structs += count;
 }
 
-static void deletes_check(struct yd_reader *r, struct update_plan *plan)
+void yd_deletes_check(struct yd_reader *r, struct update_plan *plan)
 {
     const uint8_t *start = r->at;
-    plan->delete_clients = count_read(r, 2);
+    plan->ranges = 0;
+    plan->deletes = YD_EMPTY;
+    plan->delete_clients = yd_count_read(r, 2);
     for (uint64_t i = 0; i < plan->delete_clients && !r->failed; i++) {
         (void)codec_varuint(r);
-        uint64_t count = count_read(r, 2);
+        uint64_t count = yd_count_read(r, 2);
         plan->ranges += count;
         for (uint64_t k = 0; k < count && !r->failed; k++) {
             uint32_t clock = clock_read(r);
@@ -90,40 +97,34 @@ static void deletes_check(struct yd_reader *r, struct update_plan *plan)
     plan->deletes = (yd_slice){start, (size_t)(r->at - start)};
 }
 
-/* Of several sections of a client the last one counts, as in Yjs, whose table of sections has one
- * place per client. The others were checked and are forgotten. */
-static void sections_keep_last(struct yd_doc *doc, struct update_plan *plan)
+uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_lost)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < doc->sections.count; i++) {
-        struct section *last = section_at(doc, kept);
-        const struct section *other = section_at(doc, i);
-        if (i == 0 || other->id != last->id) {
-            kept += i == 0 ? 0 : 1;
-            *section_at(doc, kept) = *other;
+    for (uint32_t i = 0; i < n; i++) {
+        struct section *last = sections + kept - 1;
+        if (kept == 0 || sections[i].id != last->id) {
+            sections[kept++] = sections[i];
             continue;
         }
-        plan->has_lost = true;
-        if (other->next.at > last->next.at) *last = *other; // the order in the update
+        *has_lost = true;
+        if (sections[i].next.at > last->next.at) *last = sections[i]; // the order in the update
     }
-    if (doc->sections.count > 0) doc->sections.count = kept + 1;
+    return kept;
 }
 
-yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *plan,
-                      size_t *error_at)
+yd_err yd_update_validate(struct yd_doc *doc, yd_slice update, bool inner, struct update_plan *plan,
+                          size_t *error_at)
 {
     struct yd_reader r = yd_reader_of(update);
-    plan->deletes = YD_EMPTY;
     plan->structs = 0;
-    plan->ranges = 0;
     plan->has_lost = false;
     doc->sections.count = 0;
-    uint64_t count = count_read(&r, 3);
+    uint64_t count = yd_count_read(&r, 3);
     for (uint64_t i = 0; i < count && !r.failed; i++) {
         YD_TRY(yd_vec_reserve(doc, &doc->sections, 1, sizeof(struct section)));
-        section_check(&r, section_at(doc, doc->sections.count++), plan);
+        yd_section_check(&r, inner, section_at(doc, doc->sections.count++), plan);
     }
-    if (!r.failed) deletes_check(&r, plan);
+    yd_deletes_check(&r, plan);
     if (r.failed) {
         *error_at = (size_t)(r.at - update.ptr);
         return YD_EMALFORMED;
@@ -134,6 +135,7 @@ yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *p
         return YD_OK;
     }
     yd_sections_sort(doc->sections.at, doc->sections.count);
-    sections_keep_last(doc, plan);
+    doc->sections.count =
+        yd_sections_keep_last(doc->sections.at, doc->sections.count, &plan->has_lost);
     return YD_OK;
 }
