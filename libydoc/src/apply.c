@@ -219,7 +219,7 @@ yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
     bool parked = false;
     if (err == YD_OK) err = update_integrate(doc, &plan, &parked);
     doc->sections.count = 0; // they point into the update
-    if (doc->inner.bytes.cap > INNER_KEPT) yd_v2_inner_deinit(&doc->inner);
+    if (format == YD_V2 && doc->inner.bytes.cap > INNER_KEPT) yd_v2_inner_deinit(&doc->inner);
     if (err != YD_OK) {
         doc->broken = err == YD_ENOMEM;
         return err;

@@ -6,6 +6,9 @@
 #include "codec.h"
 #include "section.h"
 
+/* A document's updates are mostly one struct: calls would be a good part of the work. */
+#define ONE_BODY static inline __attribute__((always_inline))
+
 static void section_sift(struct section *heap, uint32_t root, uint32_t n)
 {
     for (uint32_t child; (child = root * 2 + 1) < n; root = child) {
@@ -32,7 +35,7 @@ void yd_sections_sort(struct section *sections, uint32_t n)
 }
 
 /* Reads a count of things that take at least `size` bytes each. */
-uint64_t yd_count_read(struct yd_reader *r, size_t size)
+ONE_BODY uint64_t count_read(struct yd_reader *r, size_t size)
 {
     const uint8_t *at = r->at;
     uint64_t count = codec_varuint(r);
@@ -44,7 +47,7 @@ uint64_t yd_count_read(struct yd_reader *r, size_t size)
     return count;
 }
 
-static uint32_t clock_read(struct yd_reader *r)
+ONE_BODY uint32_t clock_read(struct yd_reader *r)
 {
     const uint8_t *at = r->at;
     uint64_t clock = codec_varuint(r);
@@ -54,10 +57,10 @@ static uint32_t clock_read(struct yd_reader *r)
     return 0;
 }
 
-void yd_section_check(struct yd_reader *r, bool inner, struct section *section,
-                      struct update_plan *plan)
+ONE_BODY void section_check(struct yd_reader *r, bool inner, struct section *section,
+                            struct update_plan *plan)
 {
-    uint64_t count = yd_count_read(r, 2);
+    uint64_t count = count_read(r, 2);
     *section = (struct section){.id = codec_varuint(r), .client = NONE};
     section->next.clock = clock_read(r);
     section->next.at = r->at;
@@ -76,15 +79,15 @@ void yd_section_check(struct yd_reader *r, bool inner, struct section *section,
     plan->structs += count;
 }
 
-void yd_deletes_check(struct yd_reader *r, struct update_plan *plan)
+ONE_BODY void deletes_check(struct yd_reader *r, struct update_plan *plan)
 {
     const uint8_t *start = r->at;
     plan->ranges = 0;
     plan->deletes = YD_EMPTY;
-    plan->delete_clients = yd_count_read(r, 2);
+    plan->delete_clients = count_read(r, 2);
     for (uint64_t i = 0; i < plan->delete_clients && !r->failed; i++) {
         (void)codec_varuint(r);
-        uint64_t count = yd_count_read(r, 2);
+        uint64_t count = count_read(r, 2);
         plan->ranges += count;
         for (uint64_t k = 0; k < count && !r->failed; k++) {
             uint32_t clock = clock_read(r);
@@ -96,6 +99,16 @@ void yd_deletes_check(struct yd_reader *r, struct update_plan *plan)
     }
     plan->deletes = (yd_slice){start, (size_t)(r->at - start)};
 }
+
+uint64_t yd_count_read(struct yd_reader *r, size_t size) { return count_read(r, size); }
+
+void yd_section_check(struct yd_reader *r, bool inner, struct section *section,
+                      struct update_plan *plan)
+{
+    section_check(r, inner, section, plan);
+}
+
+void yd_deletes_check(struct yd_reader *r, struct update_plan *plan) { deletes_check(r, plan); }
 
 uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_lost)
 {
@@ -112,19 +125,19 @@ uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_l
     return kept;
 }
 
-yd_err yd_update_validate(struct yd_doc *doc, yd_slice update, bool inner, struct update_plan *plan,
-                          size_t *error_at)
+ONE_BODY yd_err update_validate(struct yd_doc *doc, yd_slice update, bool inner,
+                                struct update_plan *plan, size_t *error_at)
 {
     struct yd_reader r = yd_reader_of(update);
     plan->structs = 0;
     plan->has_lost = false;
     doc->sections.count = 0;
-    uint64_t count = yd_count_read(&r, 3);
+    uint64_t count = count_read(&r, 3);
     for (uint64_t i = 0; i < count && !r.failed; i++) {
         YD_TRY(yd_vec_reserve(doc, &doc->sections, 1, sizeof(struct section)));
-        yd_section_check(&r, inner, section_at(doc, doc->sections.count++), plan);
+        section_check(&r, inner, section_at(doc, doc->sections.count++), plan);
     }
-    yd_deletes_check(&r, plan);
+    deletes_check(&r, plan);
     if (r.failed) {
         *error_at = (size_t)(r.at - update.ptr);
         return YD_EMALFORMED;
@@ -138,4 +151,11 @@ yd_err yd_update_validate(struct yd_doc *doc, yd_slice update, bool inner, struc
     doc->sections.count =
         yd_sections_keep_last(doc->sections.at, doc->sections.count, &plan->has_lost);
     return YD_OK;
+}
+
+yd_err yd_update_validate(struct yd_doc *doc, yd_slice update, bool inner, struct update_plan *plan,
+                          size_t *error_at)
+{
+    return inner ? update_validate(doc, update, true, plan, error_at)
+                 : update_validate(doc, update, false, plan, error_at);
 }
