@@ -1,7 +1,7 @@
 /* json_any.c - JSON text as a lib0 Any value: what format V2 carries in its place.
  *
  * Where it sits:   read_v2.c, write_v2.c -> here -> number_read.c, js_text.c
- * Source:          JSON.parse, lib0 writeAny; rule U82 in docs/encoding.md
+ * Source:          JSON.parse, lib0 writeAny; rule U79 in docs/encoding.md
  *
  * Lengths and counts stand before what they count and are known behind it: room for one byte is
  * left, which is enough nearly always. Members keep the order of the text.

@@ -248,42 +248,6 @@ static void u14_what_follows_the_deletes_is_ignored(void **state)
     bed_end(&bed);
 }
 
-static void u72_v2_is_not_read_yet(void **state)
-{
-    (void)state;
-    struct bed bed;
-    bed_begin(&bed, NULL);
-    yd_slice v2 = hex_bytes("00000000000001000000000000");
-    assert_int_equal(YD_EUNSUPPORTED, yd_doc_apply(bed.doc, v2, YD_V2, NULL));
-    assert_int_equal(YD_EUNSUPPORTED, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V2, &bed.out));
-    hex_free(v2);
-    bed_end(&bed);
-}
-
-/* Every byte of an update set to every value: refused or accepted, the document stays whole. */
-static void u2_no_byte_breaks_the_document(void **state)
-{
-    (void)state;
-    yd_slice whole = hex_bytes(rich);
-    uint8_t *bytes = malloc(whole.len);
-    assert_non_null(bytes);
-    for (size_t i = 0; i < whole.len; i++) {
-        for (unsigned value = 0; value < 256; value += 3) {
-            struct bed bed;
-            bed_begin(&bed, NULL);
-            bed_apply(&bed, text_abcdef);
-            memcpy(bytes, whole.ptr, whole.len);
-            bytes[i] = (uint8_t)value;
-            yd_err err = yd_doc_apply(bed.doc, (yd_slice){bytes, whole.len}, YD_V1, NULL);
-            assert_true(err == YD_OK || err == YD_EMALFORMED);
-            yd_doc_check(bed.doc);
-            bed_end(&bed);
-        }
-    }
-    free(bytes);
-    hex_free(whole);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,7 +268,6 @@ int main(void)
         cmocka_unit_test(u13_the_last_section_of_a_client_counts),
         cmocka_unit_test(u13_what_is_dropped_is_checked_all_the_same),
         cmocka_unit_test(u14_what_follows_the_deletes_is_ignored),
-        cmocka_unit_test(u72_v2_is_not_read_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
