@@ -1,19 +1,22 @@
 /* engine.c - measures the engine on files: the same commands for every engine that is compared.
  *
- * Where it sits:   bench/engine/run -> here -> ydoc/doc.h
+ * Where it sits:   bench/engine/run -> here -> ydoc/doc.h, ydoc/update.h
  *   engine apply STREAM REPS [listen]   every record of a stream into a new document
  *   engine load BLOB REPS               one update into a new document
  *   engine reapply BLOB REPS            an update into a document that has it already
  *   engine encode BLOB REPS             the state of the loaded document
  *   engine diff BLOB SV|self REPS       what a holder of a state vector lacks
  *   engine many STREAM COPIES           every record COPIES times into a document of its own
- *   engine merge ...                    answers "unsupported": the engine merges by applying
- * A stream is { u32 little-endian length, bytes }*, a blob one update, both V1.
- * Prints one JSON line: cpu and wall in ms per repetition, memory after the first repetition.
- * Files are read before the clock starts; documents are freed outside it. CPU time is the figure
- * to compare: on a shared machine the wall clock is noise.
+ *   engine merge STREAM REPS            all records as one update, without a document
+ *   engine cut BLOB SV REPS             what a holder of a state vector lacks, without a document
+ *   engine convert BLOB REPS            the update in the other format, without a document
+ * A stream is { u32 little-endian length, bytes }*, a blob one update, both V1; with "v2" as the
+ * last word a blob is V2, and so is what is encoded. Prints one JSON line: cpu and wall in ms per
+ * repetition, memory after the first repetition. Files are read before the clock starts; documents
+ * are freed outside it. CPU time is the figure to compare: on a shared machine the wall clock is
+ * noise.
  */
-#include "ydoc/doc.h"
+#include "ydoc/update.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +29,7 @@ struct bench {
     yd_alloc heap;
     size_t live; /* bytes that the documents hold now */
     struct yd_buf out;
+    enum yd_format format;
     int reps, done;
     double cpu[REPS_MAX], wall[REPS_MAX]; /* ms */
     double cpu_from, wall_from;
@@ -168,7 +172,7 @@ static void run_load(struct bench *bench, yd_slice update)
     while (bench->done < bench->reps) {
         clock_start(bench);
         struct yd_doc *doc = doc_new(bench);
-        must(yd_doc_apply(doc, update, YD_V1, NULL));
+        must(yd_doc_apply(doc, update, bench->format, NULL));
         clock_stop(bench);
         memory_note(bench);
         state_size(bench, doc);
@@ -179,10 +183,10 @@ static void run_load(struct bench *bench, yd_slice update)
 static void run_reapply(struct bench *bench, yd_slice update)
 {
     struct yd_doc *doc = doc_new(bench);
-    must(yd_doc_apply(doc, update, YD_V1, NULL));
+    must(yd_doc_apply(doc, update, bench->format, NULL));
     while (bench->done < bench->reps) {
         clock_start(bench);
-        must(yd_doc_apply(doc, update, YD_V1, NULL));
+        must(yd_doc_apply(doc, update, bench->format, NULL));
         clock_stop(bench);
     }
     state_size(bench, doc);
@@ -193,14 +197,14 @@ static void run_reapply(struct bench *bench, yd_slice update)
 static void run_diff(struct bench *bench, yd_slice update, const yd_slice *sv)
 {
     struct yd_doc *doc = doc_new(bench);
-    must(yd_doc_apply(doc, update, YD_V1, NULL));
+    must(yd_doc_apply(doc, update, bench->format, NULL));
     struct yd_buf own;
     yd_buf_init(&own, bench->heap, SIZE_MAX / 2);
     must(yd_doc_state_vector(doc, &own));
     yd_slice from = sv != NULL ? *sv : yd_buf_slice(&own);
     while (bench->done < bench->reps) {
         clock_start(bench);
-        must(yd_doc_encode_state(doc, from, YD_V1, &bench->out));
+        must(yd_doc_encode_state(doc, from, bench->format, &bench->out));
         clock_stop(bench);
         bench->enc = bench->out.len;
         yd_buf_deinit(&bench->out);
@@ -229,6 +233,44 @@ static void run_many(struct bench *bench, yd_slice file)
     memory_note(bench);
     while (made > 0) yd_doc_free(docs[--made]);
     free(docs);
+}
+
+/* One call without a document. The buffer is new each time, as a server's is. */
+static void run_update(struct bench *bench, yd_slice file, const yd_slice *sv)
+{
+    struct yd_update update = {file, bench->format};
+    enum yd_format other = bench->format == YD_V1 ? YD_V2 : YD_V1;
+    while (bench->done < bench->reps) {
+        clock_start(bench);
+        if (sv != NULL) {
+            must(yd_update_diff(update, *sv, bench->format, &bench->out));
+        } else {
+            must(yd_update_convert(update, other, &bench->out));
+        }
+        clock_stop(bench);
+        bench->enc = bench->out.len;
+        yd_buf_deinit(&bench->out);
+    }
+}
+
+static void run_merge(struct bench *bench, yd_slice file)
+{
+    yd_slice stream = file, record;
+    while (record_next(&stream, &record)) bench->count++;
+    struct yd_update *updates = malloc(bench->count * sizeof *updates + 1);
+    if (updates == NULL) die("no memory");
+    stream = file;
+    for (size_t i = 0; record_next(&stream, &record); i++) {
+        updates[i] = (struct yd_update){record, YD_V1};
+    }
+    while (bench->done < bench->reps) {
+        clock_start(bench);
+        must(yd_update_merge(updates, bench->count, YD_V1, &bench->out, NULL));
+        clock_stop(bench);
+        bench->enc = bench->out.len;
+        yd_buf_deinit(&bench->out);
+    }
+    free(updates);
 }
 
 static int by_size(const void *a, const void *b)
@@ -278,13 +320,14 @@ static struct bench bench; /* too large for a stack frame */
 
 int main(int argc, char **argv)
 {
-    if (argc < 4) die("usage: engine apply|load|reapply|encode|diff|many|merge FILE [SV] REPS");
-    const char *command = argv[1], *last = argc > 4 ? argv[4] : "";
-    bool is_diff = strcmp(command, "diff") == 0;
-    if (strcmp(command, "merge") == 0 || strcmp(last, "v2") == 0) {
-        printf("{\"engine\":\"libydoc\",\"error\":\"unsupported\"}\n");
-        return EXIT_SUCCESS;
+    if (argc < 4 || (argc < 5 && (strcmp(argv[1], "diff") == 0 || strcmp(argv[1], "cut") == 0))) {
+        die("usage: engine apply|load|reapply|encode|diff|many|merge|cut|convert FILE [SV] REPS "
+            "[v2]");
     }
+    const char *command = argv[1], *last = argc > 4 ? argv[4] : "";
+    bool is_cut = strcmp(command, "cut") == 0;
+    bool is_diff = is_cut || strcmp(command, "diff") == 0;
+    bench.format = strcmp(argv[argc - 1], "v2") == 0 ? YD_V2 : YD_V1;
     bench.heap = (yd_alloc){counted, &bench};
     yd_buf_init(&bench.out, bench.heap, SIZE_MAX / 2);
     yd_slice file = file_read(argv[2]);
@@ -302,10 +345,18 @@ int main(int argc, char **argv)
     } else if (is_diff) {
         bool self = strcmp(argv[3], "self") == 0;
         yd_slice sv = self ? YD_EMPTY : file_read(argv[3]);
-        run_diff(&bench, file, self ? NULL : &sv);
+        if (is_cut) {
+            run_update(&bench, file, &sv);
+        } else {
+            run_diff(&bench, file, self ? NULL : &sv);
+        }
         if (!self) free((void *)(uintptr_t)sv.ptr);
     } else if (strcmp(command, "many") == 0) {
         run_many(&bench, file);
+    } else if (strcmp(command, "merge") == 0) {
+        run_merge(&bench, file);
+    } else if (strcmp(command, "convert") == 0) {
+        run_update(&bench, file, NULL);
     } else {
         die("unknown command");
     }

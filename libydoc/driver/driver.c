@@ -143,6 +143,90 @@ static yd_err on_last(struct driver *d, yd_slice rest, struct yd_buf *out)
     return answer_bytes(d, yd_doc_last_update(d->doc, format, &d->made), out);
 }
 
+/* A format and an update in hex, read into driver->bytes. */
+static yd_err update_take(struct driver *d, yd_slice *line, struct yd_update *update)
+{
+    if (!format_take(line, &update->format) || line->len == 0) return YD_EMALFORMED;
+    yd_err err = unhex(&d->bytes, word_take(line));
+    update->bytes = yd_buf_slice(&d->bytes);
+    return err;
+}
+
+static yd_err on_convert(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    struct yd_update update;
+    yd_err err = update_take(d, &rest, &update);
+    if (err == YD_EMALFORMED) return put_usage(out, "convert v1|v2 HEX");
+    if (err != YD_OK) return err;
+    enum yd_format to = update.format == YD_V1 ? YD_V2 : YD_V1;
+    return answer_bytes(d, yd_update_convert(update, to, &d->made), out);
+}
+
+static yd_err on_vector(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    struct yd_update update;
+    yd_err err = update_take(d, &rest, &update);
+    if (err == YD_EMALFORMED) return put_usage(out, "vector v1|v2 HEX");
+    if (err != YD_OK) return err;
+    return answer_bytes(d, yd_update_state_vector(update, &d->made), out);
+}
+
+static yd_err on_diff(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    struct yd_update update;
+    struct yd_buf sv;
+    yd_buf_init(&sv, d->alloc, SIZE_MAX / 2);
+    yd_err err = update_take(d, &rest, &update);
+    if (err == YD_OK) err = unhex(&sv, rest);
+    if (err == YD_EMALFORMED) {
+        err = put_usage(out, "diff v1|v2 HEX SVHEX");
+    } else if (err == YD_OK) {
+        err = yd_update_diff(update, yd_buf_slice(&sv), update.format, &d->made);
+        err = answer_bytes(d, err, out);
+    }
+    yd_buf_deinit(&sv);
+    return err;
+}
+
+/* All updates lie one behind the other in driver->bytes; `list` says where. */
+static yd_err updates_take(struct driver *d, yd_slice rest, enum yd_format format,
+                           struct yd_buf *list)
+{
+    struct yd_buf one;
+    yd_buf_init(&one, d->alloc, SIZE_MAX / 2);
+    yd_buf_clear(&d->bytes);
+    yd_err err = yd_buf_reserve(&d->bytes, rest.len / 2 + 1); // addresses stay
+    while (err == YD_OK && rest.len > 0) {
+        err = unhex(&one, word_take(&rest));
+        struct yd_update update = {{d->bytes.ptr + d->bytes.len, one.len}, format};
+        if (err == YD_OK) err = yd_buf_append(&d->bytes, yd_buf_slice(&one));
+        yd_slice entry = {(const uint8_t *)&update, sizeof update};
+        if (err == YD_OK) err = yd_buf_append(list, entry);
+    }
+    yd_buf_deinit(&one);
+    return err;
+}
+
+static yd_err on_merge(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    enum yd_format format;
+    struct yd_buf list;
+    yd_buf_init(&list, d->alloc, SIZE_MAX / 2);
+    yd_err err = format_take(&rest, &format) ? YD_OK : YD_EMALFORMED;
+    if (err == YD_OK) err = updates_take(d, rest, format, &list);
+    if (err == YD_EMALFORMED) {
+        err = put_usage(out, "merge v1|v2 HEX...");
+    } else if (err == YD_OK) {
+        size_t bad;
+        const struct yd_update *updates = (const void *)list.ptr;
+        size_t count = list.len / sizeof *updates;
+        err = yd_update_merge(updates, count, format, &d->made, &bad);
+        err = err == YD_OK ? answer_bytes(d, err, out) : put_error(out, err, bad);
+    }
+    yd_buf_deinit(&list);
+    return err;
+}
+
 static yd_err on_json(struct driver *d, yd_slice rest, struct yd_buf *out)
 {
     static const struct {
@@ -198,6 +282,10 @@ yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out)
     if (is(word, "state")) return on_state(driver, rest, out);
     if (is(word, "last")) return on_last(driver, rest, out);
     if (is(word, "json")) return on_json(driver, rest, out);
+    if (is(word, "merge")) return on_merge(driver, rest, out);
+    if (is(word, "diff")) return on_diff(driver, rest, out);
+    if (is(word, "convert")) return on_convert(driver, rest, out);
+    if (is(word, "vector")) return on_vector(driver, rest, out);
     if (is(word, "pending")) return on_pending(driver, out);
     if (is(word, "sv")) {
         return answer_bytes(driver, yd_doc_state_vector(driver->doc, &driver->made), out);
@@ -209,5 +297,6 @@ yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out)
         yd_doc_check(driver->doc);
         return put(out, "{\"ok\":true}");
     }
-    return put_usage(out, "new, apply, sv, state, last, snapshot, json, pending or check");
+    return put_usage(out, "new, apply, sv, state, last, snapshot, json, pending, check, merge, "
+                          "diff, convert or vector");
 }

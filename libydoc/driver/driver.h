@@ -8,12 +8,16 @@
  *   last v1|v2                {"ok":true,"hex":"..."}   what the last apply brought
  *   json text|array|map|xml NAME   {"ok":true,"value":...}
  *   pending                   {"ok":true,"structs":bool,"deletes":bool}
+ *   merge v1|v2 HEX...        {"ok":true,"hex":"..."} | {"ok":false,...,"at": which update}
+ *   diff v1|v2 HEX SVHEX      {"ok":true,"hex":"..."}   in the format of the update
+ *   convert v1|v2 HEX         {"ok":true,"hex":"..."}   in the other format
+ *   vector v1|v2 HEX          {"ok":true,"hex":"..."}   the state vector that an update tells
  *   check                     {"ok":true}, or the program ends
  * "-" stands for an empty HEX. */
 #ifndef YDOC_DRIVER_H
 #define YDOC_DRIVER_H
 
-#include "ydoc/doc.h"
+#include "ydoc/update.h"
 
 struct driver {
     yd_alloc alloc;

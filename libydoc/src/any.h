@@ -25,4 +25,10 @@ void yd_any_skip(struct yd_reader *r, bool checked);
 /* lib0 varInt. *negative tells -0 from 0. */
 uint64_t yd_read_varint(struct yd_reader *r, bool *negative);
 
+/* ---- json_any.c */
+/* Appends checked JSON text as an Any value. Errors: YD_ENOMEM, YD_ETOOBIG. */
+YD_NODISCARD yd_err yd_json_any(struct yd_buf *out, yd_slice json);
+/* Appends a checked Any value as JSON.stringify writes it; `undefined` alone is null. */
+YD_NODISCARD yd_err yd_any_json_text(struct yd_buf *out, yd_slice any);
+
 #endif

@@ -6,6 +6,7 @@
  *
  * Two passes over the same bytes:
  *   1. validate   reads and checks everything. Bad input ends here, the document is untouched.
+ *                 An update of format V2 is written as V1 on the way.
  *   2. integrate  straight from the bytes. Only memory can run out.
  */
 #include "codec.h"
@@ -15,6 +16,9 @@
  * for the three cuts it may cause. */
 #define STRUCT_COST ((uint64_t)256)
 #define RANGE_COST  ((uint64_t)160)
+
+/* Scratch for V2 of more bytes is given back. */
+#define INNER_KEPT ((size_t)64 << 10)
 
 static void txn_begin(struct yd_doc *doc)
 {
@@ -185,6 +189,19 @@ static yd_err update_integrate(struct yd_doc *doc, const struct update_plan *pla
     return yd_txn_cleanup(doc);
 }
 
+/* An update as bytes in the inner form. V1 is that already. */
+static yd_err update_read(struct yd_doc *doc, yd_slice update, enum yd_format format,
+                          struct update_plan *plan, yd_slice *bytes, size_t *error_at)
+{
+    *bytes = update;
+    if (format == YD_V1) return yd_update_validate(doc, update, false, plan, error_at);
+    YD_TRY(yd_v2_read(update, &doc->inner, error_at));
+    *bytes = yd_buf_slice(&doc->inner.bytes);
+    yd_err err = yd_update_validate(doc, *bytes, true, plan, error_at);
+    if (err == YD_EMALFORMED) *error_at = yd_v2_locate(update, &doc->inner, *error_at);
+    return err;
+}
+
 yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
                     struct yd_applied *applied)
 {
@@ -194,19 +211,21 @@ yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
     *applied = (struct yd_applied){.error_at = 0};
     if (doc->broken) return YD_ENOMEM;
     txn_begin(doc);
-    if (format != YD_V1) return YD_EUNSUPPORTED;
+    if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     if (update.len > doc->opts.update_bytes_max) return YD_ETOOBIG;
-    yd_err err = yd_v1_validate(doc, update, &plan, &applied->error_at);
-    if (err == YD_OK) err = limits_check(doc, update, &plan);
+    yd_slice bytes;
+    yd_err err = update_read(doc, update, format, &plan, &bytes, &applied->error_at);
+    if (err == YD_OK) err = limits_check(doc, bytes, &plan);
     bool parked = false;
     if (err == YD_OK) err = update_integrate(doc, &plan, &parked);
     doc->sections.count = 0; // they point into the update
+    if (format == YD_V2 && doc->inner.bytes.cap > INNER_KEPT) yd_v2_inner_deinit(&doc->inner);
     if (err != YD_OK) {
         doc->broken = err == YD_ENOMEM;
         return err;
     }
     applied->changed = doc->txn.touched.count > 0 || doc->txn.dels.count > 0;
     applied->parked = parked;
-    applied->known_part = doc->txn.known_part;
+    applied->known_part = doc->txn.known_part || plan.has_lost;
     return YD_OK;
 }

@@ -85,6 +85,16 @@ yd_err yd_buf_varuint(struct yd_buf *buf, uint64_t value)
     return yd_buf_append(buf, (yd_slice){bytes, len});
 }
 
+yd_err yd_buf_varint(struct yd_buf *buf, uint64_t magnitude, bool negative)
+{
+    YD_TRY(yd_buf_reserve(buf, 11));
+    uint8_t *p = buf->ptr + buf->len;
+    *p++ = (uint8_t)((magnitude > 63 ? 0x80 : 0) | (negative ? 0x40 : 0) | (magnitude & 63));
+    if (magnitude > 63) p = codec_put(p, magnitude >> 6);
+    buf->len = (size_t)(p - buf->ptr);
+    return YD_OK;
+}
+
 yd_err yd_buf_varbytes(struct yd_buf *buf, yd_slice bytes)
 {
     size_t before = buf->len;

@@ -35,6 +35,9 @@ static inline uint8_t *codec_put(uint8_t *out, uint64_t value)
     return out;
 }
 
+/* Appends a lib0 varInt. -0 is 0 with `negative`. */
+YD_NODISCARD yd_err yd_buf_varint(struct yd_buf *buf, uint64_t magnitude, bool negative);
+
 #define YD_TRY(call)                                                                               \
     do {                                                                                           \
         yd_err try_err_ = (call);                                                                  \

@@ -31,6 +31,7 @@ yd_err yd_doc_new(yd_alloc alloc, const struct yd_doc_opts *opts, struct yd_doc 
     made->type_free = NONE;
     made->run_free = NONE;
     made->txn.epoch = 1;
+    yd_v2_inner_init(&made->inner, yd_mem_alloc(made), o->update_bytes_max);
     *doc = made;
     return YD_OK;
 }
@@ -57,6 +58,7 @@ void yd_doc_free(struct yd_doc *doc)
     yd_vec_free(doc, &doc->txn.touched, sizeof(uint32_t));
     yd_vec_free(doc, &doc->txn.dels, sizeof(struct span));
     yd_vec_free(doc, &doc->txn.cands, sizeof(struct span));
+    yd_v2_inner_deinit(&doc->inner);
     yd_vec_free(doc, &doc->sections, sizeof(struct section));
     yd_vec_free(doc, &doc->stack, sizeof(struct step));
     yd_vec_free(doc, &doc->notes, sizeof(struct span));

@@ -3,16 +3,14 @@
 #define YDOC_EMIT_H
 
 #include "section.h"
+#include "sink.h"
 
 /* What an entry of a client's index looks like on the wire. */
 void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct smap_pos pos,
                    struct wire *wire);
-/* The part of a client's own structs from clock `from` on, without their count. */
-YD_NODISCARD yd_err yd_emit_own(const struct yd_doc *doc, struct client *client, uint32_t from,
-                                bool merged, struct yd_buf *out);
 /* The state, or what lies behind `targets` (a clock per client index), while something is
  * parked: the form that Yjs makes by merging updates. */
-YD_NODISCARD yd_err yd_emit_merged(struct yd_doc *doc, const uint32_t *targets, struct yd_buf *out);
+YD_NODISCARD yd_err yd_emit_merged(struct yd_doc *doc, const uint32_t *targets, struct sink *sink);
 static inline uint32_t by_id_at(const struct yd_doc *doc, uint32_t i)
 {
     return ((const uint32_t *)doc->by_id.at)[i];

@@ -11,6 +11,13 @@ void *yd_mem(struct yd_doc *doc, void *ptr, size_t old_size, size_t new_size)
     return got;
 }
 
+static void *mem_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
+{
+    return yd_mem(ctx, ptr, old_size, new_size);
+}
+
+yd_alloc yd_mem_alloc(struct yd_doc *doc) { return (yd_alloc){mem_resize, doc}; }
+
 yd_err yd_vec_grow(struct yd_doc *doc, struct vec *vec, uint32_t more, size_t size)
 {
     uint64_t need = (uint64_t)vec->count + more;

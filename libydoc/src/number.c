@@ -1,6 +1,6 @@
 /* number.c - the shortest decimal digits of a double, in JavaScript's layout.
  *
- * Where it sits:   value_json.c, js_text.c -> here
+ * Where it sits:   value_json.c, js_text.c -> here -> big.c
  * Source:          Steele and White's free-format printing with exact integers (Dragon4);
  *                  ECMAScript Number::toString
  *
@@ -9,91 +9,11 @@
  */
 #include "number.h"
 
-#include "ydoc/base.h"
+#include "big.h"
 
 #include <string.h>
 
-#define BIG_WORDS  40 /* 1,280 bits; 2^1075 times a few needs 1,140 */
 #define DIGITS_MAX 17
-
-struct big {
-    uint32_t words[BIG_WORDS];
-    uint32_t count;
-};
-
-static void big_set(struct big *b, uint64_t value)
-{
-    b->words[0] = (uint32_t)value;
-    b->words[1] = (uint32_t)(value >> 32);
-    b->count = b->words[1] != 0 ? 2 : b->words[0] != 0 ? 1 : 0;
-}
-
-static void big_shift(struct big *b, uint32_t bits)
-{
-    uint32_t words = bits / 32;
-    bits %= 32;
-    YD_ASSERT(b->count + words + 1 <= BIG_WORDS);
-    if (b->count == 0) return;
-    memmove(b->words + words, b->words, b->count * sizeof(uint32_t));
-    memset(b->words, 0, words * sizeof(uint32_t));
-    b->count += words;
-    uint32_t carry = 0;
-    for (uint32_t i = words; bits > 0 && i < b->count; i++) {
-        uint32_t word = b->words[i];
-        b->words[i] = word << bits | carry;
-        carry = word >> (32 - bits);
-    }
-    if (carry > 0) b->words[b->count++] = carry;
-}
-
-static void big_times10(struct big *b)
-{
-    uint64_t carry = 0;
-    for (uint32_t i = 0; i < b->count; i++) {
-        carry += (uint64_t)b->words[i] * 10;
-        b->words[i] = (uint32_t)carry;
-        carry >>= 32;
-    }
-    if (carry == 0) return;
-    YD_ASSERT(b->count < BIG_WORDS);
-    b->words[b->count++] = (uint32_t)carry;
-}
-
-static int big_compare(const struct big *a, const struct big *b)
-{
-    if (a->count != b->count) return a->count < b->count ? -1 : 1;
-    for (uint32_t i = a->count; i-- > 0;) {
-        if (a->words[i] != b->words[i]) return a->words[i] < b->words[i] ? -1 : 1;
-    }
-    return 0;
-}
-
-static void big_add(struct big *sum, const struct big *a, const struct big *b)
-{
-    uint32_t n = a->count > b->count ? a->count : b->count;
-    uint64_t carry = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        carry += i < a->count ? a->words[i] : 0;
-        carry += i < b->count ? b->words[i] : 0;
-        sum->words[i] = (uint32_t)carry;
-        carry >>= 32;
-    }
-    YD_ASSERT(n < BIG_WORDS);
-    if (carry > 0) sum->words[n++] = (uint32_t)carry;
-    sum->count = n;
-}
-
-/* a -= b, where b <= a. */
-static void big_subtract(struct big *a, const struct big *b)
-{
-    uint64_t borrow = 0;
-    for (uint32_t i = 0; i < a->count; i++) {
-        uint64_t take = (i < b->count ? b->words[i] : 0) + borrow;
-        borrow = a->words[i] < take;
-        a->words[i] = (uint32_t)(a->words[i] - take);
-    }
-    while (a->count > 0 && a->words[a->count - 1] == 0) a->count--;
-}
 
 /* value = r / s; every decimal between r - low and r + high over s reads back as it. */
 struct fraction {
@@ -110,42 +30,52 @@ static void fraction_of(struct fraction *f, uint64_t mantissa, int exponent, boo
     uint32_t extra = narrow ? 2 : 1;
     uint32_t up = exponent > 0 ? (uint32_t)exponent : 0;
     uint32_t down = exponent < 0 ? (uint32_t)-exponent : 0;
-    big_set(&f->r, mantissa);
-    big_shift(&f->r, up + extra);
-    big_set(&f->s, 1);
-    big_shift(&f->s, down + extra);
-    big_set(&f->low, 1);
-    big_shift(&f->low, up);
-    big_set(&f->high, 1);
-    big_shift(&f->high, up + extra - 1);
+    yd_big_set(&f->r, mantissa);
+    yd_big_shift(&f->r, up + extra);
+    yd_big_set(&f->s, 1);
+    yd_big_shift(&f->s, down + extra);
+    yd_big_set(&f->low, 1);
+    yd_big_shift(&f->low, up);
+    yd_big_set(&f->high, 1);
+    yd_big_shift(&f->high, up + extra - 1);
     f->even = mantissa % 2 == 0;
 }
 
 static bool above_one(const struct fraction *f)
 {
     struct big sum;
-    big_add(&sum, &f->r, &f->high);
-    int order = big_compare(&sum, &f->s);
+    yd_big_add(&sum, &f->r, &f->high);
+    int order = yd_big_compare(&sum, &f->s);
     return f->even ? order >= 0 : order > 0;
 }
 
 static void fraction_times10(struct fraction *f)
 {
-    big_times10(&f->r);
-    big_times10(&f->high);
-    big_times10(&f->low);
+    yd_big_times(&f->r, 10, 0);
+    yd_big_times(&f->high, 10, 0);
+    yd_big_times(&f->low, 10, 0);
+}
+
+static void fraction_copy(struct fraction *to, const struct fraction *from)
+{
+    yd_big_copy(&to->r, &from->r);
+    yd_big_copy(&to->s, &from->s);
+    yd_big_copy(&to->high, &from->high);
+    yd_big_copy(&to->low, &from->low);
+    to->even = from->even;
 }
 
 /* Scales the fraction into [0.1, 1) and returns the power of ten taken out. */
 static int fraction_scale(struct fraction *f)
 {
     int power = 0;
-    for (; above_one(f); power++) big_times10(&f->s);
+    for (; above_one(f); power++) yd_big_times(&f->s, 10, 0);
     for (;; power--) {
-        struct fraction next = *f;
+        struct fraction next;
+        fraction_copy(&next, f);
         fraction_times10(&next);
         if (above_one(&next)) return power;
-        *f = next;
+        fraction_copy(f, &next);
     }
 }
 
@@ -155,15 +85,15 @@ static uint32_t fraction_digits(struct fraction *f, char *digits)
     for (uint32_t n = 0;;) {
         fraction_times10(f);
         char digit = '0';
-        for (; big_compare(&f->r, &f->s) >= 0; digit++) big_subtract(&f->r, &f->s);
-        int order = big_compare(&f->r, &f->low);
+        for (; yd_big_compare(&f->r, &f->s) >= 0; digit++) yd_big_subtract(&f->r, &f->s);
+        int order = yd_big_compare(&f->r, &f->low);
         bool low = f->even ? order <= 0 : order < 0;
         bool high = above_one(f);
         YD_ASSERT(n < DIGITS_MAX);
         if (low && high) {
             struct big twice;
-            big_add(&twice, &f->r, &f->r);
-            order = big_compare(&twice, &f->s);
+            yd_big_add(&twice, &f->r, &f->r);
+            order = yd_big_compare(&twice, &f->s);
             high = order > 0 || (order == 0 && digit % 2 != 0);
         }
         if (high) digit++;

@@ -166,6 +166,12 @@ static void item_json(struct json_walk *w, const struct item *it)
         member_begin(w);
         yd_out_raw(w->o, item_content(w->doc, it));
         return;
+    case REF_EMBED_ANY: {
+        struct yd_reader r = yd_reader_of(item_content(w->doc, it));
+        member_begin(w);
+        yd_any_json(w->o, &r);
+        return;
+    }
     case REF_DOC:
         member_begin(w);
         subdoc_json(w, it);

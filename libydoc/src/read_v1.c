@@ -1,10 +1,10 @@
-/* read_v1.c - structs out of update format V1.
+/* read_v1.c - structs out of update format V1 and the inner form.
  *
  * Where it sits:   validate.c, apply.c, pending.c -> here
  * Source:          Yjs UpdateDecoderV1, readItemContent; docs/encoding.md
  *
- * One body, compiled twice: `strict` reads untrusted bytes and checks everything, the other
- * reads bytes that went through the first before.
+ * One body, compiled three times: `strict` reads untrusted bytes and checks everything, of V1 or
+ * of the inner form; the third reads inner form that went through one of these before.
  */
 #include "any.h"
 #include "codec.h"
@@ -109,7 +109,8 @@ V1_INLINE void v1_pair(struct yd_reader *r, struct wire *wire, bool strict)
     if (wire->ref == REF_FORMAT) {
         v1_json_text(r, strict, false);
     } else {
-        if (strict && yd_reader_left(r) > 0 && *r->at != ANY_OBJECT) v1_refuse(r, r->at);
+        if (strict && wire->ref == REF_DOC && yd_reader_left(r) > 0 && *r->at != ANY_OBJECT)
+            v1_refuse(r, r->at);
         yd_any_skip(r, !strict);
     }
     wire->content = (yd_slice){start, (size_t)(r->at - start)};
@@ -131,6 +132,12 @@ V1_INLINE void v1_content(struct yd_reader *r, struct wire *wire, bool strict)
         break;
     }
     case REF_TYPE: v1_type(r, wire, strict); break;
+    case REF_EMBED_ANY: {
+        const uint8_t *start = r->at;
+        yd_any_skip(r, !strict);
+        wire->content = (yd_slice){start, (size_t)(r->at - start)};
+        break;
+    }
     default: v1_pair(r, wire, strict); break;
     }
 }
@@ -146,7 +153,7 @@ V1_INLINE void v1_parent(struct yd_reader *r, struct wire *wire, bool strict)
     wire->key = wire->flags & WIRE_KEY ? v1_text(r, strict) : YD_EMPTY;
 }
 
-V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, bool strict)
+V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, bool strict, bool inner)
 {
     const uint8_t *start = r->at;
     uint8_t info = codec_u8(r);
@@ -158,7 +165,7 @@ V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, bool strict)
         wire->len = v1_len(r, strict);
         return;
     }
-    if (strict && wire->ref > REF_SKIP) v1_refuse(r, start);
+    if (strict && wire->ref > (inner ? REF_FORMAT_ANY : REF_SKIP)) v1_refuse(r, start);
     if (wire->flags & WIRE_ORIGIN) v1_id(r, &wire->origin, strict);
     if (wire->flags & WIRE_RIGHT) v1_id(r, &wire->right, strict);
     if ((wire->flags & WIRE_ORIGINS) == 0) {
@@ -171,7 +178,7 @@ V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, bool strict)
 
 void yd_v1_read(struct yd_reader *r, struct wire *wire)
 {
-    v1_struct(r, wire, false);
+    v1_struct(r, wire, false, true);
     YD_ASSERT(!r->failed);
 }
 
@@ -181,13 +188,14 @@ static bool refers_ahead(const struct id *id, uint64_t client, uint32_t clock)
     return id->client == client && id->clock >= clock;
 }
 
-void yd_v1_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire)
+V1_INLINE void v1_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire,
+                        bool inner)
 {
     const uint8_t *start = r->at;
-    v1_struct(r, wire, true);
+    v1_struct(r, wire, true, inner);
     if (r->failed) return;
     bool ahead = wire->len >= CLOCK_MAX - clock;
-    if (wire->ref != REF_GC && wire->ref != REF_SKIP) {
+    if (wire_is_item(wire)) {
         if (wire->flags & WIRE_ORIGIN) ahead |= refers_ahead(&wire->origin, client, clock);
         if (wire->flags & WIRE_RIGHT) ahead |= refers_ahead(&wire->right, client, clock);
         if ((wire->flags & WIRE_ORIGINS) == 0 && !wire->root) {
@@ -195,4 +203,14 @@ void yd_v1_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wi
         }
     }
     if (ahead) v1_refuse(r, start);
+}
+
+void yd_v1_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire)
+{
+    v1_check(r, client, clock, wire, false);
+}
+
+void yd_inner_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire)
+{
+    v1_check(r, client, clock, wire, true);
 }

@@ -78,7 +78,13 @@ static void attribute_value_xml(struct xml_walk *w, const struct item *it)
     case REF_STRING: last_unit_xml(w, item_content(w->doc, it)); return;
     case REF_BINARY: yd_bytes_js_text(w->o, item_content(w->doc, it)); return;
     case REF_EMBED: yd_json_js_text(w->o, item_content(w->doc, it)); return;
-    case REF_FORMAT: yd_out_raw(w->o, YD_LITERAL("undefined")); return;
+    case REF_EMBED_ANY: {
+        struct yd_reader r = yd_reader_of(item_content(w->doc, it));
+        yd_any_js_text(w->o, &r);
+        return;
+    }
+    case REF_FORMAT:
+    case REF_FORMAT_ANY: yd_out_raw(w->o, YD_LITERAL("undefined")); return;
     case REF_TYPE:
         if (type_at(w->doc, it->content)->ref == TYPE_TEXT) {
             yd_type_text(w->doc, it->content, w->o);
@@ -99,8 +105,9 @@ static yd_err element_open(struct xml_walk *w, uint32_t type)
     YD_TRY(yd_marks_push(doc, &w->marks));
     uint32_t key = yd_live_key(doc, type_at(doc, type)->first_key);
     for (; key != NONE; key = yd_live_key(doc, list_at(doc, key)->next)) {
-        struct mark mark = {name_text(doc, list_at(doc, key)->key), YD_EMPTY,
-                            list_at(doc, key)->tail};
+        struct mark mark = {.key = name_text(doc, list_at(doc, key)->key),
+                            .value = YD_EMPTY,
+                            .item = list_at(doc, key)->tail};
         YD_TRY(yd_marks_add(doc, &w->marks, mark));
     }
     yd_marks_sort(&w->marks);
@@ -132,6 +139,7 @@ static void child_xml(struct xml_walk *w, const struct item *it)
     case REF_STRING: yd_out_text(w->o, item_content(w->doc, it)); return;
     case REF_BINARY: yd_bytes_js_text(w->o, item_content(w->doc, it)); return;
     case REF_EMBED: yd_json_js_text(w->o, item_content(w->doc, it)); return;
+    case REF_EMBED_ANY: yd_any_js_text(w->o, &r); return;
     case REF_DOC: yd_out_raw(w->o, YD_LITERAL("[object Object]")); return;
     case REF_ANY:
         for (uint32_t i = 0; i < it->len; i++) yd_any_js_text(w->o, &r);
@@ -168,17 +176,25 @@ static yd_err text_item_xml(struct xml_walk *w, const struct item *it)
         YD_TRY(run_open(w));
         yd_out_text(w->o, content);
         return YD_OK;
-    case REF_FORMAT: {
+    case REF_FORMAT:
+    case REF_FORMAT_ANY: {
         struct yd_reader r = yd_reader_of(content);
-        struct mark mark = {yd_read_varbytes(&r), YD_EMPTY, NONE};
-        mark.value = yd_read_varbytes(&r);
+        struct mark mark = {.key = yd_read_varbytes(&r), .item = NONE};
+        mark.is_any = item_ref(it) == REF_FORMAT_ANY;
+        mark.value = mark.is_any ? (yd_slice){r.at, yd_reader_left(&r)} : yd_read_varbytes(&r);
         run_close(w);
         return yd_marks_set(w->doc, &w->marks, mark);
     }
     case REF_EMBED:
+    case REF_EMBED_ANY:
         run_close(w);
         YD_TRY(run_open(w));
-        yd_json_js_text(w->o, content);
+        if (item_ref(it) == REF_EMBED) {
+            yd_json_js_text(w->o, content);
+        } else {
+            struct yd_reader r = yd_reader_of(content);
+            yd_any_js_text(w->o, &r);
+        }
         run_close(w);
         return YD_OK;
     default: return YD_OK;

@@ -59,7 +59,13 @@ static bool section_take(const struct yd_doc *doc, uint32_t i, struct step *step
         }
         next->clock += wire->len;
         next->left--;
-        if (wire->ref != REF_SKIP) return true;
+        if (wire->ref == REF_SKIP) continue;
+        if (!section->parked) return true;
+        // Of two parked versions of the same clocks the first one counts: Yjs merges what it
+        // parks, and there the other is gone.
+        if (next->clock <= section->covered) continue;
+        section->covered = next->clock;
+        return true;
     }
 }
 

@@ -15,10 +15,11 @@ struct cursor {
 };
 
 struct section {
-    uint64_t id;     /* of the client */
-    uint32_t client; /* index or NONE while it is unknown */
-    bool parked;     /* out of pending, not out of the update at hand */
-    bool closed;     /* blocked: goes on in a later transaction */
+    uint64_t id;      /* of the client */
+    uint32_t client;  /* index or NONE while it is unknown */
+    bool parked;      /* out of pending, not out of the update at hand */
+    bool closed;      /* blocked: goes on in a later transaction */
+    uint32_t covered; /* parked: clock behind what was taken out so far */
     struct cursor next;
     struct cursor park;       /* of a closed one: where it goes on */
     const struct wire *ahead; /* the next struct as validation read it, or NULL */
@@ -37,6 +38,7 @@ struct update_plan {
     uint64_t structs;
     uint64_t ranges;
     uint64_t delete_clients;
+    bool has_lost; /* sections that a later one of their client replaced */
 };
 
 static inline struct section *section_at(const struct yd_doc *doc, uint32_t i)
@@ -53,10 +55,21 @@ static inline struct run *run_at(const struct yd_doc *doc, uint32_t i)
 }
 
 /* ---- validate.c */
-/* Checks a whole update and lists its sections in doc->sections, highest client first.
+/* Checks a whole update and lists its sections in doc->sections, highest client first, one per
+ * client. inner: it is in the inner form, not V1.
  * Errors: YD_EMALFORMED with *error_at set, YD_ENOMEM. */
-YD_NODISCARD yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *plan,
-                                   size_t *error_at);
+YD_NODISCARD yd_err yd_update_validate(struct yd_doc *doc, yd_slice update, bool inner,
+                                       struct update_plan *plan, size_t *error_at);
+/* Its parts. Reads a count of things that take at least `size` bytes each. */
+uint64_t yd_count_read(struct yd_reader *r, size_t size);
+/* Counts structs in the plan and leaves the last of them there. */
+void yd_section_check(struct yd_reader *r, bool inner, struct section *section,
+                      struct update_plan *plan);
+/* Fills in deletes, ranges and delete_clients. */
+void yd_deletes_check(struct yd_reader *r, struct update_plan *plan);
+/* Of several sections of a client in a sorted list the last one of the update counts, as in Yjs,
+ * whose table of sections has one place per client. Returns how many are left. */
+uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_lost);
 void yd_sections_sort(struct section *sections, uint32_t n);
 
 /* ---- schedule.c */

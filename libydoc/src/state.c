@@ -1,6 +1,6 @@
 /* state.c - the document as bytes: state vector, state, last update, snapshot.
  *
- * Where it sits:   the caller -> here -> write_v1.c, merged.c
+ * Where it sits:   the caller -> here -> sink.c, merged.c
  * Source:          Yjs encodeStateVector, encodeStateAsUpdate, writeUpdateMessageFromTransaction,
  *                  encodeSnapshot; rules U50 to U56 in docs/encoding.md
  *
@@ -68,8 +68,8 @@ void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct
     wire->len = client_entry_end(client, pos) - smap_key(&client->index, pos);
 }
 
-yd_err yd_emit_own(const struct yd_doc *doc, struct client *client, uint32_t from, bool merged,
-                   struct yd_buf *out)
+static yd_err emit_own(const struct yd_doc *doc, struct client *client, uint32_t from,
+                       struct sink *sink)
 {
     struct smap_pos pos;
     bool found = yd_smap_find(&client->index, from, &pos);
@@ -78,49 +78,44 @@ yd_err yd_emit_own(const struct yd_doc *doc, struct client *client, uint32_t fro
         struct wire wire;
         struct id id = {client->id, smap_key(&client->index, pos)};
         yd_entry_wire(doc, client, pos, &wire);
-        YD_TRY(yd_v1_write(out, &wire, id, from > id.clock ? from - id.clock : 0, merged));
+        YD_TRY(sink_struct(sink, &wire, id, from > id.clock ? from - id.clock : 0, false));
     }
     return YD_OK;
 }
 
 /* One section: what a client has from a clock on. */
 static yd_err emit_section(const struct yd_doc *doc, struct client *client, uint32_t from,
-                           struct yd_buf *out)
+                           struct sink *sink)
 {
     struct smap_pos pos;
     bool found = yd_smap_find(&client->index, from, &pos);
     YD_ASSERT(found);
-    YD_TRY(yd_buf_varuint(out, yd_smap_count_from(&client->index, pos)));
-    YD_TRY(yd_buf_varuint(out, client->id));
-    YD_TRY(yd_buf_varuint(out, from));
-    return yd_emit_own(doc, client, from, false, out);
+    uint32_t count = yd_smap_count_from(&client->index, pos);
+    YD_TRY(yd_sink_section(sink, count, client->id, from));
+    return emit_own(doc, client, from, sink);
 }
 
 /* A client's ranges. */
-static yd_err emit_ranges(const struct client *client, struct yd_buf *out)
+static yd_err emit_ranges(const struct client *client, struct sink *sink)
 {
     const struct smap *dels = &client->dels;
-    YD_TRY(yd_buf_varuint(out, client->id));
-    YD_TRY(yd_buf_varuint(out, dels->total));
+    YD_TRY(yd_sink_ranges(sink, client->id, dels->total));
     for (struct smap_pos pos = smap_first(); !smap_is_end(dels, pos); pos = smap_next(dels, pos)) {
-        YD_TRY(yd_buf_reserve(out, 20));
-        uint8_t *p = codec_put(out->ptr + out->len, smap_key(dels, pos));
-        p = codec_put(p, smap_value(dels, pos));
-        out->len = (size_t)(p - out->ptr);
+        YD_TRY(yd_sink_range(sink, smap_key(dels, pos), smap_value(dels, pos)));
     }
     return YD_OK;
 }
 
-static yd_err emit_deletes(const struct yd_doc *doc, struct yd_buf *out)
+static yd_err emit_deletes(const struct yd_doc *doc, struct sink *sink)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < doc->by_id.count; i++) {
         if (client_at(doc, by_id_at(doc, i))->dels.total > 0) count++;
     }
-    YD_TRY(yd_buf_varuint(out, count));
+    YD_TRY(sink_uint(sink, count));
     for (uint32_t i = doc->by_id.count; i-- > 0;) {
         const struct client *client = client_at(doc, by_id_at(doc, i));
-        if (client->dels.total > 0) YD_TRY(emit_ranges(client, out));
+        if (client->dels.total > 0) YD_TRY(emit_ranges(client, sink));
     }
     return YD_OK;
 }
@@ -160,8 +155,10 @@ yd_err yd_doc_snapshot(struct yd_doc *doc, struct yd_buf *out)
 {
     if (doc->broken) return YD_ENOMEM;
     size_t before = out->len;
+    struct sink sink;
     YD_TRY(yd_clients_sort(doc));
-    yd_err err = emit_deletes(doc, out);
+    yd_sink_begin(&sink, YD_V1, out);
+    yd_err err = yd_sink_end(&sink, emit_deletes(doc, &sink));
     if (err == YD_OK) err = emit_vector(doc, out);
     return emit_done(out, before, err);
 }
@@ -182,27 +179,27 @@ static yd_err vector_read(struct yd_doc *doc, yd_slice sv, uint32_t *targets)
     return r.failed ? YD_EMALFORMED : YD_OK;
 }
 
-static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct yd_buf *out)
+static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct sink *sink)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < doc->clients.count; i++) {
         if (client_at(doc, i)->next > targets[i]) count++;
     }
-    YD_TRY(yd_buf_varuint(out, count));
+    YD_TRY(sink_uint(sink, count));
     for (uint32_t i = doc->by_id.count; i-- > 0;) {
         uint32_t index = by_id_at(doc, i);
         struct client *client = client_at(doc, index);
         if (client->next <= targets[index]) continue;
-        YD_TRY(emit_section(doc, client, targets[index], out));
+        YD_TRY(emit_section(doc, client, targets[index], sink));
     }
-    return emit_deletes(doc, out);
+    return emit_deletes(doc, sink);
 }
 
 yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format format,
                            struct yd_buf *out)
 {
     if (doc->broken) return YD_ENOMEM;
-    if (format != YD_V1) return YD_EUNSUPPORTED;
+    if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     size_t before = out->len;
     size_t size = (doc->clients.count + 1) * sizeof(uint32_t);
     YD_TRY(yd_clients_sort(doc));
@@ -211,7 +208,10 @@ yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format forma
     yd_err err = vector_read(doc, sv, targets);
     bool waits = doc->pending_runs > 0 || doc->pending_dels > 0;
     if (err == YD_OK) {
-        err = waits ? yd_emit_merged(doc, targets, out) : emit_state(doc, targets, out);
+        struct sink sink;
+        yd_sink_begin(&sink, format, out);
+        err = waits ? yd_emit_merged(doc, targets, &sink) : emit_state(doc, targets, &sink);
+        err = yd_sink_end(&sink, err);
     }
     yd_mem(doc, targets, size, 0);
     return emit_done(out, before, err);
@@ -252,41 +252,41 @@ static yd_err spans_group(struct yd_doc *doc)
     return YD_OK;
 }
 
-static yd_err emit_spans(struct yd_doc *doc, struct yd_buf *out)
+static yd_err emit_spans(struct yd_doc *doc, struct sink *sink)
 {
     YD_TRY(spans_group(doc));
-    YD_TRY(yd_buf_varuint(out, doc->sections.count));
+    YD_TRY(sink_uint(sink, doc->sections.count));
     for (uint32_t i = 0; i < doc->sections.count; i++) {
         const struct section *group = section_at(doc, i);
         const struct span *spans = (const struct span *)doc->txn.dels.at + group->next.clock;
-        YD_TRY(yd_buf_varuint(out, group->id));
-        YD_TRY(yd_buf_varuint(out, group->next.left));
+        YD_TRY(yd_sink_ranges(sink, group->id, group->next.left));
         for (uint32_t k = 0; k < group->next.left; k++) {
-            YD_TRY(yd_buf_varuint(out, spans[k].clock));
-            YD_TRY(yd_buf_varuint(out, spans[k].len));
+            YD_TRY(yd_sink_range(sink, spans[k].clock, spans[k].len));
         }
     }
     return YD_OK;
 }
 
-static yd_err emit_last(struct yd_doc *doc, struct yd_buf *out)
+static yd_err emit_last(struct yd_doc *doc, struct sink *sink)
 {
     YD_TRY(touched_sort(doc));
-    YD_TRY(yd_buf_varuint(out, doc->sections.count));
+    YD_TRY(sink_uint(sink, doc->sections.count));
     for (uint32_t i = 0; i < doc->sections.count; i++) {
         const struct section *section = section_at(doc, i);
-        YD_TRY(emit_section(doc, client_at(doc, section->client), section->next.clock, out));
+        YD_TRY(emit_section(doc, client_at(doc, section->client), section->next.clock, sink));
     }
-    return emit_spans(doc, out);
+    return emit_spans(doc, sink);
 }
 
 yd_err yd_doc_last_update(struct yd_doc *doc, enum yd_format format, struct yd_buf *out)
 {
     if (doc->broken) return YD_ENOMEM;
-    if (format != YD_V1) return YD_EUNSUPPORTED;
+    if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     if (doc->txn.touched.count == 0 && doc->txn.dels.count == 0) return YD_OK;
     size_t before = out->len;
-    yd_err err = emit_last(doc, out);
+    struct sink sink;
+    yd_sink_begin(&sink, format, out);
+    yd_err err = yd_sink_end(&sink, emit_last(doc, &sink));
     doc->sections.count = 0;
     return emit_done(out, before, err);
 }

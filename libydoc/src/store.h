@@ -15,6 +15,7 @@
 #ifndef YDOC_STORE_H
 #define YDOC_STORE_H
 
+#include "read_v2.h"
 #include "smap.h"
 #include "ydoc/doc.h"
 
@@ -34,7 +35,10 @@ enum {
     REF_TYPE = 7,
     REF_ANY = 8,
     REF_DOC = 9,
-    REF_SKIP = 10
+    REF_SKIP = 10,
+    /* Inside only: an embed and a mark whose value came as Any and is no JSON. */
+    REF_EMBED_ANY = 11,
+    REF_FORMAT_ANY = 12
 };
 
 /* Type references of the format. */
@@ -226,16 +230,19 @@ struct yd_doc {
     uint32_t pending_runs;
     uint32_t pending_dels;
 
-    struct vec sections; /* struct section: scratch of apply */
-    struct vec stack;    /* struct step: scratch of apply */
-    struct vec notes;    /* struct span: clocks found missing, scratch of apply */
-    struct vec stamps;   /* uint64_t per item handle: scratch of long conflict scans */
+    struct v2_inner inner; /* scratch of apply: an update that came as V2 */
+    struct vec sections;   /* struct section: scratch of apply */
+    struct vec stack;      /* struct step: scratch of apply */
+    struct vec notes;      /* struct span: clocks found missing, scratch of apply */
+    struct vec stamps;     /* uint64_t per item handle: scratch of long conflict scans */
     uint32_t scan_epoch;
 };
 
 /* ---- mem.c */
 /* The document's allocator: as yd_alloc.resize, counted. */
 void *yd_mem(struct yd_doc *doc, void *ptr, size_t old_size, size_t new_size);
+/* The same for buffers. */
+yd_alloc yd_mem_alloc(struct yd_doc *doc);
 /* Makes room for `more` elements of `size` bytes behind count. */
 YD_NODISCARD yd_err yd_vec_grow(struct yd_doc *doc, struct vec *vec, uint32_t more, size_t size);
 YD_NODISCARD static inline yd_err yd_vec_reserve(struct yd_doc *doc, struct vec *vec, uint32_t more,

@@ -1,10 +1,13 @@
 /* validate.c - the first pass over an update: everything is checked, nothing is touched.
  *
- * Where it sits:   apply.c -> here -> read_v1.c
+ * Where it sits:   apply.c, source.c -> here -> read_v1.c
  * Source:          rules U1 to U14 in docs/encoding.md
  */
 #include "codec.h"
 #include "section.h"
+
+/* A document's updates are mostly one struct: calls would be a good part of the work. */
+#define ONE_BODY static inline __attribute__((always_inline))
 
 static void section_sift(struct section *heap, uint32_t root, uint32_t n)
 {
@@ -32,7 +35,7 @@ void yd_sections_sort(struct section *sections, uint32_t n)
 }
 
 /* Reads a count of things that take at least `size` bytes each. */
-static uint64_t count_read(struct yd_reader *r, size_t size)
+ONE_BODY uint64_t count_read(struct yd_reader *r, size_t size)
 {
     const uint8_t *at = r->at;
     uint64_t count = codec_varuint(r);
@@ -44,7 +47,7 @@ static uint64_t count_read(struct yd_reader *r, size_t size)
     return count;
 }
 
-static uint32_t clock_read(struct yd_reader *r)
+ONE_BODY uint32_t clock_read(struct yd_reader *r)
 {
     const uint8_t *at = r->at;
     uint64_t clock = codec_varuint(r);
@@ -54,7 +57,8 @@ static uint32_t clock_read(struct yd_reader *r)
     return 0;
 }
 
-static void section_check(struct yd_reader *r, struct section *section, struct update_plan *plan)
+ONE_BODY void section_check(struct yd_reader *r, bool inner, struct section *section,
+                            struct update_plan *plan)
 {
     uint64_t count = count_read(r, 2);
     *section = (struct section){.id = codec_varuint(r), .client = NONE};
@@ -64,16 +68,22 @@ static void section_check(struct yd_reader *r, struct section *section, struct u
     section->next.left = (uint32_t)count;
     uint32_t clock = section->next.clock;
     for (uint64_t i = 0; i < count && !r->failed; i++) {
-        yd_v1_check(r, section->id, clock, &plan->wire);
+        if (inner) {
+            yd_inner_check(r, section->id, clock, &plan->wire);
+        } else {
+            yd_v1_check(r, section->id, clock, &plan->wire);
+        }
         if (!r->failed) clock += plan->wire.len;
     }
     section->next.end = r->at;
     plan->structs += count;
 }
 
-static void deletes_check(struct yd_reader *r, struct update_plan *plan)
+ONE_BODY void deletes_check(struct yd_reader *r, struct update_plan *plan)
 {
     const uint8_t *start = r->at;
+    plan->ranges = 0;
+    plan->deletes = YD_EMPTY;
     plan->delete_clients = count_read(r, 2);
     for (uint64_t i = 0; i < plan->delete_clients && !r->failed; i++) {
         (void)codec_varuint(r);
@@ -90,37 +100,62 @@ static void deletes_check(struct yd_reader *r, struct update_plan *plan)
     plan->deletes = (yd_slice){start, (size_t)(r->at - start)};
 }
 
-/* A client that comes twice: Yjs would silently lose the structs of one section. */
-static const uint8_t *section_twice(const struct section *sections, uint32_t n)
+uint64_t yd_count_read(struct yd_reader *r, size_t size) { return count_read(r, size); }
+
+void yd_section_check(struct yd_reader *r, bool inner, struct section *section,
+                      struct update_plan *plan)
 {
-    for (uint32_t i = 1; i < n; i++) {
-        if (sections[i].id == sections[i - 1].id) return sections[i].next.at;
-    }
-    return NULL;
+    section_check(r, inner, section, plan);
 }
 
-yd_err yd_v1_validate(struct yd_doc *doc, yd_slice update, struct update_plan *plan,
-                      size_t *error_at)
+void yd_deletes_check(struct yd_reader *r, struct update_plan *plan) { deletes_check(r, plan); }
+
+uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_lost)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct section *last = sections + kept - 1;
+        if (kept == 0 || sections[i].id != last->id) {
+            sections[kept++] = sections[i];
+            continue;
+        }
+        *has_lost = true;
+        if (sections[i].next.at > last->next.at) *last = sections[i]; // the order in the update
+    }
+    return kept;
+}
+
+ONE_BODY yd_err update_validate(struct yd_doc *doc, yd_slice update, bool inner,
+                                struct update_plan *plan, size_t *error_at)
 {
     struct yd_reader r = yd_reader_of(update);
-    plan->deletes = YD_EMPTY;
     plan->structs = 0;
-    plan->ranges = 0;
+    plan->has_lost = false;
     doc->sections.count = 0;
     uint64_t count = count_read(&r, 3);
     for (uint64_t i = 0; i < count && !r.failed; i++) {
         YD_TRY(yd_vec_reserve(doc, &doc->sections, 1, sizeof(struct section)));
-        section_check(&r, section_at(doc, doc->sections.count++), plan);
+        section_check(&r, inner, section_at(doc, doc->sections.count++), plan);
     }
-    if (!r.failed) deletes_check(&r, plan);
-    const uint8_t *bad = r.failed ? r.at : NULL;
-    if (bad == NULL) {
-        yd_sections_sort(doc->sections.at, doc->sections.count);
-        bad = section_twice(doc->sections.at, doc->sections.count);
+    deletes_check(&r, plan);
+    if (r.failed) {
+        *error_at = (size_t)(r.at - update.ptr);
+        return YD_EMALFORMED;
     }
-    // Most updates are one struct: it need not be read twice.
-    if (plan->structs == 1 && count == 1) section_at(doc, 0)->ahead = &plan->wire;
-    if (bad == NULL) return YD_OK;
-    *error_at = (size_t)(bad - update.ptr);
-    return YD_EMALFORMED;
+    if (count == 1) {
+        // Most updates are one struct: it need not be read twice.
+        if (plan->structs == 1) section_at(doc, 0)->ahead = &plan->wire;
+        return YD_OK;
+    }
+    yd_sections_sort(doc->sections.at, doc->sections.count);
+    doc->sections.count =
+        yd_sections_keep_last(doc->sections.at, doc->sections.count, &plan->has_lost);
+    return YD_OK;
+}
+
+yd_err yd_update_validate(struct yd_doc *doc, yd_slice update, bool inner, struct update_plan *plan,
+                          size_t *error_at)
+{
+    return inner ? update_validate(doc, update, true, plan, error_at)
+                 : update_validate(doc, update, false, plan, error_at);
 }

@@ -1,7 +1,9 @@
 /* wire.h - one struct as it travels, apart from the format that carries it.
  *
- * A reader of a format fills a struct wire from bytes, a writer makes bytes of one, and
- * integration sees nothing else: a further format is one more reader and one more writer.
+ * A reader fills a struct wire from bytes, a writer makes bytes of one, and integration sees
+ * nothing else. What is read is always the inner form: format V1, plus embeds and marks whose
+ * values are no JSON (REF_EMBED_ANY, REF_FORMAT_ANY). V1 that passed its checks is inner form as
+ * it stands, V2 is brought into it by read_v2.c.
  */
 #ifndef YDOC_WIRE_H
 #define YDOC_WIRE_H
@@ -38,6 +40,7 @@ struct wire {
  *   String, Embed, Binary   the bytes without their length
  *   JSON, Any               `len` values as they came, without their count
  *   Format, Doc             the two fields as they came
+ *   EMBED_ANY, FORMAT_ANY   the same with an Any value
  *   Type                    the XML name, if the type reference has one
  *   GC, Deleted, Skip       nothing */
 
@@ -46,16 +49,37 @@ static inline bool wire_type_has_name(uint32_t type_ref)
     return type_ref == TYPE_XML_ELEMENT || type_ref == TYPE_XML_HOOK;
 }
 
+/* The content reference that travels. */
+static inline uint8_t wire_outer_ref(const struct wire *wire)
+{
+    if (wire->ref <= REF_SKIP) return wire->ref;
+    return wire->ref == REF_EMBED_ANY ? REF_EMBED : REF_FORMAT;
+}
+static inline bool wire_is_item(const struct wire *wire)
+{
+    return wire->ref != REF_GC && wire->ref != REF_SKIP;
+}
+/* Info bits of a struct that is written from `offset` on. Merged form: an item with an origin
+ * loses its key bit, as in all that Yjs reads and writes without a document. */
+static inline uint8_t wire_flags_from(const struct wire *wire, uint32_t offset, bool merged)
+{
+    if (!wire_is_item(wire)) return 0;
+    uint8_t flags = wire->flags;
+    if (merged && (flags & WIRE_ORIGINS) != 0) flags &= WIRE_ORIGINS;
+    return offset > 0 ? flags | WIRE_ORIGIN : flags;
+}
+
 /* ---- read_v1.c */
-/* Reads a struct of an update that was validated before. */
+/* Reads a struct of an update in the inner form that was validated before. */
 void yd_v1_read(struct yd_reader *r, struct wire *wire);
-/* Reads and checks an untrusted struct that would lie at `clock` of `client`. The reader fails,
- * at the field in question, on anything that rules U1 to U12 refuse. */
+/* Reads and checks an untrusted struct of V1 that would lie at `clock` of `client`. The reader
+ * fails, at the field in question, on anything that rules U1 to U12 refuse. */
 void yd_v1_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire);
+/* The same of the inner form. */
+void yd_inner_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire);
 
 /* ---- write_v1.c */
-/* Appends a struct from its clock `offset` on. Merged form: an item with an origin loses its key
- * bit, as in what Yjs's mergeUpdates writes. */
+/* Appends a struct from its clock `offset` on. */
 YD_NODISCARD yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, struct id id,
                                 uint32_t offset, bool merged);
 

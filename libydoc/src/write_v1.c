@@ -1,8 +1,9 @@
 /* write_v1.c - structs into update format V1.
  *
- * Where it sits:   state.c, pending.c -> here
+ * Where it sits:   state.c, pending.c -> here -> json_any.c
  * Source:          Yjs Item.write, GC.write; docs/encoding.md
  */
+#include "any.h"
 #include "codec.h"
 #include "wire.h"
 
@@ -53,19 +54,31 @@ static uint8_t *put_content(uint8_t *p, const struct wire *wire, uint32_t offset
     }
 }
 
+/* An embed or mark whose value is none of JSON: as much of it as JSON can say. */
+static yd_err any_value_write(struct yd_buf *out, const struct wire *wire)
+{
+    struct yd_reader r = yd_reader_of(wire->content);
+    if (wire->ref == REF_FORMAT_ANY) YD_TRY(yd_buf_varbytes(out, yd_read_varbytes(&r)));
+    yd_slice value = {r.at, yd_reader_left(&r)};
+    struct yd_buf json;
+    yd_buf_init(&json, out->alloc, out->max);
+    yd_err err = yd_any_json_text(&json, value);
+    if (err == YD_OK) err = yd_buf_varbytes(out, yd_buf_slice(&json));
+    yd_buf_deinit(&json);
+    return err;
+}
+
 yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, struct id id, uint32_t offset,
                    bool merged)
 {
-    bool item = wire->ref != REF_GC && wire->ref != REF_SKIP;
+    bool item = wire_is_item(wire);
     bool parent = item && offset == 0 && (wire->flags & WIRE_ORIGINS) == 0;
     size_t need = HEAD_MAX + wire->content.len;
     if (parent) need += (wire->root ? wire->name.len : 0) + wire->key.len;
     YD_TRY(yd_buf_reserve(out, need));
     uint8_t *p = out->ptr + out->len;
-    uint8_t flags = item ? wire->flags : 0;
-    if (item && offset > 0) flags |= WIRE_ORIGIN;
-    if (merged && (flags & WIRE_ORIGINS) != 0) flags &= WIRE_ORIGINS;
-    *p++ = wire->ref | flags;
+    uint8_t flags = wire_flags_from(wire, offset, merged);
+    *p++ = wire_outer_ref(wire) | flags;
     if (!item) {
         p = codec_put(p, wire->len - offset);
         out->len = (size_t)(p - out->ptr);
@@ -82,8 +95,8 @@ yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, struct id id, ui
         p = wire->root ? put_varbytes(p, wire->name) : put_id(p, wire->parent);
         if (flags & WIRE_KEY) p = put_varbytes(p, wire->key);
     }
-    p = put_content(p, wire, offset);
+    if (wire->ref <= REF_SKIP) p = put_content(p, wire, offset);
     out->len = (size_t)(p - out->ptr);
     YD_ASSERT(out->len <= out->cap);
-    return YD_OK;
+    return wire->ref <= REF_SKIP ? YD_OK : any_value_write(out, wire);
 }

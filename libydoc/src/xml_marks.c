@@ -8,6 +8,7 @@
  */
 #include "xml_marks.h"
 
+#include "any.h"
 #include "codec.h"
 #include "read.h"
 
@@ -69,8 +70,7 @@ yd_err yd_marks_set(struct yd_doc *doc, struct marks *marks, struct mark mark)
     }
     uint32_t count = yd_marks_count(marks);
     bool there = low < count && yd_slice_equal(yd_mark_at(marks, low)->key, mark.key);
-    size_t blanks = yd_json_blanks(mark.value, 0);
-    bool off = mark.value.ptr[blanks] == 'n';
+    bool off = !mark.is_any && mark.value.ptr[yd_json_blanks(mark.value, 0)] == 'n';
     if (there && !off) *yd_mark_at(marks, low) = mark;
     if (there && off) {
         struct mark *at = yd_mark_at(marks, low);
@@ -166,7 +166,7 @@ static yd_err members_list(struct yd_doc *doc, struct marks *marks, yd_slice jso
     bool object = json.ptr[at] == '{';
     at = yd_json_blanks(json, at + 1);
     while (json.ptr[at] != ']' && json.ptr[at] != '}') {
-        struct mark member = {YD_EMPTY, YD_EMPTY, NONE};
+        struct mark member = {.key = YD_EMPTY, .value = YD_EMPTY, .item = NONE};
         if (object) {
             size_t end = yd_json_string_end(json, at);
             member.key = (yd_slice){json.ptr + at + 1, end - at - 2};
@@ -207,8 +207,26 @@ static yd_err member_properties(struct yd_doc *doc, struct marks *marks, yd_slic
 }
 
 static yd_err mark_open(struct yd_doc *doc, struct marks *marks, struct mark mark,
+                        struct text_out *o);
+
+/* A mark by what JSON can say of its value. */
+static yd_err any_mark_open(struct yd_doc *doc, struct marks *marks, struct mark mark,
+                            struct text_out *o)
+{
+    struct yd_buf json;
+    yd_buf_init(&json, doc->alloc, SIZE_MAX / 2);
+    yd_err err = yd_any_json_text(&json, mark.value);
+    mark.value = yd_buf_slice(&json);
+    mark.is_any = false;
+    if (err == YD_OK) err = mark_open(doc, marks, mark, o);
+    yd_buf_deinit(&json);
+    return err;
+}
+
+static yd_err mark_open(struct yd_doc *doc, struct marks *marks, struct mark mark,
                         struct text_out *o)
 {
+    if (mark.is_any) return any_mark_open(doc, marks, mark, o);
     out_byte(o, '<');
     yd_out_text(o, mark.key);
     uint8_t kind = mark.value.ptr[yd_json_blanks(mark.value, 0)];

@@ -9,6 +9,7 @@ struct mark {
     yd_slice key;
     yd_slice value; /* JSON */
     uint32_t item;  /* of an attribute: its item */
+    bool is_any;    /* the value is an Any that is no JSON */
 };
 
 /* A stack of mark sets; calls work on the topmost. */

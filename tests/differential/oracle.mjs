@@ -34,6 +34,8 @@ export const sortedKeys = v => Array.isArray(v)
   : v !== null && typeof v === 'object' ? Object.fromEntries(Object.keys(v).sort().map(k => [k, sortedKeys(v[k])])) : v
 
 export const stateOf = doc => hex(Y.encodeStateAsUpdate(doc))
+export const stateV2Of = doc => hex(Y.encodeStateAsUpdateV2(doc))
+export const apply = (doc, { v, bytes }) => v === 2 ? Y.applyUpdateV2(doc, bytes) : Y.applyUpdate(doc, bytes)
 
 /** The questions about a finished document, each with the answer that yjs gives. */
 export function finalQuestions (doc, gc) {
@@ -41,6 +43,7 @@ export function finalQuestions (doc, gc) {
   const list = [
     ['check', { ok: true }],
     ['state v1', { ok: true, hex: state }],
+    ['state v2', { ok: true, hex: stateV2Of(doc) }],
     ['snapshot', { ok: true, hex: hex(Y.encodeSnapshot(Y.snapshot(doc))) }],
     ['pending', { ok: true, structs: doc.store.pendingStructs !== null, deletes: doc.store.pendingDs !== null }]
   ]
@@ -49,5 +52,9 @@ export function finalQuestions (doc, gc) {
   Y.applyUpdate(again, Buffer.from(state, 'hex'))
   list.push([gc ? 'new' : 'new nogc', { ok: true }])
   list.push([`apply v1 ${state}`, null], ['state v1', { ok: true, hex: stateOf(again) }])
+  const second = oracle(gc)
+  Y.applyUpdateV2(second, Y.encodeStateAsUpdateV2(doc))
+  list.push([gc ? 'new' : 'new nogc', { ok: true }])
+  list.push([`apply v2 ${stateV2Of(doc)}`, null], ['state v2', { ok: true, hex: stateV2Of(second) }])
   return list
 }

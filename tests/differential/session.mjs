@@ -160,6 +160,11 @@ function merged (r, updates) {
   return out
 }
 
+/** Some of the updates arrive in format V2: [{ v, bytes }]. */
+function formatted (r, updates, share) {
+  return updates.map(bytes => r.chance(share) ? { v: 2, bytes: Y.convertUpdateFormatV1ToV2(bytes) } : { v: 1, bytes })
+}
+
 /** { gc, updates }: what arrives at a server, in that order. */
 export function session (seed) {
   const r = random(seed)
@@ -176,8 +181,13 @@ export function session (seed) {
     if (r.chance(0.2)) out.splice(r.int(out.length + 1), 0, update)
   }
   const full = () => Y.encodeStateAsUpdate(r.pick(peers))
+  const own = peers.map(doc => ({ v: 2, bytes: Y.encodeStateAsUpdateV2(doc) }))
   if (r.chance(0.3)) out.splice(r.int(out.length + 1), 0, full())
   if (lossy && r.chance(0.7)) for (const doc of peers) out.push(Y.encodeStateAsUpdate(doc)) // repaired
   for (const doc of peers) doc.destroy()
-  return { gc, updates: out }
+  // From here on the numbers drawn do not change what the session is.
+  const share = r.pick([0, 0, 0.4, 1])
+  const arrived = formatted(r, out, share)
+  if (share > 0 && r.chance(0.5)) arrived.splice(r.int(arrived.length + 1), 0, r.pick(own))
+  return { gc, updates: arrived }
 }

@@ -28,7 +28,14 @@ static yd_err play(struct yd_doc *doc, struct yd_buf *out)
         err = apply_hex(doc, session[i], NULL);
         if (err == YD_OK) err = yd_doc_last_update(doc, YD_V1, out);
         if (err == YD_OK) err = yd_doc_encode_state(doc, YD_EMPTY, YD_V1, out);
+        if (err == YD_OK) err = yd_doc_encode_state(doc, YD_EMPTY, YD_V2, out);
     }
+    // Two marks in format V2, one of them with a value that JSON cannot say.
+    static const char *const marks = "00 020002 02450b 020006 020206 01c6 0b08626f6c64626f6c644400 "
+                                     "00 00 00 01 02 0b 78 7f 00";
+    if (err == YD_OK) err = apply_hex_in(doc, marks, YD_V2, NULL);
+    if (err == YD_OK) err = yd_doc_last_update(doc, YD_V2, out);
+    if (err == YD_OK) err = yd_doc_last_update(doc, YD_V1, out);
     if (err == YD_OK) err = yd_doc_snapshot(doc, out);
     yd_slice name = YD_LITERAL("t");
     if (err == YD_OK) err = yd_doc_json(doc, YD_ROOT_XML, name, YD_JSON_PLAIN, out);

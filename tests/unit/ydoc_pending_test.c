@@ -113,6 +113,20 @@ static void u19_a_run_may_go_on_in_parts(void **state)
     bed_end(&bed);
 }
 
+/* One id with two contents: what was parked first stands, as in what Yjs merges. */
+static void u19_of_two_parked_versions_the_first_counts(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "01 0107 01 840700026263 00");
+    bed_apply(&bed, "01 0207 01 840900027879 8407020164 00"); // 9.0 will never come
+    bed_apply(&bed, "0101070004010174016100");
+    assert_false(yd_doc_pending(bed.doc).structs);
+    bed_state_is(&bed, "0101070004010174046162636400");
+    bed_end(&bed);
+}
+
 static void u19_a_full_parking_place_refuses_and_lets_the_missing_in(void **state)
 {
     (void)state;
@@ -179,6 +193,7 @@ int main(void)
         cmocka_unit_test(u18_a_range_is_split_at_the_state),
         cmocka_unit_test(u19_updates_in_reverse_order_end_as_one_run),
         cmocka_unit_test(u19_a_run_may_go_on_in_parts),
+        cmocka_unit_test(u19_of_two_parked_versions_the_first_counts),
         cmocka_unit_test(u19_a_full_parking_place_refuses_and_lets_the_missing_in),
         cmocka_unit_test(u54_an_encoded_state_carries_what_waits),
         cmocka_unit_test(u55_the_key_bit_is_dropped_while_something_waits),

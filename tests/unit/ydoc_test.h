@@ -65,13 +65,19 @@ static inline yd_slice hex_bytes(const char *hex)
 
 static inline void hex_free(yd_slice bytes) { free((void *)(uintptr_t)bytes.ptr); }
 
-static inline yd_err apply_hex(struct yd_doc *doc, const char *hex, struct yd_applied *applied)
+static inline yd_err apply_hex_in(struct yd_doc *doc, const char *hex, enum yd_format format,
+                                  struct yd_applied *applied)
 {
     yd_slice bytes = hex_bytes(hex);
-    yd_err err = yd_doc_apply(doc, bytes, YD_V1, applied);
+    yd_err err = yd_doc_apply(doc, bytes, format, applied);
     hex_free(bytes);
     yd_doc_check(doc);
     return err;
+}
+
+static inline yd_err apply_hex(struct yd_doc *doc, const char *hex, struct yd_applied *applied)
+{
+    return apply_hex_in(doc, hex, YD_V1, applied);
 }
 
 static inline void assert_hex(const char *want, const struct yd_buf *got)
@@ -112,11 +118,21 @@ static inline void bed_apply(struct bed *bed, const char *hex)
     assert_int_equal(YD_OK, apply_hex(bed->doc, hex, NULL));
 }
 
-static inline void bed_state_is(struct bed *bed, const char *hex)
+static inline void bed_apply_v2(struct bed *bed, const char *hex)
+{
+    assert_int_equal(YD_OK, apply_hex_in(bed->doc, hex, YD_V2, NULL));
+}
+
+static inline void bed_state_in_is(struct bed *bed, enum yd_format format, const char *hex)
 {
     yd_buf_clear(&bed->out);
-    assert_int_equal(YD_OK, yd_doc_encode_state(bed->doc, YD_EMPTY, YD_V1, &bed->out));
+    assert_int_equal(YD_OK, yd_doc_encode_state(bed->doc, YD_EMPTY, format, &bed->out));
     assert_hex(hex, &bed->out);
+}
+
+static inline void bed_state_is(struct bed *bed, const char *hex)
+{
+    bed_state_in_is(bed, YD_V1, hex);
 }
 
 static inline void bed_vector_is(struct bed *bed, const char *hex)

@@ -209,10 +209,30 @@ static void u12_own_references_lie_before(void **state)
     refuses("0102070004010174036162638407630364656600", 12); // and the struct before it is not kept
 }
 
-static void u13_a_client_has_one_section(void **state)
+static void u13_the_last_section_of_a_client_counts(void **state)
 {
     (void)state;
-    refuses("0201070384070203646566010700040101740361626300", 4);
+    struct bed bed;
+    struct yd_applied applied;
+    bed_begin(&bed, NULL);
+    assert_int_equal(
+        YD_OK, apply_hex(bed.doc, "0201070384070203646566010700040101740361626300", &applied));
+    assert_true(applied.changed && applied.known_part && !applied.parked);
+    bed_last_is(&bed, "01010700040101740361626300");
+    bed_state_is(&bed, "01010700040101740361626300");
+    // The other way round, between sections of others, and with an empty one at the end.
+    bed_apply(&bed, "04 010800 04010174 0178 010703 84070203646566 010900 04010174 0179"
+                    " 010703 84070203717273 00");
+    bed_apply(&bed, "02 010706 8407050174 000706 00");
+    bed_vector_is(&bed, "03090108010706");
+    bed_json_is(&bed, YD_ROOT_TEXT, "t", YD_JSON_PLAIN, "\"abcqrsxy\"");
+    bed_end(&bed);
+}
+
+static void u13_what_is_dropped_is_checked_all_the_same(void **state)
+{
+    (void)state;
+    refuses("0201070384070303646566010700040101740361626300", 4);
 }
 
 static void u14_what_follows_the_deletes_is_ignored(void **state)
@@ -226,42 +246,6 @@ static void u14_what_follows_the_deletes_is_ignored(void **state)
     assert_false(yd_doc_pending(bed.doc).deletes);
     bed_state_is(&bed, "0101050004010174016100");
     bed_end(&bed);
-}
-
-static void u72_v2_is_not_read_yet(void **state)
-{
-    (void)state;
-    struct bed bed;
-    bed_begin(&bed, NULL);
-    yd_slice v2 = hex_bytes("00000000000001000000000000");
-    assert_int_equal(YD_EUNSUPPORTED, yd_doc_apply(bed.doc, v2, YD_V2, NULL));
-    assert_int_equal(YD_EUNSUPPORTED, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V2, &bed.out));
-    hex_free(v2);
-    bed_end(&bed);
-}
-
-/* Every byte of an update set to every value: refused or accepted, the document stays whole. */
-static void u2_no_byte_breaks_the_document(void **state)
-{
-    (void)state;
-    yd_slice whole = hex_bytes(rich);
-    uint8_t *bytes = malloc(whole.len);
-    assert_non_null(bytes);
-    for (size_t i = 0; i < whole.len; i++) {
-        for (unsigned value = 0; value < 256; value += 3) {
-            struct bed bed;
-            bed_begin(&bed, NULL);
-            bed_apply(&bed, text_abcdef);
-            memcpy(bytes, whole.ptr, whole.len);
-            bytes[i] = (uint8_t)value;
-            yd_err err = yd_doc_apply(bed.doc, (yd_slice){bytes, whole.len}, YD_V1, NULL);
-            assert_true(err == YD_OK || err == YD_EMALFORMED);
-            yd_doc_check(bed.doc);
-            bed_end(&bed);
-        }
-    }
-    free(bytes);
-    hex_free(whole);
 }
 
 int main(void)
@@ -281,9 +265,9 @@ int main(void)
         cmocka_unit_test(u10_unknown_contents_and_types_are_refused),
         cmocka_unit_test(u11_gc_and_skip_carry_no_flags),
         cmocka_unit_test(u12_own_references_lie_before),
-        cmocka_unit_test(u13_a_client_has_one_section),
+        cmocka_unit_test(u13_the_last_section_of_a_client_counts),
+        cmocka_unit_test(u13_what_is_dropped_is_checked_all_the_same),
         cmocka_unit_test(u14_what_follows_the_deletes_is_ignored),
-        cmocka_unit_test(u72_v2_is_not_read_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ enum yd_format { YD_V1 = 1, YD_V2 = 2 };
 /* Zero in a field means its default, written behind it. */
 struct yd_doc_opts {
     bool keep_deleted;        /* Yjs gc:false. Default: deleted content is collected */
-    size_t update_bytes_max;  /* one update; default 64 MiB */
+    size_t update_bytes_max;  /* one update, in V2 also as V1; default 64 MiB */
     size_t pending_bytes_max; /* parked for missing clocks; default 16 MiB */
     size_t doc_bytes_max;     /* memory of the whole doc; default 2 GiB (1 GiB on wasm32) */
 };
@@ -40,7 +40,8 @@ struct yd_applied {
     bool changed;    /* something became visible to state vector or delete set: Yjs would have
                         emitted an update event */
     bool parked;     /* something of this update waits for clocks that are missing */
-    bool known_part; /* a part was here before: yd_doc_last_update() is smaller than the input */
+    bool known_part; /* a part was here before, or lost to a later section of its client (U13):
+                        yd_doc_last_update() is smaller than the input */
     size_t error_at; /* on YD_EMALFORMED: offset of the first byte that could not be accepted */
 };
 

@@ -1,0 +1,57 @@
+/* source.h - an update opened for reading without a document. */
+#ifndef YDOC_SOURCE_H
+#define YDOC_SOURCE_H
+
+#include "section.h"
+#include "sink.h"
+#include "ydoc/update.h"
+
+/* A run of deleted clocks. */
+struct range {
+    uint64_t client;
+    uint32_t clock;
+    uint32_t len;
+    uint32_t rank; /* place among those of its client */
+};
+
+struct source {
+    struct v2_inner inner;  /* of V2: the update in the inner form */
+    struct yd_buf sections; /* struct section, highest client first, one per client */
+    yd_slice deletes;
+};
+
+void yd_source_init(struct source *source, const struct yd_buf *out);
+void yd_source_deinit(struct source *source);
+/* Checks an untrusted update and lists its sections. Errors: as yd_update_convert(). */
+YD_NODISCARD yd_err yd_source_open(struct source *source, struct yd_update update);
+static inline uint32_t source_count(const struct source *source)
+{
+    return (uint32_t)(source->sections.len / sizeof(struct section));
+}
+static inline struct section *source_section(const struct source *source, uint32_t i)
+{
+    return (struct section *)(void *)source->sections.ptr + i;
+}
+/* Reads the next struct of a section; false at its end. *behind is where it ends. */
+bool yd_section_peek(const struct section *section, struct wire *wire, const uint8_t **behind);
+static inline void section_step(struct section *section, const struct wire *wire,
+                                const uint8_t *behind)
+{
+    section->next.at = behind;
+    section->next.clock += wire->len;
+    section->next.left--;
+}
+
+/* ---- ranges.c */
+/* Appends the ranges of a source to `list`, those of length 0 left out. */
+YD_NODISCARD yd_err yd_ranges_collect(const struct source *source, struct yd_buf *list);
+/* By client from the highest, then by clock or by rank. */
+void yd_ranges_sort(struct yd_buf *list, bool by_clock);
+/* Joins what touches or overlaps, in a list sorted by clock. */
+void yd_ranges_join(struct yd_buf *list);
+/* Writes a sorted list as a delete set. */
+YD_NODISCARD yd_err yd_ranges_write(const struct yd_buf *list, struct sink *sink);
+/* Whether the ranges of every client ascend, as format V2 needs them. */
+bool yd_ranges_ascend(const struct yd_buf *list);
+
+#endif
