@@ -114,12 +114,12 @@ uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_l
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n; i++) {
-        struct section *last = sections + kept - 1;
-        if (kept == 0 || sections[i].id != last->id) {
+        if (kept == 0 || sections[i].id != sections[kept - 1].id) {
             sections[kept++] = sections[i];
             continue;
         }
         *has_lost = true;
+        struct section *last = &sections[kept - 1];
         if (sections[i].next.at > last->next.at) *last = sections[i]; // the order in the update
     }
     return kept;

@@ -248,6 +248,30 @@ static void u14_what_follows_the_deletes_is_ignored(void **state)
     bed_end(&bed);
 }
 
+/* Every byte of an update set to every value: refused or accepted, the document stays whole. */
+static void u2_no_byte_breaks_the_document(void **state)
+{
+    (void)state;
+    yd_slice whole = hex_bytes(rich);
+    uint8_t *bytes = malloc(whole.len);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < whole.len; i++) {
+        for (unsigned value = 0; value < 256; value += 3) {
+            struct bed bed;
+            bed_begin(&bed, NULL);
+            bed_apply(&bed, text_abcdef);
+            memcpy(bytes, whole.ptr, whole.len);
+            bytes[i] = (uint8_t)value;
+            yd_err err = yd_doc_apply(bed.doc, (yd_slice){bytes, whole.len}, YD_V1, NULL);
+            assert_true(err == YD_OK || err == YD_EMALFORMED);
+            yd_doc_check(bed.doc);
+            bed_end(&bed);
+        }
+    }
+    free(bytes);
+    hex_free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
