@@ -191,6 +191,7 @@ static yd_err no_such(const char *what, const char *name, size_t len, char *why)
 {
     struct nearest near = nearest_to(name, len);
     for (int i = 0; i < COUNT; i++) nearest_try(&near, table[i].name);
+    if (strstr(what, "setting") != NULL) nearest_try(&near, "rooms");
     snprintf(why, SETTINGS_ERROR_MAX, "%s%.*s%s%s%s; see --help", what, len > 100 ? 100 : (int)len,
              name, strstr(what, "\"") == NULL ? "" : "\"",
              near.best == NULL ? "" : ", did you mean ", near.best == NULL ? "" : near.best);

@@ -52,8 +52,8 @@ static bool on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
 static void stream_run(struct stream *s, yd_slice bytes, size_t cut)
 {
     yd_alloc alloc = {fuzz_resize, NULL};
-    struct ws_reader *reader = ws_reader_new(MESSAGE_MAX);
-    struct ws_sink sink = {on_message, s, &s->reply};
+    struct ws_reader *reader = ws_reader_new();
+    struct ws_sink sink = {on_message, s, MESSAGE_MAX, &s->reply};
     yd_buf_init(&s->seen, alloc, SIZE_MAX / 2);
     yd_buf_init(&s->reply, alloc, SIZE_MAX / 2);
     struct session_opts opts = {SESSION_YWS, true, MESSAGE_MAX};
@@ -65,7 +65,7 @@ static void stream_run(struct stream *s, yd_slice bytes, size_t cut)
         // At rest a reader holds nothing of its stream: another one has to do as well.
         if (s->state == WS_REST) {
             ws_reader_free(reader);
-            need((reader = ws_reader_new(MESSAGE_MAX)) != NULL);
+            need((reader = ws_reader_new()) != NULL);
         }
     }
     ws_reader_free(reader);
