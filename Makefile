@@ -148,7 +148,7 @@ FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-r
 FUZZ_LIB_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(wildcard server/wire/*.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard libydoc/src/*.h room/src/*.h server/wire/*.h)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -o $@
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -o $@
 fuzzers: $(FUZZERS)
 fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "room/session.h"
+#include "wire/credentials.h"
 #include "wire/http.h"
 #include "wire/route.h"
 #include "wire/ws.h"
@@ -84,6 +85,17 @@ static void need_inside(yd_slice part, yd_slice whole)
     need(part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len);
 }
 
+static void credentials_run(const struct http_request *request)
+{
+    struct yd_buf token;
+    yd_buf_init(&token, (yd_alloc){fuzz_resize, NULL}, HTTP_HEAD_MAX);
+    need(credentials_token(request, YD_LITERAL("c"), &token) == YD_OK ||
+         request->target.len > 16000);
+    yd_buf_deinit(&token);
+    need_inside(credentials_protocol(request->ws_protocol), request->ws_protocol);
+    (void)credentials_origin_ok(request->origin, "https://a.b, https://*.c");
+}
+
 static void text_run(yd_slice bytes)
 {
     struct http_request request;
@@ -96,6 +108,12 @@ static void text_run(yd_slice bytes)
         need_inside(request.ws_protocol, bytes);
         (void)http_accept(request.ws_key, accept);
         (void)route_parse(request.target);
+        need_inside(request.authorization, bytes);
+        need_inside(request.cookie, bytes);
+        need_inside(request.origin, bytes);
+        need_inside(request.collab_signature, bytes);
+        need(request.body_bytes >= 0);
+        credentials_run(&request);
     }
     struct route route = route_parse(bytes);
     if (route.kind != ROUTE_ROOM) return;
