@@ -221,7 +221,11 @@ void question_forget(struct auth *auth, yd_slice room)
     struct question *q;
     DL_FOREACH(auth->all, q)
     {
-        if (room.len == 0 || yd_slice_equal(room, question_room(q))) q->is_forgotten = true;
+        if (room.len > 0 && !yd_slice_equal(room, question_room(q))) continue;
+        q->is_forgotten = true;
+        // Whoever asks from now on must not be told what was read before.
+        if (q->is_shared) HASH_DEL(auth->shared, q);
+        q->is_shared = false;
     }
 }
 

@@ -64,9 +64,18 @@ static uint32_t held_max(void)
     return (uint32_t)(files.rlim_cur / 8);
 }
 
+static void on_trouble(void *ctx, const char *what, const char *detail)
+{
+    struct shard *shard = ctx;
+    LOG(&shard->log, LOG_WARN, "who may enter cannot be decided", LOG_CSTR("what", what),
+        LOG_CSTR("detail", detail));
+}
+
 yd_err door_open(struct shard *shard, char *why)
 {
     struct auth_opts opts = opts_of(shard->settings);
+    opts.trouble = on_trouble;
+    opts.trouble_ctx = shard;
     struct door *door = heap_new(sizeof *door);
     door->decides = opts.mode != AUTH_MODE_NONE;
     door->asks = opts.mode == AUTH_MODE_CONVEX || opts.mode == AUTH_MODE_HOOK;
