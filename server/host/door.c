@@ -10,7 +10,7 @@
 #include "wire/credentials.h"
 
 #define DECIDE_MS    10000 /* then nobody could decide */
-#define HELD_CEILING 4096
+#define HELD_CEILING 4096u
 
 static yd_slice slice_of(const char *text)
 {
@@ -58,7 +58,7 @@ static struct auth_opts opts_of(const struct settings *s)
 static uint32_t held_max(void)
 {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > 8 * HELD_CEILING) {
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur / 8 > HELD_CEILING) {
         return HELD_CEILING;
     }
     return (uint32_t)(files.rlim_cur / 8);

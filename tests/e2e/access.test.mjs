@@ -99,7 +99,7 @@ const causes = {
   'no entry in the table': { room: 'secret-1', token: () => mint('secret-1'), status: 400, code: 4400, reason: 'unknown_room' }
 }
 
-test('D12: each cause has its status and its code; D13: who sends _pk gets the status', async () => {
+test('D13: who sends _pk is told each cause by its status, others by its code', async () => {
   await Promise.all(Object.entries(causes).flatMap(([cause, c]) => [
     (async () => {
       const ws = knock(server, c.room, c.token(), { query: '_pk=x' })
