@@ -19,7 +19,7 @@ WARN += -Werror
 endif
 
 # Packages of the server. llhttp where it is packaged, its predecessor http-parser elsewhere.
-PKGS   := libuv sqlite3 libcrypto jansson zlib
+PKGS   := libuv sqlite3 libcrypto libcurl jansson zlib
 ifeq ($(shell pkg-config --exists libllhttp && echo yes),yes)
 PKGS   += libllhttp
 HTTP_D := -DPARTYD_LLHTTP
@@ -53,7 +53,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan e2e browser fuzzers vectors differential wasm fuzz bench check format clean help FORCE
+.PHONY: all unit asan auth e2e browser fuzzers vectors differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -126,6 +126,11 @@ asan: wasm ## all tests that run our code, under address and undefined-behaviour
 
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
 	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm node --test vectors/*.test.mjs
+# Access on a line protocol, driven from Node.
+$(B)/authdriver: $(B)/tests/auth/driver.o $(LIBS_OURS)
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
+auth: $(B)/authdriver ## tokens minted in Node against access control; outgoing HTTP
+	$(Q)cd tests && AUTHDRIVER=../$(B)/authdriver node --test auth/*.test.mjs
 N ?= 2000
 differential: $(B)/ydoc ## N random sessions played in yjs and in the engine
 	$(Q)cd tests && YDOC=../$(B)/ydoc node differential/run.mjs --sessions $(N)
@@ -157,7 +162,7 @@ FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-r
 FUZZ_LIB_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(wildcard server/wire/*.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard libydoc/src/*.h room/src/*.h server/wire/*.h)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -o $@
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -o $@
 fuzzers: $(FUZZERS)
 fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)

@@ -9,6 +9,7 @@ static int help(FILE *to)
 {
     fputs("partyd " PARTYD_VERSION " - real-time rooms for Yjs documents\n\n"
           "  partyd dev [flags]          run the server for development\n"
+          "  partyd serve [flags]        run it for others: with access control, without a page\n"
           "  partyd check [--data DIR]   verify a store that no server has open\n"
           "  partyd --help | --version\n\n"
           "Settings; flags win over the environment, that over the file, that over defaults:\n",
@@ -37,18 +38,20 @@ int main(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) return help(stdout);
     if (strcmp(command, "--version") == 0) return puts("partyd " PARTYD_VERSION) < 0;
-    bool is_dev = strcmp(command, "dev") == 0;
-    if (!is_dev && strcmp(command, "check") != 0) {
+    bool is_serve = strcmp(command, "serve") == 0;
+    bool is_server = is_serve || strcmp(command, "dev") == 0;
+    if (!is_server && strcmp(command, "check") != 0) {
         if (command[0] != 0) fprintf(stderr, "partyd: there is no command '%s'\n\n", command);
         return help(stderr);
     }
     struct settings settings;
     char why[SETTINGS_ERROR_MAX] = "";
     int status = 2;
-    if (settings_read(&settings, argc - 2, argv + 2, why) != YD_OK) {
+    enum settings_command form = is_serve ? SETTINGS_SERVE : SETTINGS_DEV;
+    if (settings_read_for(form, &settings, argc - 2, argv + 2, why) != YD_OK) {
         fprintf(stderr, "partyd: %s\n", why);
     } else {
-        status = is_dev ? shard_run(&settings) : check(&settings);
+        status = is_server ? shard_run(&settings) : check(&settings);
     }
     settings_deinit(&settings);
     return status;

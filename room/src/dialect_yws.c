@@ -7,7 +7,7 @@
  *   00 01            varUint length, update        sync step 2
  *   00 02            varUint length, update        update
  *   01               varUint length, awareness     awareness
- *   02 ...           -                             auth, only ever from a server
+ *   02 00            varUint length, text          permission denied, only from the server
  *   03               -                             query awareness
  *   text "__YPS:"    the rest                      application text (y-partyserver)
  *
@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-enum { OUTER_SYNC = 0, OUTER_AWARENESS = 1, OUTER_QUERY = 3 };
+enum { OUTER_SYNC = 0, OUTER_AWARENESS = 1, OUTER_AUTH = 2, OUTER_QUERY = 3 };
 
 static const yd_slice text_prefix = {(const uint8_t *)"__YPS:", 6};
 
@@ -92,6 +92,7 @@ static bool yws_head(enum room_message message, size_t payload_len, struct sessi
         [ROOM_MSG_STEP1] = {2, {OUTER_SYNC, 0}},  [ROOM_MSG_STEP2] = {2, {OUTER_SYNC, 1}},
         [ROOM_MSG_UPDATE] = {2, {OUTER_SYNC, 2}}, [ROOM_MSG_AWARENESS] = {1, {OUTER_AWARENESS}},
         [ROOM_MSG_QUERY] = {1, {OUTER_QUERY}},    [ROOM_MSG_TEXT] = {0, {0}},
+        [ROOM_MSG_DENIED] = {2, {OUTER_AUTH, 0}},
     };
     if (message >= ROOM_MSG_KINDS) return false;
     if (message == ROOM_MSG_TEXT) {

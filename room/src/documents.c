@@ -84,12 +84,31 @@ static yd_err append_and_relay(struct room *room, yd_slice bytes, size_t at)
     return effect_send_all(room, ROOM_MSG_UPDATE, bytes, at, room->seq);
 }
 
-yd_err document_update(struct room *room, uint32_t member, yd_slice update)
+/* Drops it unread; the first attempt to write is told. */
+static yd_err write_refused(struct room *room, uint32_t member, enum room_message message,
+                            yd_slice update)
 {
-    if (room->members[member].right != ROOM_WRITE) {
-        // The answer of a client that has nothing for us is no attempt to write.
-        if (yd_slice_equal(update, nothing)) return YD_OK;
-        return effect_ignored(room, member, "read-only");
+    const yd_slice why = room->opts.presence_only
+                             ? YD_LITERAL("permission denied: this room holds presence only")
+                             : YD_LITERAL("permission denied: read-only");
+    // The answer of a client that has nothing for us is no attempt to write.
+    if (yd_slice_equal(update, nothing)) return YD_OK;
+    yd_err err = effect_ignored(room, member, "read-only");
+    // A STEP2 without structs holds all deletes that a client knows of, also if none is its own.
+    bool writes = message == ROOM_MSG_UPDATE || (update.len > 0 && update.ptr[0] != 0);
+    if (err != YD_OK || !writes || room->members[member].was_denied) return err;
+    room->members[member].was_denied = true;
+    size_t at = room->out.len;
+    err = yd_buf_append(&room->out, why);
+    if (err != YD_OK) return err;
+    return effect_send_one(room, member, ROOM_MSG_DENIED, at, 0);
+}
+
+yd_err document_update(struct room *room, uint32_t member, enum room_message message,
+                       yd_slice update)
+{
+    if (room->opts.presence_only || room->members[member].right != ROOM_WRITE) {
+        return write_refused(room, member, message, update);
     }
     if (update.len > room->opts.update_bytes_max) {
         return effect_ignored(room, member, "update too large");

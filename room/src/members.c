@@ -61,11 +61,17 @@ yd_err member_join(struct room *room, const struct room_event *ev)
         yd_err err = members_grow(room, ev->member);
         if (err != YD_OK) return err;
     }
+    struct room_identity *identity = NULL;
+    if (ev->identity != NULL) {
+        yd_err err = identity_copy(room, ev->identity, &identity);
+        if (err != YD_OK) return err;
+    }
     room->join_no++;
     room->members[ev->member] = (struct member){.is_in = true,
                                                 .right = (uint8_t)ev->right,
                                                 .join_no = room->join_no,
-                                                .sent_ms = room->now_ms};
+                                                .sent_ms = room->now_ms,
+                                                .identity = identity};
     room->member_count++;
     room_due_by(room, room->now_ms + room->opts.keepalive_ms);
     document_gap_due(room);
@@ -79,6 +85,8 @@ yd_err member_leave(struct room *room, uint32_t number)
 {
     yd_err err = presence_leave(room, number);
     if (err != YD_OK) return err;
+    identity_free(room, room->members[number].identity);
+    room->members[number].identity = NULL;
     room->members[number].is_in = false;
     room->member_count--;
     return room->member_count == 0 ? compact_now(room) : YD_OK;

@@ -145,6 +145,19 @@ static yd_err nudge_back(struct room *room, struct incoming *in, uint64_t client
     return entry_append(&room->out, client, clock, null_state);
 }
 
+/* The state of an entry as others are told it: with the identity of its member. */
+static yd_err presence_take(struct room *room, uint32_t index, uint32_t member,
+                            const struct entry *e)
+{
+    const struct room_identity *who = room->members[member].identity;
+    if (who == NULL) return presence_set(room, index, member, e);
+    struct entry told = *e;
+    yd_buf_clear(&room->told);
+    yd_err err = identity_write(who, e->state, &room->told);
+    told.state = yd_buf_slice(&room->told);
+    return err == YD_OK ? presence_set(room, index, member, &told) : err;
+}
+
 /* An entry that is not newer than what we know: a stale echo, or the owner of a removed id that has
  * come back with the clock it had. Only a member that joined after the removal can be that. */
 static yd_err entry_stale(struct room *room, struct incoming *in, const struct presence *p,
@@ -156,13 +169,17 @@ static yd_err entry_stale(struct room *room, struct incoming *in, const struct p
 }
 
 /* Why a state that is new may not come in; NULL: it may. */
-static const char *state_refusal(const struct room *room, const struct entry *e, size_t old_len)
+static const char *state_refusal(const struct room *room, uint32_t member, const struct entry *e,
+                                 size_t old_len)
 {
     if (e->state.len > room->opts.awareness_state_max) return "presence state too large";
     if (room->presence.state_bytes - old_len + e->state.len > STATE_BYTES_MAX) {
         return "too much presence";
     }
-    return yd_json_check(e->state) ? NULL : "presence state is no JSON";
+    // Clients read it as UTF-8 and throw where it is none.
+    if (!yd_utf8_check(e->state) || !yd_json_check(e->state)) return "presence state is no JSON";
+    bool fits = room->members[member].identity == NULL || identity_fits(e->state);
+    return fits ? NULL : "presence state is no object";
 }
 
 static void refuse(struct incoming *in, const char *why)
@@ -174,7 +191,7 @@ static yd_err entry_first(struct room *room, struct incoming *in, const struct e
 {
     // Receivers ignore a first state at clock 0; of an unknown client there is nothing to remove.
     if (e->clock == 0 || e->is_null) return YD_OK;
-    const char *why = state_refusal(room, e, 0);
+    const char *why = state_refusal(room, in->member, e, 0);
     if (why != NULL) {
         refuse(in, why);
         return YD_OK;
@@ -185,7 +202,7 @@ static yd_err entry_first(struct room *room, struct incoming *in, const struct e
         refuse(in, "too many presence entries");
         return YD_OK;
     }
-    if (err == YD_OK) err = presence_set(room, index, in->member, e);
+    if (err == YD_OK) err = presence_take(room, index, in->member, e);
     struct member *m = &room->members[in->member];
     if (err != YD_OK || !in->is_first || m->nudges >= FIRST_NUDGES_MAX) return err;
     // After a restart of ours the others may remember this id as removed at this very clock.
@@ -200,9 +217,15 @@ static yd_err entry_take(struct room *room, struct incoming *in, const struct en
     const struct presence *p = &room->presence.list[index];
     bool newer = e->clock > p->clock || (e->clock == p->clock && e->is_null && p->present);
     if (!newer) return entry_stale(room, in, p, e);
+    // With identities, nobody speaks for a client of somebody else who is here.
+    if (p->present &&
+        !identity_same(room->members[in->member].identity, room->members[p->owner].identity)) {
+        refuse(in, "presence of somebody else");
+        return YD_OK;
+    }
     if (e->is_null) return presence_remove(room, index, e->clock);
-    const char *why = state_refusal(room, e, p->state_len);
-    if (why == NULL) return presence_set(room, index, in->member, e);
+    const char *why = state_refusal(room, in->member, e, p->state_len);
+    if (why == NULL) return presence_take(room, index, in->member, e);
     refuse(in, why);
     return YD_OK;
 }

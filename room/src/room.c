@@ -37,6 +37,7 @@ yd_err room_new(yd_alloc alloc, const struct room_opts *opts, struct room **room
     r->due_ms = UINT64_MAX;
     yd_buf_init(&r->out, alloc, SIZE_MAX / 2);
     yd_buf_init(&r->base_sv, alloc, SIZE_MAX / 2);
+    yd_buf_init(&r->told, alloc, SIZE_MAX / 2);
     // A base snapshot may be larger than any update of a client: only theirs are limited by
     // update_bytes_max, in document_update().
     struct yd_doc_opts doc_opts = {.keep_deleted = r->opts.keep_deleted,
@@ -60,6 +61,8 @@ void room_free(struct room *room)
     yd_doc_free(room->doc);
     yd_buf_deinit(&room->out);
     yd_buf_deinit(&room->base_sv);
+    yd_buf_deinit(&room->told);
+    for (uint32_t i = 0; i < room->member_cap; i++) identity_free(room, room->members[i].identity);
     if (room->fx != NULL) (void)a.resize(a.ctx, room->fx, room->fx_cap * sizeof *room->fx, 0);
     if (room->fx_at != NULL) {
         (void)a.resize(a.ctx, room->fx_at, room->fx_at_cap * sizeof *room->fx_at, 0);
@@ -76,12 +79,13 @@ static yd_err on_message(struct room *room, const struct room_event *ev)
     case ROOM_MSG_STEP1: return document_step1(room, ev->member, ev->bytes);
     case ROOM_MSG_STEP2:
     case ROOM_MSG_UPDATE: {
-        yd_err err = document_update(room, ev->member, ev->bytes);
+        yd_err err = document_update(room, ev->member, ev->message, ev->bytes);
         return err == YD_OK ? compact_if_due(room) : err;
     }
     case ROOM_MSG_AWARENESS: return presence_message(room, ev->member, ev->bytes);
     case ROOM_MSG_QUERY: return presence_send_all_to(room, ev->member);
     case ROOM_MSG_TEXT: return effect_ignored(room, ev->member, "text message without a handler");
+    case ROOM_MSG_DENIED:
     case ROOM_MSG_KINDS: break;
     }
     return effect_ignored(room, ev->member, "unknown message");

@@ -13,12 +13,14 @@ struct member {
     bool is_in;
     bool spoke_presence;         /* has sent an awareness message */
     bool was_asked;              /* asked_ms is valid */
+    bool was_denied;             /* has been told that it may not write */
     uint8_t right;               /* enum room_right */
     uint8_t nudges;              /* first-sight nudges sent */
     struct presence_chain owned; /* present entries whose owner this is */
     uint64_t join_no;            /* counts JOINs of this room; tells a reconnect from a late echo */
     uint64_t sent_ms;            /* last message to this member alone */
     uint64_t asked_ms;           /* last extra STEP1 to it */
+    struct room_identity *identity;
 };
 
 struct presence {
@@ -73,6 +75,8 @@ struct room {
     uint64_t due_ms;
     uint64_t now_ms;
 
+    struct yd_buf told; /* a state with its member's identity, while it is being taken in */
+
     /* the effects of this step */
     struct room_effect *fx;
     size_t *fx_at; /* offset in out, or FX_BORROWED */
@@ -101,6 +105,16 @@ YD_NODISCARD yd_err member_send_step1(struct room *room, uint32_t number);
 YD_NODISCARD yd_err members_send_step1(struct room *room);
 void room_due_by(struct room *room, uint64_t when_ms);
 
+/* identity.c */
+bool identity_fits(yd_slice state); /* it is an object */
+/* Appends the state with this identity in it. state: JSON that identity_fits. */
+YD_NODISCARD yd_err identity_write(const struct room_identity *who, yd_slice state,
+                                   struct yd_buf *out);
+YD_NODISCARD yd_err identity_copy(struct room *room, const struct room_identity *who,
+                                  struct room_identity **copy);
+void identity_free(struct room *room, struct room_identity *who); /* NULL is allowed */
+bool identity_same(const struct room_identity *a, const struct room_identity *b);
+
 /* presence_table.c */
 void presence_table_deinit(struct room *room);
 uint32_t presence_find(const struct presence_table *table, uint64_t client); /* NONE: not there */
@@ -120,7 +134,8 @@ YD_NODISCARD yd_err presence_renew(struct room *room);
 /* documents.c */
 YD_NODISCARD yd_err document_load(struct room *room, yd_slice update);
 YD_NODISCARD yd_err document_step1(struct room *room, uint32_t member, yd_slice sv);
-YD_NODISCARD yd_err document_update(struct room *room, uint32_t member, yd_slice update);
+YD_NODISCARD yd_err document_update(struct room *room, uint32_t member, enum room_message message,
+                                    yd_slice update);
 YD_NODISCARD yd_err document_gap(struct room *room);
 void document_gap_due(struct room *room); /* sets the timer for it, if there is a gap */
 

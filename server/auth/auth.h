@@ -67,19 +67,29 @@ struct auth_opts {
     const char *ticket_secret; /* HS256 key of tickets; several, comma separated, in rotation */
     const char *ticket_jwks;   /* JSON text or http(s) address of public keys of tickets */
     const char *issuers;       /* comma separated; a token's `iss` must be one of them */
-    const char *jwks_url;      /* http(s) address; default: first issuer + /.well-known/jwks.json */
+    const char *jwks_url;      /* http(s) address for all issuers, or comma separated one for each,
+                                  in their order; default, also for an empty one: that issuer +
+                                  /.well-known/jwks.json */
     const char *jwks;          /* JSON text of a key set, in place of an address */
-    const char *audience;      /* default: "convex", of tickets "partyd" */
+    const char *audience;      /* comma separated, one of them has to be in `aud`; "*": any or none.
+                                  Default: "convex", of tickets "partyd" */
     const char *convex_url;    /* http(s) address of the Convex deployment */
     const char *convex_function; /* default "collab:authorize" */
-    const char *jwt_rooms_claim; /* jwt mode: claim that lists rooms; default "rooms" */
+    const char *jwt_rooms_claim; /* jwt mode: claim that maps room patterns to permissions; default
+                                    "rooms" */
     const char *hook_url;        /* hook mode: asked for each decision */
-    const char *secret;          /* COLLAB_SECRET: signs what is sent to the hook */
+    const char *secret;          /* COLLAB_SECRET: signs what is sent to the hook; several, comma
+                                    separated, in rotation: the first signs. 32 bytes or more each,
+                                    like ticket_secret */
     uint32_t backend_calls_max;  /* at the same time; 16 */
     uint32_t backend_timeout_ms; /* 5,000 */
     uint32_t remember_ms;        /* a positive decision; 10,000. Negative: a fifth */
     uint32_t stale_ms;           /* while the backend is down; 0: never. Default 300,000 */
     bool stale_never;            /* stale_ms is 0 on purpose */
+    /* The backend or a key set cannot be used: for the log and an alarm, at most once in 10 s.
+     * what is a constant sentence, detail at most 200 bytes from outside. May be NULL. */
+    void (*trouble)(void *ctx, const char *what, const char *detail);
+    void *trouble_ctx;
 };
 
 struct auth_request {
@@ -95,7 +105,8 @@ typedef void auth_done(void *ctx, const struct auth_decision *decision);
 /* Errors: YD_EMALFORMED with a sentence in why that names the setting and the next step. */
 YD_NODISCARD yd_err auth_new(const struct auth_opts *opts, uv_loop_t *loop, struct auth **auth,
                              char why[AUTH_ERROR_MAX]);
-/* Ends all that is under way without calling back. NULL is allowed. */
+/* Ends all that is under way without calling back; not from within a callback. The loop has to turn
+ * once more to release its handles. NULL is allowed. */
 void auth_free(struct auth *auth);
 
 /* Decides, and calls done exactly once: before returning if nothing has to be asked (*wait is NULL

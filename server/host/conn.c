@@ -1,6 +1,8 @@
 /* conn.c - one connection: bytes in, its states, its end.
  *
- *   HTTP     the request head is awaited (10 s)
+ *   HTTP     the request is awaited (10 s)
+ *   DECIDING asked for a room; whether it is let in is being decided (10 s)
+ *   HELD     it is not; the answer waits
  *   LOADING  upgraded; its room is being loaded, the socket is not read meanwhile
  *   OPEN     a member of its room
  *   CLOSING  a last answer or a close frame is on its way; whatever comes in is dropped
@@ -11,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/shard.h"
+#include "host/door.h"
 
 #define HEAD_DEADLINE_MS  10000
 #define CLOSE_DEADLINE_MS 2000
@@ -44,9 +46,16 @@ static void on_closed(uv_handle_t *handle)
     backlog_free(conn->backlog);
     session_free(conn->session);
     ws_reader_free(conn->reader);
+    conn_forget_held(conn);
+    door_free(conn);
+    free(conn);
+}
+
+void conn_forget_held(struct conn *conn)
+{
     if (conn->held != NULL) yd_buf_deinit(conn->held);
     free(conn->held);
-    free(conn);
+    conn->held = NULL;
 }
 
 void conn_end(struct conn *conn)
@@ -54,6 +63,7 @@ void conn_end(struct conn *conn)
     if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
     conn->state = CONN_CLOSING;
     chunk_unref(late_take(conn));
+    door_leave(conn);
     if (conn->slot != NULL) slot_remove(conn->slot, conn);
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
 }
@@ -83,13 +93,14 @@ static void begin_closing(struct conn *conn)
 {
     conn->state = CONN_CLOSING;
     conn->deadline_ms = shard_now(conn->shard) + CLOSE_DEADLINE_MS;
+    door_leave(conn);
     if (conn->slot != NULL) slot_remove(conn->slot, conn);
 }
 
 void conn_close(struct conn *conn, uint32_t code, const char *reason)
 {
     if (conn->state == CONN_CLOSING || uv_is_closing((uv_handle_t *)&conn->tcp)) return;
-    if (conn->state == CONN_HTTP) {
+    if (conn->state < CONN_LOADING) {
         conn_end(conn);
         return;
     }
@@ -130,11 +141,17 @@ static bool on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
     return conn->state == CONN_OPEN;
 }
 
-static struct ws_reader *reader_new(struct shard *shard)
+static struct ws_reader *reader_new(void)
 {
-    struct ws_reader *r = ws_reader_new((size_t)shard->settings->message_bytes_max);
+    struct ws_reader *r = ws_reader_new();
     if (r == NULL) abort();
     return r;
+}
+
+static size_t message_bytes_max(const struct conn *conn)
+{
+    int64_t own = conn->slot == NULL ? 0 : conn->slot->policy->message_bytes_max;
+    return (size_t)(own > 0 ? own : conn->shard->settings->message_bytes_max);
 }
 
 /* A connection at rest borrows the shard's reader; one that stops inside a message keeps it. */
@@ -143,8 +160,8 @@ static void conn_read_frames(struct conn *conn, yd_slice bytes)
     struct shard *shard = conn->shard;
     struct yd_buf reply;
     yd_buf_init(&reply, heap_alloc(), (size_t)1 << 20);
-    struct ws_sink sink = {on_message, conn, &reply};
-    if (shard->resting == NULL) shard->resting = reader_new(shard);
+    struct ws_sink sink = {on_message, conn, message_bytes_max(conn), &reply};
+    if (shard->resting == NULL) shard->resting = reader_new();
     bool own = conn->reader != NULL;
     struct ws_reader *reader = own ? conn->reader : shard->resting;
     enum ws_state state = ws_read(reader, bytes, &sink);
@@ -174,12 +191,16 @@ static void conn_read_frames(struct conn *conn, yd_slice bytes)
 void conn_ready(struct conn *conn)
 {
     struct shard *shard = conn->shard;
-    struct session_opts opts = {SESSION_YWS, conn->speaks_text, 0};
+    size_t batch_bytes_max = (size_t)conn->slot->policy->message_bytes_max;
+    struct session_opts opts = {SESSION_YWS, conn->speaks_text, batch_bytes_max};
+    struct room_identity who;
     if (session_new(heap_alloc(), opts, &conn->session) != YD_OK) abort();
     conn->state = CONN_OPEN;
-    slot_event(
-        conn->slot, shard,
-        (struct room_event){.kind = ROOM_EV_JOIN, .member = conn->member, .right = ROOM_WRITE});
+    slot_event(conn->slot, shard,
+               (struct room_event){.kind = ROOM_EV_JOIN,
+                                   .member = conn->member,
+                                   .right = door_right(conn),
+                                   .identity = door_identity(conn, &who) ? &who : NULL});
     if (conn->state != CONN_OPEN) return;
     (void)uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, conn_on_read);
     if (conn->held == NULL) return;
@@ -190,19 +211,35 @@ void conn_ready(struct conn *conn)
     yd_buf_deinit(&held);
 }
 
+void conn_enter(struct conn *conn)
+{
+    if (conn->slot->state == SLOT_READY) {
+        conn_ready(conn);
+    } else {
+        (void)uv_read_stop((uv_stream_t *)&conn->tcp);
+    }
+}
+
 /* ---- HTTP -------------------------------------------------------------------------------------
  */
 
-static void conn_read_head(struct conn *conn, yd_slice bytes)
+/* Keeps what cannot be handled yet; false: it is too much, and the connection was told. */
+static bool conn_hold(struct conn *conn, yd_slice bytes)
 {
     if (conn->held == NULL) {
         conn->held = heap_new(sizeof *conn->held);
         yd_buf_init(conn->held, heap_alloc(), HTTP_HEAD_MAX + sizeof conn->shard->recv);
     }
     if (yd_buf_append(conn->held, bytes) != YD_OK) {
-        conn_answer(conn, 400, "text/plain", YD_LITERAL("request head too large\n"));
-        return;
+        conn_answer(conn, 400, "text/plain", YD_LITERAL("request too large\n"));
+        return false;
     }
+    return true;
+}
+
+static void conn_read_head(struct conn *conn, yd_slice bytes)
+{
+    if (!conn_hold(conn, bytes) || conn->held->len < conn->awaits) return;
     struct http_request request;
     int used = http_request_read(yd_buf_slice(conn->held), &request);
     if (used == HTTP_MORE) return;
@@ -210,17 +247,15 @@ static void conn_read_head(struct conn *conn, yd_slice bytes)
         conn_answer(conn, 400, "text/plain", YD_LITERAL("this is not HTTP/1.1\n"));
         return;
     }
-    conn_on_request(conn, &request);
-    if (conn->state == CONN_CLOSING) return;
-    // What came behind the head are frames already. They wait if the room is not ready yet.
     struct yd_buf *held = conn->held;
+    yd_slice rest = {held->ptr + used, held->len - (size_t)used};
+    uint32_t body_bytes = conn_on_request(conn, &request, rest);
+    conn->awaits = (uint32_t)used + body_bytes;
+    if (conn->state != CONN_DECIDING) return;
+    // What came behind the head are frames already. They wait until the room is ready.
     held->len -= (size_t)used;
     memmove(held->ptr, held->ptr + used, held->len);
-    if (conn->slot->state == SLOT_READY) {
-        conn_ready(conn);
-    } else {
-        (void)uv_read_stop((uv_stream_t *)&conn->tcp);
-    }
+    door_decide(conn);
 }
 
 static void pause_if_store_lags(struct conn *conn)
@@ -256,10 +291,12 @@ static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     yd_slice bytes = {(const uint8_t *)buf->base, (size_t)n};
     switch ((enum conn_state)conn->state) {
     case CONN_HTTP: conn_read_head(conn, bytes); break;
+    case CONN_DECIDING: (void)conn_hold(conn, bytes); break;
     case CONN_OPEN:
         conn_read_frames(conn, bytes);
         pause_if_store_lags(conn);
         break;
+    case CONN_HELD:
     case CONN_LOADING:
     case CONN_CLOSING: break;
     }
@@ -288,7 +325,7 @@ void conn_accept(struct shard *shard)
 void conn_sweep(struct conn *conn, uint64_t now_ms)
 {
     static const yd_slice ping = {(const uint8_t *)"\x89\x00", 2};
-    if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    if (uv_is_closing((uv_handle_t *)&conn->tcp) || door_sweep(conn, now_ms)) return;
     if (conn->deadline_ms != 0 && conn->deadline_ms <= now_ms) {
         if (conn->state == CONN_LOADING && conn->close_code != 0) {
             conn_close(conn, conn->close_code, "this room cannot be read");

@@ -72,23 +72,37 @@ void slots_tick(struct shard *shard)
     }
 }
 
-/* The room of that route; begins to load it if it is not in memory. */
-struct room_slot *slot_get(struct shard *shard, const struct route *route)
+static yd_err slot_begin(struct room_slot *slot)
 {
-    char name[ROUTE_PARTY_MAX + ROUTE_ROOM_MAX + 2];
-    int n = snprintf(name, sizeof name, "%.*s/%.*s", (int)route->party.len,
-                     (const char *)route->party.ptr, (int)route->room.len,
-                     (const char *)route->room.ptr);
+    const struct policy *policy = slot->policy;
+    struct room_opts opts = {
+        .update_bytes_max = (size_t)policy->message_bytes_max,
+        .doc_bytes_max = (size_t)policy->document_bytes_max,
+        .keep_deleted = policy->keeps_deleted,
+        .presence_only = !policy->stored,
+    };
+    return room_new(heap_alloc(), &opts, &slot->room);
+}
+
+/* The room "party/room"; begins to load it if it is not in memory. */
+struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy)
+{
     struct room_slot *slot = NULL;
-    HASH_FIND(hh, shard->rooms, name, (size_t)n, slot);
+    HASH_FIND(hh, shard->rooms, name.ptr, name.len, slot);
     if (slot != NULL) return slot;
 
-    slot = heap_new(sizeof *slot + (size_t)n + 1);
-    memcpy(slot->name, name, (size_t)n);
-    slot->name_len = (uint32_t)n;
+    slot = heap_new(sizeof *slot + name.len + 1);
+    memcpy(slot->name, name.ptr, name.len);
+    slot->name_len = (uint32_t)name.len;
+    slot->policy = policy;
     slot->state = SLOT_LOADING;
-    slot->token = ++shard->tokens;
     HASH_ADD(hh, shard->rooms, name, slot->name_len, slot);
+    if (!policy->stored) { // nothing to load: the store does not know of it
+        if (slot_begin(slot) != YD_OK) abort();
+        slot->state = SLOT_READY;
+        return slot;
+    }
+    slot->token = ++shard->tokens;
     HASH_ADD(by_token, shard->loading, token, sizeof slot->token, slot);
     if (store_load(shard->store, slot_name(slot), slot->token) != YD_OK) abort();
     return slot;
@@ -210,7 +224,7 @@ static void slot_refuse(struct shard *shard, struct room_slot *slot, const char 
 
 static yd_err slot_feed(struct shard *shard, struct room_slot *slot, const struct store_event *ev)
 {
-    yd_err err = room_new(heap_alloc(), NULL, &slot->room);
+    yd_err err = slot_begin(slot);
     if (err == YD_OK && ev->base_bytes > 0) room_loaded_base(slot->room, ev->base_bytes);
     for (size_t i = 0; i < ev->part_count && err == YD_OK; i++) {
         struct room_event load = {

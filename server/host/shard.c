@@ -1,5 +1,5 @@
 /* shard.c - start-up, the loop's timers and signals, what comes from the store, shutdown. */
-#include "host/shard.h"
+#include "host/door.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +124,7 @@ static void on_sweep(uv_timer_t *timer)
     for (struct conn *c = shard->conns; c != NULL; c = c->next) conn_sweep(c, now);
     slots_sweep(shard, now);
     slots_bury(shard);
+    refusals_sweep(shard);
     try_reopen(shard, now);
     if (shard->stopping) stop_step(shard, now);
     turn_now(shard);
@@ -167,16 +168,33 @@ static int start_listening(struct shard *shard)
     return err == 0 ? 0 : start_failed(shard, "cannot listen on", err);
 }
 
+/* Whoever reaches the server may read and write everything: only if that is meant. */
+static bool is_open_by_accident(const struct settings *settings)
+{
+    if (settings->open || strcmp(settings->auth, "none") != 0) return false;
+    if (settings->is_serve) {
+        fputs("partyd: serve needs access control; set PARTYD_AUTH to ticket, convex, jwt or hook "
+              "(docs/access.md), or say --open to let everybody into every room\n",
+              stderr);
+        return true;
+    }
+    if (is_loopback(settings->host)) return false;
+    fprintf(stderr,
+            "partyd: %s can be reached by others and there is no access control; "
+            "listen on 127.0.0.1, set PARTYD_AUTH, or say --open if that is meant\n",
+            settings->host);
+    return true;
+}
+
 static int start(struct shard *shard)
 {
-    if (!shard->settings->open && !is_loopback(shard->settings->host)) {
-        fprintf(stderr,
-                "partyd: %s can be reached by others and there is no access control; "
-                "listen on 127.0.0.1, or say --open if that is meant\n",
-                shard->settings->host);
+    char why[AUTH_ERROR_MAX] = "";
+    if (is_open_by_accident(shard->settings)) return 2;
+    (void)uv_loop_init(&shard->loop);
+    if (door_open(shard, why) != YD_OK) {
+        fprintf(stderr, "partyd: %s\n", why);
         return 2;
     }
-    (void)uv_loop_init(&shard->loop);
     (void)uv_async_init(&shard->loop, &shard->store_wake, on_store_wake);
     (void)uv_tcp_init(&shard->loop, &shard->listener);
     (void)uv_timer_init(&shard->loop, &shard->sweep);
@@ -211,6 +229,7 @@ static enum log_level level_of(const char *name)
 static void shard_free(struct shard *shard)
 {
     store_close(shard->store);
+    door_close(shard);
     slots_free(shard);
     ws_reader_free(shard->resting);
     free(shard->dirty.list);

@@ -22,6 +22,9 @@
 #include "wire/ws.h"
 
 struct shard;
+struct door;  /* host/door.h: */
+struct visit; /* somebody wants in */
+struct guest; /* somebody was let in */
 struct conn;
 struct room_slot;
 
@@ -52,7 +55,7 @@ struct outbox_list {
     size_t first, count, cap; /* count: those from first on */
 };
 
-enum conn_state { CONN_HTTP, CONN_LOADING, CONN_OPEN, CONN_CLOSING };
+enum conn_state { CONN_HTTP, CONN_DECIDING, CONN_HELD, CONN_LOADING, CONN_OPEN, CONN_CLOSING };
 
 /* What a slow or interrupted write left behind. */
 struct backlog {
@@ -76,9 +79,12 @@ struct conn {
     struct chunk *late; /* its own updates, to be sent back with what comes next; see late.c */
     struct conn *late_prev, *late_next;
     uint64_t late_ns;    /* when it was kept */
-    struct yd_buf *held; /* request head, or frames that came before the room was ready */
+    struct yd_buf *held; /* request, or frames that came before the room was ready */
+    struct visit *visit; /* until it is let into a room */
+    struct guest *guest; /* from then on, if somebody decided; NULL: the door was open */
     uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
     uint32_t member;
+    uint32_t awaits;     /* bytes of the request before it is looked at again */
     uint16_t close_code; /* of a close that waits for its deadline */
     uint8_t state;       /* enum conn_state */
     bool speaks_text, finished;
@@ -105,6 +111,7 @@ struct room_slot {
     uint64_t append_batch;        /* that holds its last append */
     uint64_t empty_ms;            /* since when nobody is in; 0: somebody is */
     struct outbox *out;
+    const struct policy *policy;
     struct room_slot *next_gone;
     enum slot_state state;
     uint32_t name_len;
@@ -122,6 +129,7 @@ struct shard {
     struct settings *settings;
     struct log log;
     struct store *store;
+    struct door *door;
     struct room_slot *rooms;
     struct conn *late_first, *late_last; /* who has something late, the oldest first */
     uv_timer_t late_timer;
@@ -163,14 +171,18 @@ void conn_close(struct conn *conn, uint32_t code, const char *reason); /* after 
 void conn_end(struct conn *conn);                                      /* at once */
 void conn_finish(struct conn *conn); /* all is written: say so to the peer */
 void conn_sweep(struct conn *conn, uint64_t now_ms);
-void conns_resume(struct shard *shard); /* reads those again that were paused */
+void conns_resume(struct shard *shard);   /* reads those again that were paused */
+void conn_enter(struct conn *conn);       /* it has a slot: goes in, or waits until it is loaded */
+void conn_forget_held(struct conn *conn); /* what was read of it and not understood yet */
 
-/* upgrade.c: the HTTP side; answers, or makes the connection a member of a room to be. */
-void conn_on_request(struct conn *conn, const struct http_request *request);
+/* upgrade.c: the HTTP side; answers, or takes the connection to the door. Bytes of body to wait for
+ * before it can: then it is called again. rest: what has come behind the head. */
+uint32_t conn_on_request(struct conn *conn, const struct http_request *request, yd_slice rest);
+void conn_answer_down(struct conn *conn); /* 503 */
 void conn_answer(struct conn *conn, int status, const char *type, yd_slice body);
 
 /* rooms.c */
-struct room_slot *slot_get(struct shard *shard, const struct route *route);
+struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy);
 void slot_loaded(struct shard *shard, struct store_event *ev);
 void slot_add(struct room_slot *slot, struct conn *conn);
 void slot_remove(struct room_slot *slot, struct conn *conn);

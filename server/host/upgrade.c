@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/shard.h"
+#include "host/door.h"
 #include "page/page.h"
 
 static const char *status_text(int status)
@@ -10,8 +10,12 @@ static const char *status_text(int status)
     switch (status) {
     case 200: return "OK";
     case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 411: return "Length Required";
+    case 413: return "Content Too Large";
     case 426: return "Upgrade Required";
     default: return "Service Unavailable";
     }
@@ -23,6 +27,7 @@ void conn_answer(struct conn *conn, int status, const char *type, yd_slice body)
     const char *more = "";
     if (status == 426) more = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
     if (status == 503) more = "Retry-After: 5\r\n";
+    if (status == 401) more = "WWW-Authenticate: Bearer\r\n";
     if (status == 405) more = "Allow: GET\r\n";
     int n = snprintf(head, sizeof head,
                      "HTTP/1.1 %d %s\r\nContent-Type: %s; charset=utf-8\r\nContent-Length: %zu\r\n"
@@ -67,7 +72,7 @@ static void answer_plain_get(struct conn *conn, yd_slice path, const struct rout
 {
     if (yd_slice_equal(path, YD_LITERAL("/health"))) {
         answer_health(conn);
-    } else if (yd_slice_equal(path, YD_LITERAL("/"))) {
+    } else if (yd_slice_equal(path, YD_LITERAL("/")) && !conn->shard->settings->is_serve) {
         conn_answer(conn, 200, "text/html", (yd_slice){page_html, page_html_len});
     } else if (route->kind == ROUTE_ROOM) {
         answer_text(conn, 426, "This is a room: connect to it with a WebSocket.\n");
@@ -78,59 +83,34 @@ static void answer_plain_get(struct conn *conn, yd_slice path, const struct rout
     }
 }
 
-/* The first of the offered subprotocols; a client that offered some wants one back. */
-static yd_slice first_protocol(yd_slice offered)
+void conn_answer_down(struct conn *conn)
 {
-    size_t n = 0;
-    while (n < offered.len && offered.ptr[n] != ',' && offered.ptr[n] > 0x20 &&
-           offered.ptr[n] < 0x7f) {
-        n++;
-    }
-    return (yd_slice){offered.ptr, n};
+    answer_text(conn, 503, "The server cannot take connections now; GET /health says why.\n");
 }
 
-static void accept_upgrade(struct conn *conn, const struct http_request *request,
-                           const struct route *route)
+static void on_upgrade(struct conn *conn, const struct http_request *request,
+                       const struct route *route)
 {
-    char accept[HTTP_ACCEPT_LEN + 1];
-    if (!yd_slice_equal(request->ws_version, YD_LITERAL("13"))) {
-        answer_text(conn, 426, "This server speaks WebSocket version 13.\n");
-        return;
+    if (route->kind == ROUTE_NOT_FOUND) {
+        answer_text(conn, 404, "There is no room at this path.\n");
+    } else if (conn->shard->down[0] != 0 || conn->shard->stopping) {
+        conn_answer_down(conn);
+    } else {
+        door_knock(conn, request, route);
     }
-    if (!http_accept(request->ws_key, accept)) {
-        answer_text(conn, 400, "Sec-WebSocket-Key is missing or is not 16 bytes in base64.\n");
-        return;
-    }
-    yd_slice protocol = first_protocol(request->ws_protocol);
-    if (protocol.len > 256) protocol.len = 0;
-    char head[512];
-    int n = snprintf(head, sizeof head,
-                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                     "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s%.*s%s\r\n",
-                     accept, protocol.len > 0 ? "Sec-WebSocket-Protocol: " : "", (int)protocol.len,
-                     (const char *)protocol.ptr, protocol.len > 0 ? "\r\n" : "");
-    outbox_put(conn->shard, outbox_of_conn(conn), (yd_slice){(const uint8_t *)head, (size_t)n},
-               YD_EMPTY, 0);
-    conn->speaks_text = route->has_pk;
-    conn->state = CONN_LOADING;
-    conn->deadline_ms = 0;
-    slot_add(slot_get(conn->shard, route), conn);
 }
 
-void conn_on_request(struct conn *conn, const struct http_request *request)
+uint32_t conn_on_request(struct conn *conn, const struct http_request *request, yd_slice rest)
 {
+    yd_slice path = route_path(request->target);
     struct route route = route_parse(request->target);
+    if (api_is_path(path)) return api_on_request(conn, request, rest);
     if (!request->is_get) {
         answer_text(conn, 405, "Only GET is answered here.\n");
-    } else if (!request->is_upgrade) {
-        answer_plain_get(conn, route_path(request->target), &route);
-    } else if (route.kind == ROUTE_NOT_FOUND) {
-        answer_text(conn, 404, "There is no room at this path.\n");
-    } else if (route.kind == ROUTE_BAD) {
-        answer_text(conn, 400, "This room name is too long or holds control characters.\n");
-    } else if (conn->shard->down[0] != 0 || conn->shard->stopping) {
-        answer_text(conn, 503, "The server cannot take connections now; GET /health says why.\n");
+    } else if (request->is_upgrade) {
+        on_upgrade(conn, request, &route);
     } else {
-        accept_upgrade(conn, request, &route);
+        answer_plain_get(conn, path, &route);
     }
+    return 0;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/nearest.h"
+
 enum kind { TEXT, NUMBER, SWITCH };
 
 struct setting {
@@ -16,6 +18,14 @@ struct setting {
     int64_t min, max;
     const char *choices; /* "a|b"; NULL: any text */
     const char *help;
+};
+
+/* What only a few settings have. */
+struct extra {
+    size_t offset;
+    const char *serve; /* default of the command serve; NULL: the same */
+    const char *env;   /* name in the environment; NULL: PARTYD_NAME */
+    bool secret;       /* read from the environment only */
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -38,8 +48,74 @@ static const struct setting table[] = {
      "an empty room leaves memory after this time"},
     {"durability", TEXT, AT(durability), "strict", 0, 0, "strict|relaxed",
      "strict: what others see is on disk; relaxed: others may see it earlier"},
+    {"auth", TEXT, AT(auth), "none", 0, 0, "none|ticket|convex|jwt|hook",
+     "who decides who may enter a room"},
+    {"ticket-secret", TEXT, AT(ticket_secret), "", 0, 0, NULL,
+     "ticket: HS256 key of 32 bytes or more; several, comma separated, while they are changed"},
+    {"ticket-jwks", TEXT, AT(ticket_jwks), "", 0, 0, NULL,
+     "ticket: public keys of tickets, JSON or an address, in place of a secret"},
+    {"issuers", TEXT, AT(issuers), "", 0, 0, NULL,
+     "jwt, convex: who may have issued a token, comma separated; default CONVEX_SITE_URL"},
+    {"jwks-url", TEXT, AT(jwks_url), "", 0, 0, NULL,
+     "jwt, convex: address of the key set, or one for each issuer; default: where each has it"},
+    {"jwks", TEXT, AT(jwks), "", 0, 0, NULL, "jwt, convex: the key set as JSON"},
+    {"audience", TEXT, AT(audience), "", 0, 0, NULL,
+     "a token must be for one of these, comma separated; default convex, of tickets partyd"},
+    {"convex-url", TEXT, AT(convex_url), "", 0, 0, NULL, "convex: address of the deployment"},
+    {"convex-site-url", TEXT, AT(convex_site_url), "", 0, 0, NULL,
+     "convex: address of its HTTP actions"},
+    {"convex-function", TEXT, AT(convex_function), "", 0, 0, NULL,
+     "convex: query that decides; default collab:authorize"},
+    {"jwt-rooms-claim", TEXT, AT(jwt_rooms_claim), "", 0, 0, NULL,
+     "jwt: claim that maps patterns of rooms to permissions; default rooms"},
+    {"hook-url", TEXT, AT(hook_url), "", 0, 0, NULL, "hook: address that is asked to decide"},
+    {"collab-secret", TEXT, AT(collab_secret), "", 0, 0, NULL,
+     "signs requests between the application's backend and this server"},
+    {"backend-calls-max", NUMBER, AT(backend_calls_max), "16", 1, 1024, NULL,
+     "convex, hook: questions at the same time"},
+    {"backend-timeout-ms", NUMBER, AT(backend_timeout_ms), "5000", 100, 60000, NULL,
+     "convex, hook: an answer has to come within"},
+    {"remember-ms", NUMBER, AT(remember_ms), "10000", 1, 3600000, NULL,
+     "convex, hook: a decision holds for others with the same token"},
+    {"stale-ms", NUMBER, AT(stale_ms), "300000", 0, 86400000, NULL,
+     "convex, hook: while nobody answers, an older decision holds"},
+    {"origins", TEXT, AT(origins), "", 0, 0, NULL,
+     "browsers may come from these, comma separated, https://*.example.com too; default any"},
+    {"cookie", TEXT, AT(cookie), "", 0, 0, NULL, "name of a cookie that may hold the token"},
+    {"max-session-ms", NUMBER, AT(max_session_ms), "0", 0, 31536000000, NULL,
+     "a connection has to come again and be decided anew after this time; 0: never"},
 };
 enum { COUNT = sizeof table / sizeof *table };
+
+static const struct extra extras[] = {
+    {AT(host), "0.0.0.0", NULL, false},
+    {AT(data), "/var/lib/partyd", NULL, false},
+    {AT(log_format), "json", NULL, false},
+    {AT(ticket_secret), NULL, NULL, true},
+    {AT(collab_secret), NULL, "COLLAB_SECRET", true},
+    {AT(convex_url), NULL, "CONVEX_URL", false},
+    {AT(convex_site_url), NULL, "CONVEX_SITE_URL", false},
+};
+
+static const struct extra *extra_of(const struct setting *s)
+{
+    static const struct extra none;
+    for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
+        if (extras[i].offset == s->offset) return &extras[i];
+    }
+    return &none;
+}
+
+static void env_name(const struct setting *s, char name[64])
+{
+    const char *own = extra_of(s)->env;
+    size_t n = (size_t)snprintf(name, 64, "%s%s", own == NULL ? "PARTYD_" : "",
+                                own == NULL ? s->name : own);
+    for (size_t i = 0; i < n; i++) {
+        if (name[i] == '-') name[i] = '_';
+        if (name[i] >= 'a' && name[i] <= 'z') name[i] = (char)(name[i] - 'a' + 'A');
+    }
+}
 
 static char *copy(const char *text)
 {
@@ -111,6 +187,28 @@ static const struct setting *find(const char *name, size_t len)
     return NULL;
 }
 
+static yd_err no_such(const char *what, const char *name, size_t len, char *why)
+{
+    struct nearest near = nearest_to(name, len);
+    for (int i = 0; i < COUNT; i++) nearest_try(&near, table[i].name);
+    if (strstr(what, "setting") != NULL) nearest_try(&near, "rooms");
+    snprintf(why, SETTINGS_ERROR_MAX, "%s%.*s%s%s%s; see --help", what, len > 100 ? 100 : (int)len,
+             name, strstr(what, "\"") == NULL ? "" : "\"",
+             near.best == NULL ? "" : ", did you mean ", near.best == NULL ? "" : near.best);
+    return YD_EMALFORMED;
+}
+
+/* What everybody can see who lists processes or reads the repository is no secret. */
+static yd_err is_secret(const struct setting *s, const char *source, char *why)
+{
+    char name[64];
+    env_name(s, name);
+    snprintf(why, SETTINGS_ERROR_MAX,
+             "%s: %s is a secret and read from the environment only; set %s", source, s->name,
+             name);
+    return YD_EMALFORMED;
+}
+
 /* Reads flags; with only_config just --config, which has to be known first. */
 static yd_err read_flags(struct settings *to, int argc, char **argv, bool only_config, char *why)
 {
@@ -125,11 +223,8 @@ static yd_err read_flags(struct settings *to, int argc, char **argv, bool only_c
         const char *equals = strchr(name, '=');
         size_t len = equals == NULL ? strlen(name) : (size_t)(equals - name);
         const struct setting *s = find(name, len);
-        if (s == NULL) {
-            snprintf(why, SETTINGS_ERROR_MAX, "there is no flag --%.*s; see --help", (int)len,
-                     name);
-            return YD_EMALFORMED;
-        }
+        if (s == NULL) return no_such("there is no flag --", name, len, why);
+        if (extra_of(s)->secret) return is_secret(s, "command line", why);
         const char *value = equals != NULL ? equals + 1 : NULL;
         if (value == NULL && s->kind == SWITCH) value = "true";
         if (value == NULL && i + 1 < argc) value = argv[++i];
@@ -144,15 +239,6 @@ static yd_err read_flags(struct settings *to, int argc, char **argv, bool only_c
     return YD_OK;
 }
 
-static void env_name(const struct setting *s, char name[64])
-{
-    size_t n = (size_t)snprintf(name, 64, "PARTYD_%s", s->name);
-    for (size_t i = 7; i < n; i++) {
-        if (name[i] == '-') name[i] = '_';
-        if (name[i] >= 'a' && name[i] <= 'z') name[i] = (char)(name[i] - 'a' + 'A');
-    }
-}
-
 static yd_err read_env(struct settings *to, bool only_config, char *why)
 {
     for (int i = 0; i < COUNT; i++) {
@@ -164,6 +250,28 @@ static yd_err read_env(struct settings *to, bool only_config, char *why)
         if (err != YD_OK) return err;
     }
     return YD_OK;
+}
+
+static yd_err read_key(struct settings *to, const char *key, const json_t *value, char *why)
+{
+    if (strcmp(key, "rooms") == 0) {
+        return policies_read(&to->rooms, value, to->config, why, SETTINGS_ERROR_MAX);
+    }
+    const struct setting *s = find(key, strlen(key));
+    char text[SETTINGS_ERROR_MAX];
+    if (s == NULL || s->offset == AT(config)) {
+        snprintf(text, sizeof text, "%.300s: there is no setting \"", to->config);
+        return no_such(text, key, strlen(key), why);
+    }
+    if (extra_of(s)->secret) return is_secret(s, to->config, why);
+    const char *given = "(neither text, number nor true/false)";
+    if (json_is_string(value)) given = json_string_value(value);
+    if (json_is_boolean(value)) given = json_is_true(value) ? "true" : "false";
+    if (json_is_integer(value)) {
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
+        given = text;
+    }
+    return put(to, s, given, to->config, why);
 }
 
 static yd_err read_file(struct settings *to, char *why)
@@ -183,45 +291,54 @@ static yd_err read_file(struct settings *to, char *why)
     json_t *value;
     json_object_foreach(root, key, value)
     {
-        const struct setting *s = find(key, strlen(key));
-        char text[32];
-        if (s == NULL || s->offset == AT(config)) {
-            snprintf(why, SETTINGS_ERROR_MAX, "%s: there is no setting \"%.100s\"; see --help",
-                     to->config, key);
-            err = YD_EMALFORMED;
-            break;
-        }
-        const char *given = "(neither text, number nor true/false)";
-        if (json_is_string(value)) given = json_string_value(value);
-        if (json_is_boolean(value)) given = json_is_true(value) ? "true" : "false";
-        if (json_is_integer(value)) {
-            snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
-            given = text;
-        }
-        err = put(to, s, given, to->config, why);
+        err = read_key(to, key, value, why);
         if (err != YD_OK) break;
     }
     json_decref(root);
     return err;
 }
 
-yd_err settings_read(struct settings *settings, int argc, char **argv, char why[SETTINGS_ERROR_MAX])
+/* What single values cannot say. */
+static yd_err check_together(const struct settings *s, char *why)
+{
+    if (s->cookie[0] == 0 || s->origins[0] != 0) return YD_OK;
+    // Any page can make a browser connect here, and it would send the cookie along.
+    snprintf(why, SETTINGS_ERROR_MAX,
+             "cookie: a token in a cookie needs origins too, or any web page could use it; set "
+             "PARTYD_ORIGINS to the addresses of your application");
+    return YD_EMALFORMED;
+}
+
+yd_err settings_read_for(enum settings_command command, struct settings *settings, int argc,
+                         char **argv, char why[SETTINGS_ERROR_MAX])
 {
     memset(settings, 0, sizeof *settings);
+    settings->is_serve = command == SETTINGS_SERVE;
     yd_err err = YD_OK;
     for (int i = 0; i < COUNT && err == YD_OK; i++) {
-        err = put(settings, &table[i], table[i].initial, "default", why);
+        const char *serve = settings->is_serve ? extra_of(&table[i])->serve : NULL;
+        err = put(settings, &table[i], serve != NULL ? serve : table[i].initial, "default", why);
     }
     if (err == YD_OK) err = read_env(settings, true, why);
     if (err == YD_OK) err = read_flags(settings, argc, argv, true, why);
     if (err == YD_OK) err = read_file(settings, why);
     if (err == YD_OK) err = read_env(settings, false, why);
     if (err == YD_OK) err = read_flags(settings, argc, argv, false, why);
+    if (err == YD_OK) err = check_together(settings, why);
+    if (err == YD_OK && settings->rooms.count == 0) {
+        policies_default(&settings->rooms, strcmp(settings->auth, "none") != 0);
+    }
     return err;
+}
+
+yd_err settings_read(struct settings *settings, int argc, char **argv, char why[SETTINGS_ERROR_MAX])
+{
+    return settings_read_for(SETTINGS_DEV, settings, argc, argv, why);
 }
 
 void settings_deinit(struct settings *settings)
 {
+    policies_deinit(&settings->rooms);
     for (int i = 0; i < COUNT; i++) {
         if (table[i].kind == TEXT) free(*(char **)((char *)settings + table[i].offset));
     }
@@ -231,10 +348,18 @@ void settings_help(FILE *to)
 {
     fputs("  flag                  environment               default\n", to);
     for (int i = 0; i < COUNT; i++) {
+        const struct setting *s = &table[i];
+        const struct extra *extra = extra_of(s);
         char env[64];
-        env_name(&table[i], env);
-        fprintf(to, "  --%-19s %-25s %s\n      %s%s%s%s\n", table[i].name, env, table[i].initial,
-                table[i].help, table[i].choices ? " (" : "",
-                table[i].choices ? table[i].choices : "", table[i].choices ? ")" : "");
+        env_name(s, env);
+        fprintf(to, "  %s%-19s %-25s %s%s%s\n      %s%s%s%s\n", extra->secret ? "  " : "--",
+                extra->secret ? "(no flag: secret)" : s->name, env, s->initial,
+                extra->serve == NULL ? "" : "; serve: ", extra->serve == NULL ? "" : extra->serve,
+                s->help, s->choices ? " (" : "", s->choices ? s->choices : "",
+                s->choices ? ")" : "");
     }
+    fputs("\nSecrets are read from the environment only: a flag is seen by everybody who lists\n"
+          "processes, a file ends up in a repository. The file may also hold \"rooms\", the table\n"
+          "of what holds for which rooms (docs/access.md).\n",
+          to);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "ops/log.h"
+#include "ops/policy.h"
 #include "ydoc/base.h"
 
 struct settings {
@@ -19,14 +20,43 @@ struct settings {
     int64_t outbox_bytes_max;
     int64_t room_idle_ms;
     char *durability;
+
+    /* Who may enter: docs/access.md, docs/security.md. Text that is not set is "". */
+    char *auth;
+    char *ticket_secret;
+    char *ticket_jwks;
+    char *issuers;
+    char *jwks_url;
+    char *jwks;
+    char *audience;
+    char *convex_url;
+    char *convex_site_url;
+    char *convex_function;
+    char *jwt_rooms_claim;
+    char *hook_url;
+    char *collab_secret;
+    int64_t backend_calls_max;
+    int64_t backend_timeout_ms;
+    int64_t remember_ms;
+    int64_t stale_ms;
+    char *origins;
+    char *cookie;
+    int64_t max_session_ms;
+    struct policies rooms; /* "rooms" of the file, or what holds without it */
+    bool is_serve;         /* the command is serve: no page, no doors open by accident */
 };
 
 #define SETTINGS_ERROR_MAX 512
+
+/* Which command the settings are for; some defaults differ. */
+enum settings_command { SETTINGS_DEV, SETTINGS_SERVE };
 
 /* Fills settings: defaults, then the file named by --config, then PARTYD_*, then flags; later ones
  * win. Errors: YD_EMALFORMED, with a sentence in why that names the setting and where it stood. */
 YD_NODISCARD yd_err settings_read(struct settings *settings, int argc, char **argv,
                                   char why[SETTINGS_ERROR_MAX]);
+YD_NODISCARD yd_err settings_read_for(enum settings_command command, struct settings *settings,
+                                      int argc, char **argv, char why[SETTINGS_ERROR_MAX]);
 void settings_deinit(struct settings *settings);
 void settings_help(FILE *to);
 

@@ -18,7 +18,9 @@ typedef http_parser_settings settings_type;
 struct reading {
     struct http_request *request;
     yd_slice field;
-    bool in_value, headers_done, has_upgrade;
+    bool in_value, headers_done, said_twice;
+    yd_slice upgrade, coding, expect, body_bytes;
+    yd_slice *value; /* the field whose value is being read; NULL: one that nobody asks for */
 };
 
 static void slice_extend(yd_slice *slice, const char *at, size_t len)
@@ -48,28 +50,80 @@ static int on_field(parser_type *p, const char *at, size_t len)
     return 0;
 }
 
+static yd_slice *value_of(struct reading *r)
+{
+    struct http_request *q = r->request;
+    const struct {
+        const char *name;
+        yd_slice *value;
+    } known[] = {
+        {"sec-websocket-key", &q->ws_key},
+        {"sec-websocket-version", &q->ws_version},
+        {"sec-websocket-protocol", &q->ws_protocol},
+        {"authorization", &q->authorization},
+        {"cookie", &q->cookie},
+        {"origin", &q->origin},
+        {"x-collab-timestamp", &q->collab_timestamp},
+        {"x-collab-sha256", &q->collab_sha256},
+        {"x-collab-signature", &q->collab_signature},
+        {"upgrade", &r->upgrade},
+        {"transfer-encoding", &r->coding},
+        {"content-length", &r->body_bytes},
+        {"expect", &r->expect},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (field_is(r->field, known[i].name)) return known[i].value;
+    }
+    return NULL;
+}
+
 static int on_value(parser_type *p, const char *at, size_t len)
 {
     struct reading *r = p->data;
-    r->in_value = true;
-    if (field_is(r->field, "sec-websocket-key")) slice_extend(&r->request->ws_key, at, len);
-    if (field_is(r->field, "sec-websocket-version")) slice_extend(&r->request->ws_version, at, len);
-    if (field_is(r->field, "sec-websocket-protocol") && r->request->ws_protocol.len == 0) {
-        slice_extend(&r->request->ws_protocol, at, len);
+    if (!r->in_value) {
+        r->in_value = true;
+        r->value = value_of(r);
+        if (r->value != NULL && r->value->len > 0) {
+            // Two lines may be one list only where the standard says so; which of two tokens or
+            // lengths holds, others could see otherwise than we do.
+            bool is_list = r->value == &r->request->ws_protocol;
+            r->said_twice = r->said_twice || !is_list;
+            r->value = NULL;
+        }
     }
-    if (field_is(r->field, "upgrade")) {
-        r->has_upgrade = len == 9 && strncasecmp(at, "websocket", 9) == 0;
-    }
+    if (r->value != NULL) slice_extend(r->value, at, len);
     return 0;
+}
+
+static bool is_word(yd_slice value, const char *word)
+{
+    return value.len == strlen(word) && strncasecmp((const char *)value.ptr, word, value.len) == 0;
+}
+
+static int64_t number_of(yd_slice digits)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < digits.len && number <= HTTP_BODY_MAX; i++) {
+        if (digits.ptr[i] < '0' || digits.ptr[i] > '9') return HTTP_BODY_MAX + 1;
+        number = number * 10 + (digits.ptr[i] - '0');
+    }
+    return number;
 }
 
 static int on_headers_complete(parser_type *p)
 {
     struct reading *r = p->data;
+    struct http_request *q = r->request;
     r->headers_done = true;
-    r->request->is_get = p->method == HTTP_GET;
-    r->request->is_upgrade = p->upgrade != 0 && r->has_upgrade;
-    return 1; // whatever body there is, is not read
+    q->is_get = p->method == HTTP_GET;
+    q->is_post = p->method == HTTP_POST;
+    if (q->is_get) q->method = YD_LITERAL("GET");
+    if (q->is_post) q->method = YD_LITERAL("POST");
+    q->is_upgrade = p->upgrade != 0 && is_word(r->upgrade, "websocket");
+    q->has_coding = r->coding.len > 0;
+    q->expects_continue = is_word(r->expect, "100-continue");
+    q->body_bytes = number_of(r->body_bytes);
+    return 1; // the body is the host's
 }
 
 static bool head_is_whole(yd_slice bytes, size_t *len)
@@ -85,9 +139,23 @@ static bool head_is_whole(yd_slice bytes, size_t *len)
 
 int http_request_read(yd_slice bytes, struct http_request *request)
 {
-    *request = (struct http_request){
-        .target = YD_EMPTY, .ws_key = YD_EMPTY, .ws_version = YD_EMPTY, .ws_protocol = YD_EMPTY};
-    struct reading r = {.request = request, .field = YD_EMPTY};
+    *request = (struct http_request){.method = YD_EMPTY,
+                                     .target = YD_EMPTY,
+                                     .ws_key = YD_EMPTY,
+                                     .ws_version = YD_EMPTY,
+                                     .ws_protocol = YD_EMPTY,
+                                     .authorization = YD_EMPTY,
+                                     .cookie = YD_EMPTY,
+                                     .origin = YD_EMPTY,
+                                     .collab_timestamp = YD_EMPTY,
+                                     .collab_sha256 = YD_EMPTY,
+                                     .collab_signature = YD_EMPTY};
+    struct reading r = {.request = request,
+                        .field = YD_EMPTY,
+                        .upgrade = YD_EMPTY,
+                        .coding = YD_EMPTY,
+                        .expect = YD_EMPTY,
+                        .body_bytes = YD_EMPTY};
     settings_type settings;
     parser_type parser;
     memset(&settings, 0, sizeof settings);
@@ -109,7 +177,7 @@ int http_request_read(yd_slice bytes, struct http_request *request)
     (void)http_parser_execute(&parser, &settings, (const char *)bytes.ptr, head);
     bool bad = HTTP_PARSER_ERRNO(&parser) != HPE_OK;
 #endif
-    if (r.headers_done) return (int)head;
+    if (r.headers_done) return r.said_twice ? HTTP_BAD : (int)head;
     return bad || whole ? HTTP_BAD : HTTP_MORE;
 }
 

@@ -1,20 +1,27 @@
-/* wire/http.h - the head of one HTTP/1.1 request. Pure functions over bytes. Rules H1, H3. */
+/* wire/http.h - the head of one HTTP/1.1 request. Pure functions over bytes. Rules H1, H3, D20. */
 #ifndef WIRE_HTTP_H
 #define WIRE_HTTP_H
 
 #include "ydoc/base.h"
 
 #define HTTP_HEAD_MAX ((size_t)16 * 1024)
+#define HTTP_BODY_MAX ((int64_t)64 * 1024)
 
 enum { HTTP_MORE = 0, HTTP_BAD = -1 };
 
 struct http_request {
-    bool is_get, is_upgrade; /* upgrade to websocket */
-    yd_slice target;
+    bool is_get, is_post, is_upgrade; /* upgrade to websocket */
+    bool has_coding;                  /* Transfer-Encoding: its length is not known */
+    bool expects_continue;
+    int64_t body_bytes; /* Content-Length; 0: none; above HTTP_BODY_MAX: as far as it was read */
+    yd_slice method, target;
     yd_slice ws_key, ws_version, ws_protocol;
+    yd_slice authorization, cookie, origin;
+    yd_slice collab_timestamp, collab_sha256, collab_signature;
 };
 
-/* Reads a request head from its start. Returns the bytes it takes, or HTTP_MORE, or HTTP_BAD.
+/* Reads a request head from its start. Returns the bytes it takes, or HTTP_MORE, or HTTP_BAD; a
+ * head that says one of these fields twice is HTTP_BAD, but for ws_protocol: its first line holds.
  * The slices of the request point into the bytes. */
 int http_request_read(yd_slice bytes, struct http_request *request);
 

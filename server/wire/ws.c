@@ -73,7 +73,7 @@ static void on_msg(wslay_event_context_ptr wslay, const struct wslay_event_on_ms
     if (!r->sink->on_message(r->sink->ctx, opcode, payload)) r->stopped = true;
 }
 
-struct ws_reader *ws_reader_new(size_t message_bytes_max)
+struct ws_reader *ws_reader_new(void)
 {
     static const struct wslay_event_callbacks callbacks = {
         .recv_callback = on_recv,
@@ -88,7 +88,6 @@ struct ws_reader *ws_reader_new(size_t message_bytes_max)
         free(r);
         return NULL;
     }
-    wslay_event_config_set_max_recv_msg_length(r->wslay, message_bytes_max);
     return r;
 }
 
@@ -111,6 +110,7 @@ enum ws_state ws_read(struct ws_reader *reader, yd_slice bytes, const struct ws_
 {
     reader->sink = sink;
     reader->input = bytes;
+    wslay_event_config_set_max_recv_msg_length(reader->wslay, sink->message_bytes_max);
     int err = wslay_event_recv(reader->wslay);
     if (wslay_event_want_write(reader->wslay)) {
         if (wslay_event_send(reader->wslay) != 0) err = -1;

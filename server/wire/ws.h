@@ -14,13 +14,14 @@ struct ws_sink {
     /* One whole message (text or binary). False: stop reading this stream. */
     bool (*on_message)(void *ctx, enum ws_opcode opcode, yd_slice payload);
     void *ctx;
-    struct yd_buf *reply; /* pongs and the answer to a close are appended here, ready to send */
+    size_t message_bytes_max; /* of this stream; a larger message ends it with 1009 */
+    struct yd_buf *reply;     /* pongs and the answer to a close are appended here, ready to send */
 };
 
 struct ws_reader;
 
-struct ws_reader *ws_reader_new(size_t message_bytes_max); /* NULL: out of memory */
-void ws_reader_free(struct ws_reader *reader);             /* NULL is allowed */
+struct ws_reader *ws_reader_new(void);         /* NULL: out of memory */
+void ws_reader_free(struct ws_reader *reader); /* NULL is allowed */
 
 enum ws_state {
     WS_REST, /* all bytes were taken and no message is under way */

@@ -34,11 +34,13 @@ export const freePort = () => new Promise((resolve, reject) => {
 
 export const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-test-'))
 
-/** Starts the server and waits for its line. Options: data, port, args, env. */
+/** Starts the server and waits for its line. Options: command, data, port, args, env, files (how many it may
+ * open). */
 export async function startServer (options = {}) {
   const port = options.port ?? await freePort()
   const data = options.data ?? temporary()
-  const child = spawn(BINARY, ['dev', '--port', port, '--data', data, ...(options.args ?? [])],
+  const limit = options.files === undefined ? [] : ['-c', `ulimit -n ${options.files} && exec "$0" "$@"`, BINARY]
+  const child = spawn(limit.length > 0 ? 'sh' : BINARY, [...limit, options.command ?? 'dev', '--port', port, '--data', data, ...(options.args ?? [])],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } })
   const server = { port, data, child, log: '', out: '', url: `ws://127.0.0.1:${port}`, http: `http://127.0.0.1:${port}` }
   child.stderr.on('data', chunk => { server.log += chunk })
@@ -55,18 +57,18 @@ export async function startServer (options = {}) {
 export const check = data => spawnSync(BINARY, ['check', '--data', data], { encoding: 'utf8' })
 
 const options = { WebSocketPolyfill: WebSocket, disableBc: true }
-/** The client families; open(server, room, doc, party) gives a provider. */
+/** The client families; open(server, room, doc, party, more) gives a provider; more: its options. */
 export const families = {
-  'y-websocket 3': (s, room, doc, party = 'main') => new YWebsocket3(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, options),
-  'y-websocket 2': (s, room, doc, party = 'main') => new YWebsocket2(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, options),
-  'y-partykit': (s, room, doc, party = 'main') => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, { ...options, party }),
-  'y-partyserver': (s, room, doc, party = 'main') => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party })
+  'y-websocket 3': (s, room, doc, party = 'main', more = {}) => new YWebsocket3(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, { ...options, ...more }),
+  'y-websocket 2': (s, room, doc, party = 'main', more = {}) => new YWebsocket2(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, { ...options, ...more }),
+  'y-partykit': (s, room, doc, party = 'main', more = {}) => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more }),
+  'y-partyserver': (s, room, doc, party = 'main', more = {}) => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more })
 }
 
 export class Client {
-  constructor (server, family, room, party) {
+  constructor (server, family, room, party, more) {
     this.doc = new Y.Doc()
-    this.provider = families[family](server, room, this.doc, party)
+    this.provider = families[family](server, room, this.doc, party, more)
   }
 
   get text () { return this.doc.getText('text') }

@@ -20,6 +20,10 @@
 #define APPENDS_MAX 512
 #define NOW_STEP    300
 #define LETTERS     19
+#define YD_LIT(s)                                                                                  \
+    {                                                                                              \
+        (const uint8_t *)(s), sizeof(s) - 1                                                        \
+    }
 
 static void *fuzz_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
 {
@@ -72,10 +76,22 @@ static void store_snapshot(struct fuzz *f, const struct room_effect *fx)
     }
 }
 
+static void presence_check(yd_slice bytes)
+{
+    struct yd_reader r = yd_reader_of(bytes);
+    for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
+        (void)yd_read_varuint(&r);
+        (void)yd_read_varuint(&r);
+        YD_ASSERT(yd_json_check(yd_read_varbytes(&r)));
+    }
+    YD_ASSERT(!r.failed && r.at == r.end);
+}
+
 static void send_check(const struct fuzz *f, const struct room_effect *fx)
 {
     YD_ASSERT(fx->gate_seq <= f->life_seq);
     YD_ASSERT(fx->message < ROOM_MSG_KINDS);
+    if (fx->message == ROOM_MSG_AWARENESS) presence_check(fx->bytes);
     if (fx->message == ROOM_MSG_UPDATE) YD_ASSERT(fx->gate_seq > 0);
     if (fx->message == ROOM_MSG_STEP2) YD_ASSERT(fx->gate_seq == f->life_seq);
     for (uint32_t i = 0; i < MEMBERS; i++) {
@@ -123,7 +139,17 @@ static void member_joins(struct fuzz *f, uint32_t member)
     struct session_opts opts = {.speaks_text = true, .batch_bytes_max = 4096};
     YD_ASSERT(session_new(fuzz_alloc, opts, &f->sessions[member]) == YD_OK);
     enum room_right right = member == MEMBERS - 1 ? ROOM_READ : ROOM_WRITE;
-    fuzz_step(f, (struct room_event){.kind = ROOM_EV_JOIN, .member = member, .right = right});
+    // Some are somebody, one is nobody, two are the same, and some say themselves who they are.
+    static const struct room_identity who[] = {
+        {YD_LIT("u1"), YD_LIT("A\""), YD_LIT("#f00")},
+        {YD_LIT("u1"), YD_LIT(""), YD_LIT("")},
+        {YD_LIT("u2"), YD_LIT("B"), YD_LIT("")},
+        {YD_LIT(""), YD_LIT(""), YD_LIT("")},
+    };
+    fuzz_step(f, (struct room_event){.kind = ROOM_EV_JOIN,
+                                     .member = member,
+                                     .right = right,
+                                     .identity = member >= 4 ? &who[member - 4] : NULL});
 }
 
 static void member_leaves(struct fuzz *f, uint32_t member)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "room/session.h"
+#include "wire/credentials.h"
 #include "wire/http.h"
 #include "wire/route.h"
 #include "wire/ws.h"
@@ -52,8 +53,8 @@ static bool on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
 static void stream_run(struct stream *s, yd_slice bytes, size_t cut)
 {
     yd_alloc alloc = {fuzz_resize, NULL};
-    struct ws_reader *reader = ws_reader_new(MESSAGE_MAX);
-    struct ws_sink sink = {on_message, s, &s->reply};
+    struct ws_reader *reader = ws_reader_new();
+    struct ws_sink sink = {on_message, s, MESSAGE_MAX, &s->reply};
     yd_buf_init(&s->seen, alloc, SIZE_MAX / 2);
     yd_buf_init(&s->reply, alloc, SIZE_MAX / 2);
     struct session_opts opts = {SESSION_YWS, true, MESSAGE_MAX};
@@ -65,7 +66,7 @@ static void stream_run(struct stream *s, yd_slice bytes, size_t cut)
         // At rest a reader holds nothing of its stream: another one has to do as well.
         if (s->state == WS_REST) {
             ws_reader_free(reader);
-            need((reader = ws_reader_new(MESSAGE_MAX)) != NULL);
+            need((reader = ws_reader_new()) != NULL);
         }
     }
     ws_reader_free(reader);
@@ -84,6 +85,17 @@ static void need_inside(yd_slice part, yd_slice whole)
     need(part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len);
 }
 
+static void credentials_run(const struct http_request *request)
+{
+    struct yd_buf token;
+    yd_buf_init(&token, (yd_alloc){fuzz_resize, NULL}, HTTP_HEAD_MAX);
+    need(credentials_token(request, YD_LITERAL("c"), &token) == YD_OK ||
+         request->target.len > 16000);
+    yd_buf_deinit(&token);
+    need_inside(credentials_protocol(request->ws_protocol), request->ws_protocol);
+    (void)credentials_origin_ok(request->origin, "https://a.b, https://*.c");
+}
+
 static void text_run(yd_slice bytes)
 {
     struct http_request request;
@@ -96,6 +108,12 @@ static void text_run(yd_slice bytes)
         need_inside(request.ws_protocol, bytes);
         (void)http_accept(request.ws_key, accept);
         (void)route_parse(request.target);
+        need_inside(request.authorization, bytes);
+        need_inside(request.cookie, bytes);
+        need_inside(request.origin, bytes);
+        need_inside(request.collab_signature, bytes);
+        need(request.body_bytes >= 0);
+        credentials_run(&request);
     }
     struct route route = route_parse(bytes);
     if (route.kind != ROUTE_ROOM) return;

@@ -40,6 +40,10 @@ static int clear_env(void **state)
     (void)state;
     (void)unsetenv("PARTYD_PORT");
     (void)unsetenv("PARTYD_CONFIG");
+    (void)unsetenv("PARTYD_TICKET_SECRET");
+    (void)unsetenv("COLLAB_SECRET");
+    (void)unsetenv("CONVEX_URL");
+    (void)unsetenv("PARTYD_AUTH");
     return unsetenv("PARTYD_ROOM_IDLE_MS");
 }
 
@@ -108,6 +112,97 @@ static void h11_an_unknown_flag_or_key_is_named(void **unused)
     REFUSED(config, file, "one JSON object");
 }
 
+static void d6_secrets_come_from_the_environment_only(void **unused)
+{
+    char *flag[] = {"--ticket-secret", "s3cr3t"}, *equals[] = {"--collab-secret=s3cr3t"};
+    char *config[] = {"--config", file};
+    (void)unused;
+    REFUSED(flag, "command line", "PARTYD_TICKET_SECRET", "environment");
+    REFUSED(equals, "command line", "COLLAB_SECRET");
+    write_file("{\"ticket-secret\": \"s3cr3t\"}");
+    REFUSED(config, file, "PARTYD_TICKET_SECRET");
+    struct settings s;
+    char why[SETTINGS_ERROR_MAX] = "";
+    assert_int_equal(settings_read(&s, 2, flag, why), YD_EMALFORMED);
+    assert_null(strstr(why, "s3cr3t"));
+    settings_deinit(&s);
+    assert_int_equal(setenv("PARTYD_TICKET_SECRET", "one", 1), 0);
+    assert_int_equal(setenv("COLLAB_SECRET", "two", 1), 0);
+    assert_int_equal(setenv("CONVEX_URL", "http://127.0.0.1:3210", 1), 0);
+    assert_int_equal(settings_read(&s, 0, NULL, why), YD_OK);
+    assert_string_equal(s.ticket_secret, "one");
+    assert_string_equal(s.collab_secret, "two");
+    assert_string_equal(s.convex_url, "http://127.0.0.1:3210");
+    settings_deinit(&s);
+}
+
+static void d6_a_cookie_needs_origins(void **unused)
+{
+    char *cookie[] = {"--cookie", "session"};
+    char *both[] = {"--cookie", "session", "--origins", "https://a.example"};
+    struct settings s;
+    char why[SETTINGS_ERROR_MAX] = "";
+    (void)unused;
+    REFUSED(cookie, "cookie", "PARTYD_ORIGINS");
+    assert_int_equal(settings_read(&s, 4, both, why), YD_OK);
+    settings_deinit(&s);
+}
+
+static void d6_serve_has_defaults_of_its_own(void **unused)
+{
+    char *port[] = {"--port", "5"};
+    struct settings s;
+    char why[SETTINGS_ERROR_MAX] = "";
+    (void)unused;
+    assert_int_equal(settings_read_for(SETTINGS_SERVE, &s, 2, port, why), YD_OK);
+    assert_true(s.is_serve);
+    assert_string_equal(s.data, "/var/lib/partyd");
+    assert_string_equal(s.host, "0.0.0.0");
+    assert_string_equal(s.log_format, "json");
+    settings_deinit(&s);
+    assert_int_equal(settings_read(&s, 2, port, why), YD_OK);
+    assert_false(s.is_serve);
+    assert_string_equal(s.host, "127.0.0.1");
+    settings_deinit(&s);
+}
+
+static void d2_the_table_of_rooms_is_a_key_of_the_file(void **unused)
+{
+    char *config[] = {"--config", file};
+    struct settings s;
+    char why[SETTINGS_ERROR_MAX] = "";
+    (void)unused;
+    write_file("{\"port\": 5, \"rooms\": {\"doc-*\": {}}}");
+    assert_int_equal(settings_read(&s, 2, config, why), YD_OK);
+    assert_int_equal(s.rooms.count, 1);
+    settings_deinit(&s);
+    write_file("{\"rooms\": {\"doc-*\": {\"stroe\": 1}}}");
+    REFUSED(config, file, "doc-*", "store");
+    write_file("{\"romos\": {}}");
+    REFUSED(config, file, "\"romos\"");
+    assert_int_equal(settings_read(&s, 0, NULL, why), YD_OK);
+    assert_int_equal(s.rooms.count, 1); // all names
+    settings_deinit(&s);
+    assert_int_equal(setenv("PARTYD_AUTH", "ticket", 1), 0);
+    assert_int_equal(settings_read(&s, 0, NULL, why), YD_OK);
+    assert_int_equal(s.rooms.count, 2);
+    settings_deinit(&s);
+}
+
+static void d3_the_nearest_name_is_told(void **unused)
+{
+    char *flag[] = {"--prot", "1"}, *far[] = {"--zzzzzz", "1"}, *config[] = {"--config", file};
+    struct settings s;
+    char why[SETTINGS_ERROR_MAX] = "";
+    (void)unused;
+    REFUSED(flag, "--prot", "did you mean port");
+    assert_int_equal(settings_read(&s, 2, far, why), YD_EMALFORMED);
+    assert_null(strstr(why, "did you mean"));
+    settings_deinit(&s);
+    write_file("{\"romos\": {}}");
+    REFUSED(config, "did you mean rooms");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +210,11 @@ int main(void)
         cmocka_unit_test_teardown(h11_a_bad_value_is_named_with_its_source_and_what_is_allowed,
                                   clear_env),
         cmocka_unit_test_teardown(h11_an_unknown_flag_or_key_is_named, clear_env),
+        cmocka_unit_test_teardown(d6_secrets_come_from_the_environment_only, clear_env),
+        cmocka_unit_test_teardown(d6_a_cookie_needs_origins, clear_env),
+        cmocka_unit_test_teardown(d6_serve_has_defaults_of_its_own, clear_env),
+        cmocka_unit_test_teardown(d2_the_table_of_rooms_is_a_key_of_the_file, clear_env),
+        cmocka_unit_test_teardown(d3_the_nearest_name_is_told, clear_env),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -6,10 +6,17 @@
 /* Everything that a room does, once; ends at the first error. */
 static yd_err play(struct world *w)
 {
+    const struct room_identity who = {YD_LITERAL("u1"), YD_LITERAL("Ann"), YD_EMPTY};
     const struct room_event script[] = {
         {.kind = ROOM_EV_LOAD, .bytes = UPDATE_HI},
         {.kind = ROOM_EV_JOIN, .member = 0, .right = ROOM_WRITE},
-        {.kind = ROOM_EV_JOIN, .member = 9, .right = ROOM_WRITE},
+        {.kind = ROOM_EV_JOIN, .member = 9, .right = ROOM_WRITE, .identity = &who},
+        {.kind = ROOM_EV_JOIN, .member = 3, .right = ROOM_READ, .identity = &who},
+        {.kind = ROOM_EV_MESSAGE, .member = 3, .message = ROOM_MSG_UPDATE, .bytes = UPDATE_HI},
+        {.kind = ROOM_EV_MESSAGE,
+         .member = 9,
+         .message = ROOM_MSG_AWARENESS,
+         .bytes = STATE(12, 1)},
         {.kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_AWARENESS, .bytes = STATE(7, 1)},
         {.kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_AWARENESS, .bytes = STATE(8, 1)},
         {.kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_AWARENESS, .bytes = STATE(9, 1)},

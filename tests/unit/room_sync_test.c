@@ -174,17 +174,40 @@ static void r6_reader_changes_nothing(void **state)
     struct world w;
     world_begin(&w, (struct room_opts){0});
     joins(&w, 5, ROOM_READ);
-    says(&w, 5, ROOM_MSG_UPDATE, UPDATE_HI);
-    assert_ignored(&w, 5);
-    assert_string_equal(effect(&w, 0)->why, "read-only");
-    says(&w, 5, ROOM_MSG_STEP2, UPDATE_HI);
-    assert_ignored(&w, 5);
     says(&w, 5, ROOM_MSG_STEP2, NO_UPDATE);
     assert_int_equal(w.fx.count, 0);
+    says(&w, 5, ROOM_MSG_STEP2, UPDATE_DEL); // perhaps only what everybody has deleted
+    assert_ignored(&w, 5);
+    assert_string_equal(effect(&w, 0)->why, "read-only");
+    says(&w, 5, ROOM_MSG_UPDATE, UPDATE_HI);
+    assert_int_equal(w.fx.count, 2);
+    assert_int_equal(effect(&w, 0)->kind, ROOM_FX_IGNORED);
+    assert_sends(&w, 1, ROOM_TO_ONE, ROOM_MSG_DENIED, YD_LITERAL("permission denied: read-only"));
+    assert_int_equal(effect(&w, 1)->member, 5);
+    says(&w, 5, ROOM_MSG_STEP2, UPDATE_HI);
+    assert_ignored(&w, 5); // told once
     says(&w, 5, ROOM_MSG_STEP1, NO_CLIENTS);
     assert_sends(&w, 0, ROOM_TO_ONE, ROOM_MSG_STEP2, NO_UPDATE);
     says(&w, 5, ROOM_MSG_AWARENESS, BYTES(1, 7, 1, 2, '{', '}'));
     assert_true(room_wants_tick(w.room));
+    world_end(&w);
+}
+
+static void d4_a_room_of_presence_takes_no_update_of_anybody(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.presence_only = true});
+    joins(&w, 5, ROOM_WRITE);
+    says(&w, 5, ROOM_MSG_STEP2, UPDATE_HI);
+    assert_int_equal(w.fx.count, 2);
+    assert_sends(&w, 1, ROOM_TO_ONE, ROOM_MSG_DENIED,
+                 YD_LITERAL("permission denied: this room holds presence only"));
+    says(&w, 5, ROOM_MSG_STEP1, NO_CLIENTS);
+    assert_sends(&w, 0, ROOM_TO_ONE, ROOM_MSG_STEP2, NO_UPDATE);
+    leaves(&w, 5);
+    assert_int_equal(w.fx.count, 0);
+    assert_int_equal(room_last_seq(w.room), 0);
     world_end(&w);
 }
 
@@ -330,6 +353,7 @@ int main(void)
         cmocka_unit_test(r5_update_over_the_limit_is_ignored),
         cmocka_unit_test(r5_too_much_parked_asks_for_a_whole_state),
         cmocka_unit_test(r6_reader_changes_nothing),
+        cmocka_unit_test(d4_a_room_of_presence_takes_no_update_of_anybody),
         cmocka_unit_test(r7_gap_is_asked_for),
         cmocka_unit_test(r7_gap_from_the_store_is_asked_for_too),
         cmocka_unit_test(r16_query_text_and_unknown),

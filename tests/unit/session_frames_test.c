@@ -290,6 +290,7 @@ static void p9_heads(void **state)
     assert_head(&t, ROOM_MSG_UPDATE, 300, SESSION_BINARY, BYTES(0, 2, 0xac, 2));
     assert_head(&t, ROOM_MSG_AWARENESS, 1, SESSION_BINARY, BYTES(1, 1));
     assert_head(&t, ROOM_MSG_QUERY, 0, SESSION_BINARY, BYTES(3));
+    assert_head(&t, ROOM_MSG_DENIED, 4, SESSION_BINARY, BYTES(2, 0, 4));
     assert_head(&t, ROOM_MSG_TEXT, 9, SESSION_TEXT, YD_LITERAL("__YPS:"));
     assert_true(session_wire(t.session) < SESSION_WIRES);
     talk_end(&t);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -89,6 +90,55 @@ static void h3_an_upgrade_is_read_whatever_is_behind_it(void **unused)
     assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="); // the example of RFC 6455
 }
 
+static int reads(const char *head, struct http_request *r)
+{
+    return http_request_read(slice(head), r);
+}
+
+#define POST "POST /api/rooms/r/kick HTTP/1.1\r\nHost: h\r\n"
+
+static void d20_a_request_with_a_body_says_its_length(void **unused)
+{
+    struct http_request r;
+    (void)unused;
+    assert_int_equal(reads(POST "Content-Length: 12\r\nExpect: 100-continue\r\n\r\n{", &r),
+                     strlen(POST "Content-Length: 12\r\nExpect: 100-continue\r\n\r\n"));
+    assert_true(r.is_post && !r.is_get && !r.is_upgrade && r.expects_continue && !r.has_coding);
+    assert_true(yd_slice_equal(r.method, slice("POST")));
+    assert_int_equal(r.body_bytes, 12);
+    assert_true(reads(POST "\r\n", &r) > 0);
+    assert_int_equal(r.body_bytes, 0);
+    assert_true(reads(POST "Content-Length: 65536\r\n\r\n", &r) > 0);
+    assert_int_equal(r.body_bytes, HTTP_BODY_MAX);
+    assert_true(reads(POST "Content-Length: 99999999999999\r\n\r\n", &r) > 0);
+    assert_true(r.body_bytes > HTTP_BODY_MAX);
+    assert_true(reads(POST "Transfer-Encoding: chunked\r\n\r\n", &r) > 0);
+    assert_true(r.has_coding);
+    assert_true(reads(POST "Content-Length: -1\r\n\r\n", &r) == HTTP_BAD ||
+                r.body_bytes > HTTP_BODY_MAX);
+}
+
+static void d20_what_decides_may_stand_in_a_head_once(void **unused)
+{
+    static const char *const names[] = {
+        "Authorization",      "Cookie",         "Origin", "X-Collab-Signature", "X-Collab-Sha256",
+        "X-Collab-Timestamp", "Content-Length", "Upgrade"};
+    struct http_request r;
+    char head[256];
+    (void)unused;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)snprintf(head, sizeof head, POST "%s: 1\r\nX: y\r\n%s: 1\r\n\r\n", names[i],
+                       names[i]);
+        assert_int_equal(reads(head, &r), HTTP_BAD);
+        (void)snprintf(head, sizeof head, POST "%s: 1\r\nX: y\r\n\r\n", names[i]);
+        assert_true(reads(head, &r) > 0);
+    }
+    // Subprotocols are a list; what is behind the first line is not needed.
+    assert_true(reads(POST "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n\r\n", &r) >
+                0);
+    assert_true(yd_slice_equal(r.ws_protocol, slice("a")));
+}
+
 static void h1_a_head_is_awaited_byte_by_byte(void **unused)
 {
     struct http_request r;
@@ -128,6 +178,8 @@ int main(void)
         cmocka_unit_test(h2_names_too_long_or_with_control_characters_are_bad),
         cmocka_unit_test(h8_pk_is_found_as_a_parameter_only),
         cmocka_unit_test(h3_an_upgrade_is_read_whatever_is_behind_it),
+        cmocka_unit_test(d20_a_request_with_a_body_says_its_length),
+        cmocka_unit_test(d20_what_decides_may_stand_in_a_head_once),
         cmocka_unit_test(h1_a_head_is_awaited_byte_by_byte),
         cmocka_unit_test(h1_nonsense_and_endless_heads_are_bad),
         cmocka_unit_test(h3_keys_that_are_not_16_bytes_are_refused),

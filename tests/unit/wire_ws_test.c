@@ -12,6 +12,7 @@
 #include "wire/ws.h"
 
 struct talk {
+    size_t max;
     struct ws_reader *reader;
     struct yd_buf got; /* opcode, varuint length, payload of each message */
     struct yd_buf reply;
@@ -28,11 +29,12 @@ static bool on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
 
 static void talk_begin(struct talk *t, size_t max)
 {
-    t->reader = ws_reader_new(max);
+    t->reader = ws_reader_new();
     assert_non_null(t->reader);
     yd_buf_init(&t->got, heap_alloc(), 1 << 20);
     yd_buf_init(&t->reply, heap_alloc(), 1 << 20);
     t->state = WS_REST;
+    t->max = max;
 }
 
 static void talk_end(struct talk *t)
@@ -44,7 +46,7 @@ static void talk_end(struct talk *t)
 
 static void takes(struct talk *t, yd_slice bytes)
 {
-    struct ws_sink sink = {on_message, t, &t->reply};
+    struct ws_sink sink = {on_message, t, t->max, &t->reply};
     if (t->state != WS_ENDED) t->state = ws_read(t->reader, bytes, &sink);
 }
 

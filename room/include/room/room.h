@@ -39,12 +39,13 @@ enum room_message {
     ROOM_MSG_AWARENESS, /* an awareness update: count, then {client, clock, JSON state or null} */
     ROOM_MSG_QUERY,     /* empty: "tell me all presence that you know" */
     ROOM_MSG_TEXT,      /* application text outside of Yjs (y-partyserver `__YPS:`) */
+    ROOM_MSG_DENIED,    /* only to a member: text that says why it may not write */
     ROOM_MSG_KINDS
 };
 
 enum room_event_kind {
     ROOM_EV_LOAD, /* bytes: an update from the store, trusted to be ours but checked all the same */
-    ROOM_EV_JOIN, /* member, right: a client is in; it has not been sent anything yet */
+    ROOM_EV_JOIN, /* member, right, identity: a client is in; it has not been sent anything yet */
     ROOM_EV_LEAVE,   /* member: its connection has ended, however */
     ROOM_EV_MESSAGE, /* member, message, bytes: one message of a client */
     ROOM_EV_TICK,    /* end of the host's turn: presence that changed since is broadcast now */
@@ -52,10 +53,19 @@ enum room_event_kind {
     ROOM_EV_COMPACT  /* asks for a snapshot effect now, whatever the triggers say */
 };
 
+/* Who a member is, UTF-8. What is not empty stands in the `user` of each presence state that the
+ * member announces; no client can say an `id` of its own. */
+struct room_identity {
+    yd_slice user_id; /* empty: nameless */
+    yd_slice name;    /* empty: as the client says */
+    yd_slice color;   /* empty: as the client says */
+};
+
 struct room_event {
     enum room_event_kind kind;
     uint32_t member; /* chosen by the host at JOIN, small and dense, unused at that time */
     enum room_right right;
+    const struct room_identity *identity; /* NULL: presence is what the client says */
     enum room_message message;
     yd_slice bytes; /* untrusted, except for LOAD */
     uint64_t now_ms;
@@ -108,6 +118,7 @@ struct room_opts {
     uint32_t compact_bytes;         /* or so many bytes appended; 64 KiB */
     uint32_t compact_idle_ms;       /* or so long after the last append; 10,000 */
     bool keep_deleted;              /* keep deleted content (Yjs gc:false) */
+    bool presence_only;             /* no member may write, whatever its right */
 };
 
 /* Makes an empty room with no members. opts may be NULL. Errors: YD_ENOMEM. */

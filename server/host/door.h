@@ -1,0 +1,116 @@
+/* host/door.h - who is let into which room, and how a refusal is told.
+ *
+ *   upgrade.c -> door_knock() -> [origin, table of rooms] -> auth_decide() -> admitted: slot_get()
+ *                                                                         \-> refused: refuse.c
+ *
+ * Until the decision a connection has a visit and nothing of the room: not loaded, not looked up.
+ * After it a guest, if somebody decided; with open doors it has neither.
+ * Rules D6..D15, D19 of docs/access.md. */
+#ifndef HOST_DOOR_H
+#define HOST_DOOR_H
+
+#include "auth/auth.h"
+#include "host/shard.h"
+
+#define PROTOCOL_MAX 256
+
+/* Why somebody is not let in, or is asked to go. */
+enum refusal {
+    REFUSE_TOKEN_MISSING,
+    REFUSE_TOKEN_BAD,
+    REFUSE_TOKEN_EXPIRED,
+    REFUSE_FORBIDDEN,
+    REFUSE_NOT_FOUND,
+    REFUSE_ROOM_BAD,
+    REFUSE_UNAVAILABLE,
+    REFUSE_ROOM_UNKNOWN, /* the table of rooms has no entry for it */
+    REFUSE_ROOM_NAME,    /* too long, or control characters */
+    REFUSE_ORIGIN,
+    REFUSE_SESSION_OVER,
+    REFUSE_CHANGED /* still welcome, with other rights: come again */
+};
+
+/* How it is told. */
+struct refusal_words {
+    int status;       /* HTTP, to whoever backs off on it */
+    uint32_t code;    /* of a WebSocket close; 44xx: for good, 45xx: come again */
+    const char *word; /* for programs */
+    const char *text; /* for people */
+    bool by_http;     /* to everybody */
+};
+const struct refusal_words *refusal_words(enum refusal refusal);
+enum refusal refusal_of(enum auth_reason reason); /* not of AUTH_ALLOWED */
+
+struct visit {
+    struct auth_wait *wait; /* NULL: nothing is under way */
+    const struct policy *policy;
+    uint64_t asked_ns;
+    enum refusal refusal; /* while it is held */
+    bool held;
+    char accept[HTTP_ACCEPT_LEN + 1];
+    char protocol[PROTOCOL_MAX + 1];
+    yd_slice name; /* "party/room" */
+    yd_slice room, token;
+    uint8_t bytes[];
+};
+
+struct guest {
+    struct auth_wait *recheck;
+    enum auth_permission permission;
+    int64_t expires_at; /* seconds since 1970; 0: never */
+    uint64_t until_ms;  /* end of the session; 0: none */
+    yd_slice user_id, name, color;
+    yd_slice token; /* empty: nobody can be asked again, expires_at is all */
+    uint8_t bytes[];
+};
+
+struct door {
+    struct auth *auth;
+    bool decides; /* some mode other than none */
+    bool asks;    /* a backend decides, which can be asked again */
+    uint32_t held_count, held_max;
+    uint64_t sessions; /* spreads their ends */
+    uint64_t audit_second;
+    uint32_t audit_lines, audit_dropped; /* refusals in that second */
+};
+
+/* door.c. Errors of door_open: a sentence in why (AUTH_ERROR_MAX bytes). */
+YD_NODISCARD yd_err door_open(struct shard *shard, char *why);
+void door_close(struct shard *shard);
+/* A request for a room, well-formed as HTTP: copies what it says. The connection is answered, or
+ * CONN_DECIDING and then to be given to door_decide(). */
+void door_knock(struct conn *conn, const struct http_request *request, const struct route *route);
+void door_decide(struct conn *conn);
+void door_leave(struct conn *conn); /* the connection ends */
+void door_free(struct conn *conn);
+/* Deadlines of the door. True: one has been reached. */
+bool door_sweep(struct conn *conn, uint64_t now_ms);
+enum room_right door_right(const struct conn *conn);
+/* False: no identity, presence is what the client says. */
+bool door_identity(const struct conn *conn, struct room_identity *who);
+/* Asks again for somebody who is in, or for somebody who is still being decided. */
+void door_recheck(struct conn *conn);
+
+/* Its room's name without the party, or that of the room it asks for; YD_EMPTY: neither. */
+yd_slice conn_room(const struct conn *conn);
+
+static inline void auth_cancel_if(struct auth_wait **wait)
+{
+    if (*wait != NULL) auth_cancel(*wait);
+    *wait = NULL;
+}
+
+/* refuse.c */
+void refuse(struct conn *conn, enum refusal refusal);
+void refusal_tell(struct conn *conn); /* its time has come */
+void refusals_sweep(struct shard *shard);
+/* One line for each decision. */
+void audit(struct conn *conn, bool granted, const struct auth_decision *decision, const char *why);
+void visit_switch_protocols(struct conn *conn); /* the answer 101 */
+
+/* api.c: the HTTP API of the application's backend, below /api/. */
+bool api_is_path(yd_slice path);
+/* As conn_on_request(). */
+uint32_t api_on_request(struct conn *conn, const struct http_request *request, yd_slice rest);
+
+#endif

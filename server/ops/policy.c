@@ -1,0 +1,215 @@
+/* policy.c - see policy.h. */
+#include "ops/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/nearest.h"
+
+#define MESSAGE_BYTES_MIN  1024
+#define MESSAGE_BYTES_MAX  ((int64_t)1 << 30)
+#define DOCUMENT_BYTES_MAX ((int64_t)1 << 40)
+
+enum form { CHOICE, BYTES, SWITCH };
+
+struct key {
+    const char *name;
+    enum form form;
+    const char *yes, *no; /* of a CHOICE */
+    int64_t min, max;     /* of BYTES */
+};
+
+static const struct key keys[] = {
+    {"store", CHOICE, "snapshot", "none", 0, 0},
+    {"auth", CHOICE, "default", "none", 0, 0},
+    {"gc", SWITCH, NULL, NULL, 0, 0},
+    {"message-bytes-max", BYTES, NULL, NULL, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX},
+    {"document-bytes-max", BYTES, NULL, NULL, MESSAGE_BYTES_MIN, DOCUMENT_BYTES_MAX},
+};
+enum { KEY_STORE, KEY_AUTH, KEY_GC, KEY_MESSAGE, KEY_DOCUMENT, KEY_COUNT };
+
+/* Where an error is told. */
+struct place {
+    const char *file, *pattern;
+    char *why;
+    size_t why_size;
+};
+
+static yd_err bad_key(const struct place *at, const char *key)
+{
+    struct nearest near = nearest_to(key, strlen(key));
+    for (int i = 0; i < KEY_COUNT; i++) nearest_try(&near, keys[i].name);
+    int n = snprintf(at->why, at->why_size, "%s: rooms.\"%.100s\": there is no key \"%.100s\"; ",
+                     at->file, at->pattern, key);
+    size_t used = n < 0 || (size_t)n >= at->why_size ? at->why_size : (size_t)n;
+    if (near.best != NULL) {
+        snprintf(at->why + used, at->why_size - used, "did you mean \"%s\"?", near.best);
+    } else {
+        snprintf(at->why + used, at->why_size - used,
+                 "the keys are store, auth, gc, message-bytes-max and document-bytes-max");
+    }
+    return YD_EMALFORMED;
+}
+
+static yd_err bad_value(const struct place *at, const struct key *key, const json_t *value)
+{
+    char *given = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char takes[96], meant[64] = "";
+    if (key->form == BYTES) {
+        snprintf(takes, sizeof takes, "a whole number from %lld to %lld", (long long)key->min,
+                 (long long)key->max);
+    } else if (key->form == SWITCH) {
+        snprintf(takes, sizeof takes, "true or false");
+    } else {
+        snprintf(takes, sizeof takes, "\"%s\" or \"%s\"", key->yes, key->no);
+        if (json_is_string(value)) {
+            struct nearest near = nearest_to(json_string_value(value), json_string_length(value));
+            nearest_try(&near, key->yes);
+            nearest_try(&near, key->no);
+            if (near.best != NULL) {
+                snprintf(meant, sizeof meant, "; did you mean \"%s\"?", near.best);
+            }
+        }
+    }
+    snprintf(at->why, at->why_size, "%s: rooms.\"%.100s\".%s: %.100s is no value; it takes %s%s",
+             at->file, at->pattern, key->name, given == NULL ? "that" : given, takes, meant);
+    free(given);
+    return YD_EMALFORMED;
+}
+
+static bool choice_read(const struct key *key, const json_t *value, bool *yes)
+{
+    if (!json_is_string(value)) return false;
+    *yes = strcmp(json_string_value(value), key->yes) == 0;
+    return *yes || strcmp(json_string_value(value), key->no) == 0;
+}
+
+static bool bytes_read(const struct key *key, const json_t *value, int64_t *bytes)
+{
+    *bytes = json_integer_value(value);
+    return json_is_integer(value) && *bytes >= key->min && *bytes <= key->max;
+}
+
+static yd_err entry_read(struct policy *policy, const json_t *entry, const struct place *at)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)entry, name, value)
+    {
+        int i = 0;
+        while (i < KEY_COUNT && strcmp(keys[i].name, name) != 0) i++;
+        bool ok = false;
+        switch (i) {
+        case KEY_STORE: ok = choice_read(&keys[i], value, &policy->stored); break;
+        case KEY_AUTH: ok = choice_read(&keys[i], value, &policy->decided); break;
+        case KEY_GC:
+            ok = json_is_boolean(value);
+            policy->keeps_deleted = json_is_false(value);
+            break;
+        case KEY_MESSAGE: ok = bytes_read(&keys[i], value, &policy->message_bytes_max); break;
+        case KEY_DOCUMENT: ok = bytes_read(&keys[i], value, &policy->document_bytes_max); break;
+        default: return bad_key(at, name);
+        }
+        if (!ok) return bad_value(at, &keys[i], value);
+    }
+    return YD_OK;
+}
+
+static struct policy *policy_add(struct policies *policies, const char *pattern)
+{
+    struct policy *list = realloc(policies->list, (policies->count + 1) * sizeof *list);
+    if (list == NULL) abort();
+    policies->list = list;
+    struct policy *policy = &list[policies->count++];
+    *policy = (struct policy){.pattern = strdup(pattern), .stored = true, .decided = true};
+    if (policy->pattern == NULL) abort();
+    size_t len = strlen(pattern);
+    policy->is_prefix = len > 0 && pattern[len - 1] == '*';
+    if (policy->is_prefix) policy->pattern[len - 1] = 0;
+    return policy;
+}
+
+static yd_err pattern_check(const char *pattern, const struct place *at)
+{
+    size_t len = strlen(pattern);
+    const char *star = strchr(pattern, '*');
+    if (len > 0 && len <= POLICY_PATTERN_MAX && (star == NULL || star == pattern + len - 1)) {
+        return YD_OK;
+    }
+    snprintf(at->why, at->why_size,
+             "%s: rooms.\"%.100s\": a pattern is a room name, or a prefix and one * at its end",
+             at->file, pattern);
+    return YD_EMALFORMED;
+}
+
+yd_err policies_read(struct policies *policies, const json_t *rooms, const char *file, char *why,
+                     size_t why_size)
+{
+    if (!json_is_object(rooms) || json_object_size(rooms) == 0) {
+        snprintf(why, why_size,
+                 "%s: rooms: it takes an object of patterns, such as {\"doc-*\": {}}", file);
+        return YD_EMALFORMED;
+    }
+    const char *pattern;
+    json_t *entry;
+    json_object_foreach((json_t *)rooms, pattern, entry)
+    {
+        struct place at = {file, pattern, why, why_size};
+        yd_err err = pattern_check(pattern, &at);
+        if (err == YD_OK && !json_is_object(entry)) {
+            snprintf(why, why_size, "%s: rooms.\"%.100s\": it takes an object; {} for the defaults",
+                     file, pattern);
+            err = YD_EMALFORMED;
+        }
+        if (err == YD_OK) err = entry_read(policy_add(policies, pattern), entry, &at);
+        if (err != YD_OK) return err;
+    }
+    return YD_OK;
+}
+
+void policies_default(struct policies *policies, bool has_auth)
+{
+    (void)policy_add(policies, "*");
+    // With access control the application names the rooms, and this is how it names presence.
+    if (has_auth) policy_add(policies, "workspace-*")->stored = false;
+}
+
+void policies_deinit(struct policies *policies)
+{
+    for (size_t i = 0; i < policies->count; i++) free(policies->list[i].pattern);
+    free(policies->list);
+    *policies = (struct policies){0};
+}
+
+static bool fits(const struct policy *policy, yd_slice party, yd_slice room)
+{
+    const char *pattern = policy->pattern;
+    size_t len = strlen(pattern);
+    const char *slash = memchr(pattern, '/', len);
+    if (slash != NULL) {
+        yd_slice wanted = {(const uint8_t *)pattern, (size_t)(slash - pattern)};
+        if (!yd_slice_equal(party, wanted)) return false;
+        len -= wanted.len + 1;
+        pattern = slash + 1;
+    }
+    if (room.len < len || memcmp(room.ptr, pattern, len) != 0) return false;
+    return policy->is_prefix || room.len == len;
+}
+
+const struct policy *policies_find(const struct policies *policies, yd_slice party, yd_slice room)
+{
+    const struct policy *best = NULL;
+    size_t best_rank = 0;
+    for (size_t i = 0; i < policies->count; i++) {
+        const struct policy *policy = &policies->list[i];
+        if (!fits(policy, party, room)) continue;
+        size_t rank =
+            strlen(policy->pattern) * 2 + (policy->is_prefix ? 1 : 2 * POLICY_PATTERN_MAX);
+        if (best == NULL || rank > best_rank) {
+            best = policy;
+            best_rank = rank;
+        }
+    }
+    return best;
+}

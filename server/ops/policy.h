@@ -1,0 +1,48 @@
+/* ops/policy.h - what holds for which rooms: the table "rooms" of the configuration.
+ *
+ *   "rooms": {
+ *     "doc-*":       {},
+ *     "diagram-*":   { "message-bytes-max": 16777216 },
+ *     "workspace-*": { "store": "none" },
+ *     "lobby":       { "store": "none", "auth": "none" }
+ *   }
+ *
+ * A pattern is a name, or a prefix and `*`. It is compared with the raw, percent-encoded room name;
+ * one that holds a `/` with "party/room". The longest one that fits holds, a whole name before any
+ * prefix. Rules D1..D5 of docs/access.md. */
+#ifndef OPS_POLICY_H
+#define OPS_POLICY_H
+
+#include <jansson.h>
+
+#include "ydoc/base.h"
+
+#define POLICY_PATTERN_MAX 600 /* bytes: a party, a slash and a room name */
+
+struct policy {
+    char *pattern;
+    bool is_prefix;             /* it ended with `*`, which is cut off */
+    bool stored;                /* false: presence only, updates are refused */
+    bool decided;               /* entry is decided as the setting auth says; false: open to all */
+    bool keeps_deleted;         /* no garbage collection, for version histories */
+    int64_t message_bytes_max;  /* 0: the setting message-bytes-max holds */
+    int64_t document_bytes_max; /* memory of the document; 0: no limit */
+};
+
+struct policies {
+    struct policy *list;
+    size_t count;
+};
+
+/* Reads the object "rooms" of a configuration file into an empty table.
+ * Errors: YD_EMALFORMED with a sentence in why that names file, key and the nearest valid name. */
+YD_NODISCARD yd_err policies_read(struct policies *policies, const json_t *rooms, const char *file,
+                                  char *why, size_t why_size);
+/* What holds if the configuration has no such table. */
+void policies_default(struct policies *policies, bool has_auth);
+void policies_deinit(struct policies *policies);
+
+/* NULL: such a room is refused. */
+const struct policy *policies_find(const struct policies *policies, yd_slice party, yd_slice room);
+
+#endif
