@@ -413,3 +413,11 @@ bool outboxes_flush(struct shard *shard, uint64_t deadline_ns)
     }
     return false;
 }
+
+void outboxes_free(struct shard *shard)
+{
+    outboxes_release(shard);
+    (void)outboxes_flush(shard, UINT64_MAX);
+    free(shard->dirty.list);
+    free(shard->gated.list);
+}

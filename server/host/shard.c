@@ -190,7 +190,6 @@ static int start(struct shard *shard)
 {
     char why[AUTH_ERROR_MAX] = "";
     if (is_open_by_accident(shard->settings)) return 2;
-    (void)uv_loop_init(&shard->loop);
     if (door_open(shard, why) != YD_OK) {
         fprintf(stderr, "partyd: %s\n", why);
         return 2;
@@ -225,15 +224,25 @@ static enum log_level level_of(const char *name)
     return strcmp(name, "error") == 0 ? LOG_ERROR : LOG_INFO;
 }
 
-/* The loop does not run any more. Connections that did not end in time are left to the system. */
+static void close_handle(uv_handle_t *handle, void *ctx)
+{
+    (void)ctx;
+    if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+/* The loop has stopped. It runs once more, for the handles to be closed. */
 static void shard_free(struct shard *shard)
 {
+    for (struct conn *c = shard->conns; c != NULL; c = c->next) conn_end(c);
     store_close(shard->store);
+    shard->store = NULL;
     door_close(shard);
     slots_free(shard);
+    uv_walk(&shard->loop, close_handle, NULL);
+    (void)uv_run(&shard->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&shard->loop);
+    outboxes_free(shard);
     ws_reader_free(shard->resting);
-    free(shard->dirty.list);
-    free(shard->gated.list);
     free(shard);
 }
 
@@ -242,6 +251,7 @@ int shard_run(struct settings *settings)
 {
     struct shard *shard = heap_new(sizeof *shard);
     shard->settings = settings;
+    (void)uv_loop_init(&shard->loop);
     shard->relaxed = strcmp(settings->durability, "relaxed") == 0;
     shard->log =
         (struct log){level_of(settings->log_level), strcmp(settings->log_format, "json") == 0};

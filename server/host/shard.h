@@ -208,6 +208,7 @@ void outbox_put_all(struct shard *shard, struct room_slot *slot, yd_slice head, 
 void outbox_disown(struct outbox *out);
 void outboxes_release(struct shard *shard); /* the durable batch has advanced */
 void outboxes_forget_gated(struct shard *shard);
+void outboxes_free(struct shard *shard); /* at the end: nobody owns any of them */
 /* Writes what is ready, one outbox after the other, until deadline_ns. True: there is more. */
 bool outboxes_flush(struct shard *shard, uint64_t deadline_ns);
 void conn_write(struct conn *conn, struct chunk *first, struct chunk *second);

@@ -43,10 +43,7 @@ static int world_end(void **state)
     conn_end(w->conn);
     (void)uv_run(&w->shard->loop, UV_RUN_DEFAULT);
     int left = w->shard->conn_count != 0 || uv_loop_close(&w->shard->loop) != 0;
-    outboxes_release(w->shard); // lets go of what no connection owns any more
-    (void)outboxes_flush(w->shard, UINT64_MAX);
-    free(w->shard->dirty.list);
-    free(w->shard->gated.list);
+    outboxes_free(w->shard);
     free(w->shard);
     free(w);
     return left;
@@ -221,7 +218,10 @@ static void h14_own_updates_come_back_even_if_nothing_else_does(void **state)
     outbox_put(two.w->shard, outbox_of_conn(two.conns[0]), YD_LITERAL("p"), YD_EMPTY, 0);
     assert_false(outboxes_flush(two.w->shard, UINT64_MAX));
     assert_came(&two, 0, "p"); // what is its own alone goes at once, the late one with the next
-    (void)uv_run(&two.w->shard->loop, UV_RUN_ONCE);
+    // The loop's clock may be a millisecond behind: then the timer comes twice.
+    for (int i = 0; i < 3 && two.w->shard->late_first != NULL; i++) {
+        (void)uv_run(&two.w->shard->loop, UV_RUN_ONCE);
+    }
     assert_came(&two, 0, "a");
     assert_null(two.w->shard->late_first);
     two_end(&two);
