@@ -9,12 +9,16 @@ import { Client, check, startServer, temporary, until } from './support.mjs'
 
 const health = async server => { const r = await fetch(`${server.http}/health`); return { status: r.status, body: await r.json() } }
 
-/** Types marks into a room until the server refuses; returns those that the other client had. */
-async function typeUntilRefused (server, size) {
+/** Types marks into a room until the server refuses; returns those that the other client had. Calls
+ * `underWay` when it has some. */
+async function typeUntilRefused (server, size, underWay = () => {}) {
   const [a, b] = [new Client(server, 'y-websocket 3', 'disk'), new Client(server, 'y-websocket 3', 'disk')]
   await Promise.all([a.synced(), b.synced()])
   const seen = new Set()
-  b.doc.getMap('marks').observe((event, transaction) => { if (!transaction.local) event.keysChanged.forEach(key => seen.add(key)) })
+  b.doc.getMap('marks').observe((event, transaction) => {
+    if (!transaction.local) event.keysChanged.forEach(key => seen.add(key))
+    if (seen.size > 20) underWay()
+  })
   let n = 0
   const typing = setInterval(() => a.doc.getMap('marks').set(`m${n++}`, 'x'.repeat(size)), 2)
   await until('health to turn red', async () => (await health(server)).status === 503, 30000)
@@ -58,8 +62,7 @@ test('s6: a failing sync stops the acks and loses nothing acknowledged', { timeo
   const built = spawnSync('cc', ['-D_GNU_SOURCE', '-shared', '-fPIC', '-o', library, 'preload/failsync.c', '-ldl'], { encoding: 'utf8' })
   assert.equal(built.status, 0, built.stderr)
   const server = await startServer({ env: { LD_PRELOAD: library, FAILSYNC_FILE: trigger } })
-  setTimeout(() => fs.writeFileSync(trigger, ''), 300)
-  const { seen, why } = await typeUntilRefused(server, 20)
+  const { seen, why } = await typeUntilRefused(server, 20, () => fs.writeFileSync(trigger, ''))
   assert.ok(seen.size > 5, `something was acknowledged before (${seen.size})`)
   assert.match(why, /I\/O error/)
   assert.match(server.log, /store failed/)
