@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { after } from 'node:test'
 import * as Y from 'yjs'
 import { WebSocket } from 'ws'
 import { WebsocketProvider as YWebsocket3 } from 'y-websocket'
@@ -12,6 +13,14 @@ import YPartyKit from 'y-partykit/provider'
 import YPartyServer from 'y-partyserver/provider'
 
 export { Y, WebSocket }
+
+// A test that fails leaves its server and its clients behind, and both keep the process from ending:
+// the servers are killed with the last test, and whatever still holds the process then is cut off.
+const servers = new Set()
+after(() => {
+  for (const child of servers) child.kill('SIGKILL')
+  setTimeout(() => process.exit(), 5000).unref()
+})
 
 export const BINARY = path.resolve(process.env.PARTYD ?? '../build/partyd')
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
@@ -42,6 +51,8 @@ export async function startServer (options = {}) {
   const limit = options.files === undefined ? [] : ['-c', `ulimit -n ${options.files} && exec "$0" "$@"`, BINARY]
   const child = spawn(limit.length > 0 ? 'sh' : BINARY, [...limit, options.command ?? 'dev', '--port', port, '--data', data, ...(options.args ?? [])],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } })
+  servers.add(child)
+  child.once('exit', () => servers.delete(child))
   const server = { port, data, child, log: '', out: '', url: `ws://127.0.0.1:${port}`, http: `http://127.0.0.1:${port}` }
   child.stderr.on('data', chunk => { server.log += chunk })
   child.stdout.on('data', chunk => { server.out += chunk })
