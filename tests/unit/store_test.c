@@ -130,6 +130,14 @@ static void assert_stored(struct world *w, const char *room, const char *expecte
     store_event_deinit(&ev);
 }
 
+/* A snapshot is only taken from whoever has read the room. */
+static void read_room(struct world *w, const char *room)
+{
+    struct store_event ev = load(w, room);
+    assert_int_equal(ev.kind, STORE_EV_LOADED);
+    store_event_deinit(&ev);
+}
+
 static void reopen(struct world *w)
 {
     if (!w->on_disk) return;
@@ -184,6 +192,7 @@ static void s1_a_large_base_replaces_base_and_delta(void **state)
     assert_non_null(bytes);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < len; i++) bytes[i] = (uint8_t)(i * 31 + i / 251 + (size_t)round);
+        if (round > 0) read_room(w, "a");
         append(w, "a", "1");
         snapshot(w, "a", STORE_DELTA, text("D"));
         snapshot(w, "a", STORE_BASE, (yd_slice){bytes, len});
@@ -204,6 +213,7 @@ static void s1_numbers_are_not_used_again_after_trimming(void **state)
 {
     struct world *w = *state;
     for (int i = 0; i < 20; i++) {
+        read_room(w, "a");
         append(w, "a", "1");
         snapshot(w, "a", STORE_DELTA, text("D"));
         if (i % 3 == 0) reopen(w);
@@ -290,7 +300,7 @@ static void assert_not_opened(struct world *w, const char *damage, yd_err expect
 
 static void s3_a_damaged_head_is_not_opened(void **state)
 {
-    assert_not_opened(*state, "UPDATE journal SET data = x'02' || substr(data, 2)", YD_EMALFORMED);
+    assert_not_opened(*state, "UPDATE journal SET data = x'01' || substr(data, 2)", YD_EMALFORMED);
 }
 static void s3_a_truncated_row_is_not_opened(void **state)
 {
