@@ -166,13 +166,17 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/partyd ## build/bench/engine and fanout
+bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/partyd ## build/bench/engine, fanout and store
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/fanout: $(B)/bench/fanout/fanout.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
+
+$(BUILD)/bench/store: $(B)/bench/store/store.o $(LIBS_OURS)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 
 # ---- checks ------------------------------------------------------------------------------------
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)

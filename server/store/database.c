@@ -251,6 +251,7 @@ static yd_err prepare(struct database *db)
         {&db->add_room, "INSERT INTO room(id, name, epoch, base_gen, base_bytes, base_chunks,"
                         " covered_lsn, has_delta, deleted_at, crc)"
                         " VALUES(?1, ?2, 1, 0, 0, 0, ?3, 0, 0, ?4)"},
+        {&db->get_room, ROOM_COLUMNS "WHERE id = ?1"},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (sqlite3_prepare_v3(db->sql, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].to,
@@ -319,7 +320,7 @@ void database_close(struct database *db, bool clean)
         if (clean && checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE) == YD_OK) {
             (void)files_mark_set(&db->files, db->lsn, true);
         }
-        sqlite3_stmt *all[] = {db->begin, db->commit, db->add_journal, db->add_room};
+        sqlite3_stmt *all[] = {db->begin, db->commit, db->add_journal, db->add_room, db->get_room};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) sqlite3_finalize(all[i]);
         (void)sqlite3_close_v2(db->sql);
     }

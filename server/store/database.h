@@ -82,7 +82,7 @@ struct database {
     int wal_pages;
     bool disk_full;
     char why[STORE_ERROR_MAX];
-    sqlite3_stmt *begin, *commit, *add_journal, *add_room;
+    sqlite3_stmt *begin, *commit, *add_journal, *add_room, *get_room;
 };
 
 /* ---- database.c: opening, closing, statements */
@@ -104,6 +104,10 @@ uint32_t database_row_crc(char table, const uint64_t *values, size_t count, yd_s
 /* A named number with its own checksum. */
 yd_err database_meta_get(struct database *db, const char *key, uint64_t *value);
 yd_err database_meta_set(struct database *db, const char *key, uint64_t value);
+
+#define ROOM_COLUMNS                                                                               \
+    "SELECT id, name, epoch, base_gen, base_bytes, base_chunks, covered_lsn, has_delta,"           \
+    " deleted_at, crc FROM room "
 
 /* ---- rooms.c: the table of rooms and their rows */
 yd_err rooms_scan(struct database *db);

@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM_COLUMNS                                                                               \
-    "SELECT id, name, epoch, base_gen, base_bytes, base_chunks, covered_lsn, has_delta,"           \
-    " deleted_at, crc FROM room "
 #define ROOMS_MAX 0xffffffffu
 
 /* SipHash-2-4, from the paper of Aumasson and Bernstein (2012). */
@@ -232,8 +229,8 @@ yd_err rooms_get(struct database *db, uint64_t id, struct stored_room **out)
     struct room_slot *slot = rooms_slot(db, id);
     if (slot->is_damaged) return YD_EMALFORMED;
     if (slot->room == NULL) {
-        sqlite3_stmt *s = database_query(db, ROOM_COLUMNS "WHERE id = ?1", &id, 1);
-        if (s == NULL) return YD_EIO;
+        sqlite3_stmt *s = db->get_room;
+        sqlite3_bind_int64(s, 1, (sqlite3_int64)id);
         int step = sqlite3_step(s);
         yd_err err = YD_EMALFORMED; // it was there at the start
         if (step == SQLITE_ROW) {
@@ -241,7 +238,7 @@ yd_err rooms_get(struct database *db, uint64_t id, struct stored_room **out)
         } else if (step != SQLITE_DONE) {
             err = database_fail(db, "reading a room");
         }
-        sqlite3_finalize(s);
+        (void)sqlite3_reset(s);
         if (err != YD_OK) return err;
     }
     *out = slot->room;

@@ -11,7 +11,7 @@
  *            more than one slice (<= 1 MiB) of a snapshot or of a load's base, or a checkpoint.
  * Errors     a storage fault ends the store (STORE_EV_FAILED): nothing more is confirmed, nothing
  *            is retried. The owner closes it and may open a new one.
- * Source     docs/storage.md, rules S1..S20
+ * Source     docs/storage.md, rules S1..S21
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H

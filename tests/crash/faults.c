@@ -17,9 +17,9 @@ struct plan {
 static const struct plan plans[] = {
     {"sync", EIO, "0", 1},     {"sync", EIO, "all", 1},     {"sync", EIO, "1", 1},
     {"sync", EIO, "2", 1},     {"sync", EIO, "3", 1},       {"sync", EIO, "5", 1},
-    {"sync", EINTR, "0", 1},   {"write", EIO, "0", 1},      {"write", EIO, "all", 3},
-    {"write", EIO, "2", 3},    {"write", ENOSPC, "0", 1},   {"write", ENOSPC, "all", 3},
-    {"write", EINTR, "0", 3},  {"short", 0, "0", 1},        {"open", EIO, "0", 1},
+    {"sync", EINTR, "0", 1},   {"write", EIO, "0", 1},      {"write", EIO, "all", 7},
+    {"write", EIO, "2", 5},    {"write", ENOSPC, "0", 3},   {"write", ENOSPC, "all", 9},
+    {"write", EINTR, "0", 5},  {"short", 0, "0", 4},        {"open", EIO, "0", 1},
     {"open", EIO, "all", 1},   {"open", EMFILE, "0", 1},    {"open", EINTR, "0", 1},
     {"truncate", EIO, "0", 1}, {"truncate", EIO, "all", 1}, {"truncate", EIO, "1", 1},
 };

@@ -65,7 +65,7 @@ static bool load(struct run *r, double ms)
     return ok;
 }
 
-static int run(double at_least, double ms)
+static int run(double at_least, double ms, double longest)
 {
     char dir[128], data[160], why[STORE_ERROR_MAX] = "";
     const char *under = getenv("DISK_DIR");
@@ -81,18 +81,21 @@ static int run(double at_least, double ms)
     printf("%6.0f ms a sync: %4u commits of %6u updates, shortest %6.1f ms, longest %6.1f ms, "
            "heap at most %.1f MB\n",
            at_least, r.commits, r.appended, r.shortest, r.longest, (double)r.heap / 1e6);
-    return ok && r.commits > 1 && r.shortest >= at_least && r.heap < (size_t)24 << 20 ? 0 : 1;
+    return ok && r.commits > 1 && r.shortest >= at_least && r.longest >= longest &&
+                   r.heap < (size_t)24 << 20
+               ? 0
+               : 1;
 }
 
 int command_slow(int argc, char **argv)
 {
-    if (argc == 2) return run(atof(argv[0]), atof(argv[1]));
+    if (argc == 3) return run(atof(argv[0]), atof(argv[1]), atof(argv[2]));
     static const struct {
-        const char *sleep, *at_least, *ms;
-    } disks[] = {{"2000", "2", "600"},
-                 {"10000", "10", "600"},
-                 {"200000", "200", "1500"},
-                 {"1000:12:5000000", "1", "600"}};
+        const char *sleep, *at_least, *ms, *longest;
+    } disks[] = {{"2000", "2", "600", "2"},
+                 {"10000", "10", "600", "10"},
+                 {"200000", "200", "1500", "200"},
+                 {"1000:60:5000000", "1", "600", "5000"}};
     int status = 0;
     for (size_t i = 0; i < sizeof disks / sizeof *disks; i++) {
         char dir[128], self[512], line[2000];
@@ -100,9 +103,9 @@ int command_slow(int argc, char **argv)
         ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
         self[n > 0 ? n : 0] = 0;
         snprintf(line, sizeof line,
-                 "DISK_DIR='%s' DISK_SLEEP='%s' LD_PRELOAD='%.*s/disk.so' '%s' slow %s %s", dir,
+                 "DISK_DIR='%s' DISK_SLEEP='%s' LD_PRELOAD='%.*s/disk.so' '%s' slow %s %s %s", dir,
                  disks[i].sleep, (int)(strrchr(self, '/') - self), self, self, disks[i].at_least,
-                 disks[i].ms);
+                 disks[i].ms, disks[i].longest);
         if (system(line) != 0) status = 1;
         dir_remove(dir);
     }
