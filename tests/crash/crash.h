@@ -48,8 +48,9 @@ enum verdict judge(const char *dir, const struct counts *acked, bool check, bool
 /* ---- replay.c: power loss, from what disk.c wrote down */
 struct replay_opts {
     const char *trace;
-    const char *dir; /* images are built here */
-    uint32_t images; /* about as many */
+    const char *dir;    /* images are built here */
+    uint32_t images;    /* about as many */
+    bool after_failure; /* only soon after a sync that failed */
     uint32_t seed;
 };
 /* Counts the verdicts. False: the trace cannot be read. */

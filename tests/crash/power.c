@@ -38,7 +38,11 @@ static bool one(const struct writer_opts *how, const char *fail, const char *syn
     if (status != 0 && status != 3) fprintf(stderr, "power: the writer ended with %d\n", status);
     char built[160];
     snprintf(built, sizeof built, "%s/image", dir);
-    struct replay_opts r = {.trace = trace, .dir = built, .images = images, .seed = opts.seed + 17};
+    struct replay_opts r = {.trace = trace,
+                            .dir = built,
+                            .images = images,
+                            .after_failure = fail[0] != 0,
+                            .seed = opts.seed + 17};
     bool ok = replay(&r, found) && (status == 0 || status == 3);
     (void)remove(trace);
     dir_remove(dir);
@@ -81,11 +85,11 @@ static bool second_fault(void)
 {
     uint32_t found[VERDICTS] = {0};
     bool ok = true;
-    for (uint32_t i = 0; i < 48; i++) {
+    for (uint32_t i = 0; i < 40; i++) {
         char fail[32];
         snprintf(fail, sizeof fail, "sync:5:%u:%u", 3 + i * 2, i % 3 == 0 ? 0 : 1 + i % 7);
         struct writer_opts how = {.commits = 40 + i, .seed = 100 + i};
-        ok = one(&how, fail, "FULL", 32, found) && ok;
+        ok = one(&how, fail, "FULL", 60, found) && ok;
     }
     print_row("after a failed sync", found);
     return only_ok(found) && ok;

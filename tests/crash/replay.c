@@ -20,6 +20,7 @@
 #define FILES_MAX 64
 #define NAMES_MAX 64
 #define SECTOR    512
+#define NEAR      60 /* records after a failed sync: the store is opened again there */
 
 enum certainty { PENDING, CERTAIN, NEVER };
 
@@ -185,10 +186,14 @@ static bool file_image(struct file *f, const char *path, enum mode mode, const v
     uint8_t *kept = malloc(len + 1);
     if (kept == NULL) abort();
     if (f->count > 0 && len > 0) memcpy(kept, f->bytes, len);
+    // What a failed sync left behind stays away or not whatever came later.
+    bool lost_stays = random_next(random) % 2 == 0;
     for (size_t i = 0; i < f->count; i++) {
-        bool certain = f->ops[i].is == CERTAIN;
-        bool before = mode == PREFIX && (const void *)f->ops[i].r < cut;
-        op_perhaps(f, f->ops[i].r, certain || before ? ALL : mode == PREFIX ? NONE : mode, random);
+        bool before = f->ops[i].is == NEVER ? lost_stays : (const void *)f->ops[i].r < cut;
+        enum mode how = mode;
+        if (mode == PREFIX) how = before ? ALL : NONE;
+        if (f->ops[i].is == CERTAIN) how = ALL;
+        op_perhaps(f, f->ops[i].r, how, random);
     }
     static const uint8_t none[1];
     bool ok = file_write(path, f->len == 0 ? none : f->bytes, f->len);
@@ -239,11 +244,17 @@ bool replay(const struct replay_opts *opts, uint32_t found[VERDICTS])
     while (record_next(bytes, len, &at) != NULL) records++;
     struct disk d = {0};
     uint32_t random = opts->seed, left = opts->images / MODES, done = 0;
+    size_t failed = 0;
     const struct disk_record *r;
     at = 0;
     for (size_t i = 0; (r = record_next(bytes, len, &at)) != NULL; i++) {
         step(&d, r);
-        if (random_next(&random) % (records - i) >= left) continue;
+        if (r->op == DISK_SYNC_FAILED) failed = i;
+        bool is_near = opts->after_failure && failed > 0 && i <= failed + NEAR && left > 0;
+        if (opts->after_failure ? !is_near || random_next(&random) % 3 != 0
+                                : random_next(&random) % (records - i) >= left) {
+            continue;
+        }
         left--;
         for (int mode = 0; mode < MODES; mode++) {
             char why[STORE_ERROR_MAX] = "";
