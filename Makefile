@@ -53,7 +53,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan auth e2e browser fuzzers vectors differential wasm fuzz bench check format clean help FORCE
+.PHONY: all unit asan auth crash e2e browser fuzzers vectors differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -135,6 +135,18 @@ N ?= 2000
 differential: $(B)/ydoc ## N random sessions played in yjs and in the engine
 	$(Q)cd tests && YDOC=../$(B)/ydoc node differential/run.mjs --sessions $(N)
 
+# The store after power loss, failing calls, flipped bits.
+CRASH_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/crash/*.c))
+$(B)/crash/crash: $(CRASH_O) $(LIBS_OURS) $(B)/crash/disk.so
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $(CRASH_O) $(LIBS_OURS) $(DEPS_LIBS) -o $@ -Wl,--wrap=sqlite3_exec \
+	  -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+$(B)/crash/disk.so: tests/preload/disk.c tests/preload/disk.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) $(WARN) -Wno-pedantic -O2 -D_GNU_SOURCE -shared -fPIC $< -o $@ -ldl
+crash: $(B)/crash/crash ## the store after power loss, failing calls, flipped bits, without memory
+	$(Q)cd tests && CRASH=../$(B)/crash/crash node --test crash/*.test.mjs
+
 e2e: $(BUILD)/partyd ## the built server with the real providers, kills and failing disks
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd node --test --test-concurrency=2 e2e/*.test.mjs
 
@@ -168,13 +180,17 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/partyd ## build/bench/engine and fanout
+bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/partyd ## build/bench/engine, fanout and store
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/fanout: $(B)/bench/fanout/fanout.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
+
+$(BUILD)/bench/store: $(B)/bench/store/store.o $(LIBS_OURS)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 
 # ---- checks ------------------------------------------------------------------------------------
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)

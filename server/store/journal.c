@@ -3,7 +3,14 @@
 
 #include <zlib.h>
 
-uint32_t store_crc(yd_slice bytes) { return (uint32_t)crc32_z(0, bytes.ptr, bytes.len); }
+#define VERSION 2
+
+uint32_t store_crc_more(uint32_t crc, yd_slice bytes)
+{
+    return (uint32_t)crc32_z(crc, bytes.ptr, bytes.len);
+}
+
+uint32_t store_crc(yd_slice bytes) { return store_crc_more(0, bytes); }
 
 static yd_err put_u32(struct yd_buf *out, uint32_t value)
 {
@@ -20,9 +27,11 @@ static uint32_t get_u32(struct yd_reader *r)
            (uint32_t)b.ptr[3] << 24;
 }
 
-yd_err journal_head(struct yd_buf *out, const struct journal_entry *entries, size_t count)
+yd_err journal_head(struct yd_buf *out, uint64_t lsn, const struct journal_entry *entries,
+                    size_t count)
 {
-    yd_err err = yd_buf_u8(out, 1);
+    yd_err err = yd_buf_u8(out, VERSION);
+    if (err == YD_OK) err = yd_buf_varuint(out, lsn);
     if (err == YD_OK) err = yd_buf_varuint(out, count);
     for (size_t i = 0; i < count && err == YD_OK; i++) {
         err = yd_buf_varuint(out, entries[i].room);
@@ -33,10 +42,10 @@ yd_err journal_head(struct yd_buf *out, const struct journal_entry *entries, siz
 }
 
 /* Reads the entries once to find the end of the head and to check it. */
-bool journal_open(struct journal_reader *r, yd_slice blob)
+bool journal_open(struct journal_reader *r, uint64_t lsn, yd_slice blob)
 {
     struct yd_reader head = yd_reader_of(blob);
-    if (yd_read_u8(&head) != 1) return false;
+    if (yd_read_u8(&head) != VERSION || yd_read_varuint(&head) != lsn) return false;
     uint64_t count = yd_read_varuint(&head);
     if (count > blob.len) return false;
     *r = (struct journal_reader){.head = head, .blob = blob, .left = count};

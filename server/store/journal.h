@@ -5,8 +5,9 @@
 #include "ydoc/base.h"
 
 /*  offset        size     field
- *  0             1        version, 1
- *  1             varuint  count
+ *  0             1        version, 2
+ *  1             varuint  lsn: the row's own number, so that a row cannot stand for another
+ *  -             varuint  count
  *  -             -        count times: varuint room id, varuint length, u32 LE CRC-32 of the bytes
  *  -             4        u32 LE CRC-32 of all before
  *  -             -        the bytes of all entries, one behind the other
@@ -26,12 +27,13 @@ struct journal_reader {
 };
 
 uint32_t store_crc(yd_slice bytes);
+uint32_t store_crc_more(uint32_t crc, yd_slice bytes);
 
-/* Appends the head for `count` entries whose room, len and crc are given. */
-YD_NODISCARD yd_err journal_head(struct yd_buf *out, const struct journal_entry *entries,
-                                 size_t count);
-/* False: the head is damaged. */
-bool journal_open(struct journal_reader *r, yd_slice blob);
+/* Appends the head of row lsn for `count` entries whose room, len and crc are given. */
+YD_NODISCARD yd_err journal_head(struct yd_buf *out, uint64_t lsn,
+                                 const struct journal_entry *entries, size_t count);
+/* False: the head is damaged, or this is not row lsn. */
+bool journal_open(struct journal_reader *r, uint64_t lsn, yd_slice blob);
 bool journal_next(struct journal_reader *r, struct journal_entry *entry);
 
 #endif

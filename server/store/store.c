@@ -2,9 +2,10 @@
  *
  * Where it sits:   host -> store_*() -> queue -> thread -> database.c, snapshot.c -> events -> host
  *
- * The thread takes, in this order: a batch; else a slice of the oldest other work; else a slice of
- * trimming. So a commit waits for one slice at most. Loads and snapshots keep their order among
- * themselves; a load submits the batch being built first, so it sees all that was appended.
+ * The thread takes, in this order: a batch; else a slice of the oldest other work or of trimming,
+ * in turn. So a commit waits for one slice at most, and trimming is never starved. Loads and
+ * snapshots keep their order among themselves, one is finished before the next begins; a load
+ * submits the batch being built first, so it sees all that was appended.
  */
 #include "store/store.h"
 
@@ -26,8 +27,8 @@ struct work {
     enum work_kind kind;
     struct batch_bytes batch;
     struct snapshot_job snapshot;
+    struct load_job load;
     char *name;
-    size_t name_len;
     uint64_t token;
     uint64_t after_batch; /* snapshot: covers all batches up to this one */
 };
@@ -86,6 +87,7 @@ static void work_free(struct work *w)
     if (w == NULL) return;
     if (w->kind == WORK_BATCH) yd_buf_deinit(&w->batch.bytes);
     if (w->kind == WORK_SNAPSHOT) yd_buf_deinit(&w->snapshot.bytes);
+    if (w->kind == WORK_LOAD) load_job_deinit(&w->load);
     free(w->name);
     free(w);
 }
@@ -105,27 +107,25 @@ static void event_emit(struct store *s, const struct store_event *ev)
 
 static yd_err do_batch(struct store *s, struct work *w)
 {
-    yd_err err = database_commit(&s->db, &w->batch);
+    yd_err err = log_commit(&s->db, &w->batch);
     if (err != YD_OK) return err;
     struct store_event ev = {.kind = STORE_EV_DURABLE, .batch = w->batch.number};
     event_emit(s, &ev);
-    // Only now: what is durable may leave while this goes on.
-    return database_checkpoint(&s->db);
+    return YD_OK;
 }
 
-static yd_err do_load(struct store *s, struct work *w)
+static yd_err do_load(struct store *s, struct work *w, bool *done)
 {
     struct store_event ev = {.token = w->token};
-    yd_err err = database_load(&s->db, (yd_slice){(const uint8_t *)w->name, w->name_len}, &ev);
-    if (err == YD_OK) event_emit(s, &ev);
+    yd_err err = database_load(&s->db, &w->load, &ev, done);
+    if (err == YD_OK && *done) event_emit(s, &ev);
     return err;
 }
 
-/* One step of work that may wait; *done: it is finished and may be freed. */
+/* One slice of work that may wait; *done: it is finished and may be freed. */
 static yd_err do_other(struct store *s, struct work *w, bool *done)
 {
-    *done = true;
-    if (w->kind == WORK_LOAD) return do_load(s, w);
+    if (w->kind == WORK_LOAD) return do_load(s, w, done);
     w->snapshot.covers_lsn = s->lsn_start + w->after_batch;
     return database_snapshot(&s->db, &w->snapshot, done);
 }
@@ -140,24 +140,29 @@ static void fail(struct store *s, yd_err err)
     event_emit(s, &ev);
 }
 
-/* Takes the next work; NULL with *trim: nothing to do but trimming; NULL without: the end. */
-static struct work *next_work(struct store *s, bool *trim, bool may_trim)
+/* What the thread does next. */
+struct next {
+    struct work *work; /* NULL: trim, or the end */
+    bool trim;
+};
+
+/* trim: there may be something to trim; trim_first: before other work, because it is its turn. */
+static struct next next_work(struct store *s, bool trim, bool trim_first)
 {
-    struct work *w = NULL;
-    *trim = false;
+    struct next next = {0};
     uv_mutex_lock(&s->mutex);
     for (;;) {
-        w = queue_pop(&s->batches);
-        if (w == NULL) w = queue_pop(&s->others);
-        if (w != NULL || s->closing) break;
-        if (may_trim) {
-            *trim = true;
-            break;
+        next.work = queue_pop(&s->batches);
+        if (next.work == NULL && !(trim && trim_first && !s->closing)) {
+            next.work = queue_pop(&s->others);
         }
+        if (next.work != NULL || s->closing) break;
+        next.trim = trim;
+        if (trim) break;
         uv_cond_wait(&s->wanted, &s->mutex);
     }
     uv_mutex_unlock(&s->mutex);
-    return w;
+    return next;
 }
 
 static void put_back(struct store *s, struct work *w)
@@ -190,27 +195,30 @@ static void thread_main(void *ctx)
 {
     struct store *s = ctx;
     ask_for_short_slices();
-    bool may_trim = true;
+    bool may_trim = true, trim_first = false;
     yd_err err = YD_OK;
     while (err == YD_OK) {
-        bool trim = false, done = true;
-        struct work *w = next_work(s, &trim, may_trim);
-        if (w == NULL && !trim) break;
-        if (trim) {
+        struct next next = next_work(s, may_trim, trim_first);
+        struct work *w = next.work;
+        bool done = true;
+        if (w == NULL && !next.trim) break;
+        if (w == NULL) {
             err = database_trim(&s->db, &may_trim);
-            continue;
-        }
-        if (w->kind == WORK_BATCH) {
+            trim_first = false;
+        } else if (w->kind == WORK_BATCH) {
             err = do_batch(s, w);
         } else {
             err = do_other(s, w, &done);
-            may_trim = may_trim || w->kind == WORK_SNAPSHOT;
+            may_trim = may_trim || (done && w->kind == WORK_SNAPSHOT);
+            trim_first = true;
         }
         if (done || err != YD_OK) {
             work_free(w);
         } else {
             put_back(s, w);
         }
+        // Only now: what is durable may leave while this goes on.
+        if (err == YD_OK) err = database_checkpoint(&s->db);
     }
     if (err != YD_OK) fail(s, err);
 }
@@ -237,6 +245,8 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
         memcpy(why, s->db.why, STORE_ERROR_MAX);
         database_close(&s->db, false);
         free(s);
+        if (why[0] == 0)
+            snprintf(why, STORE_ERROR_MAX, "the store cannot be opened: out of memory");
         return err == YD_EIO ? YD_ENOTFOUND : err;
     }
     s->lsn_start = s->db.lsn;
@@ -318,7 +328,7 @@ static struct work *work_named(enum work_kind kind, yd_slice room)
     w->kind = kind;
     w->name = heap_new(room.len + 1);
     memcpy(w->name, room.ptr, room.len);
-    w->name_len = room.len;
+    w->load.name = w->snapshot.name = (yd_slice){(const uint8_t *)w->name, room.len};
     return w;
 }
 
@@ -337,8 +347,7 @@ yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot ki
     store_submit(store);
     struct work *w = work_named(WORK_SNAPSHOT, room);
     w->after_batch = store->next_number - 1;
-    w->snapshot = (struct snapshot_job){
-        .bytes = *bytes, .kind = kind, .name = w->name, .name_len = w->name_len};
+    w->snapshot = (struct snapshot_job){.bytes = *bytes, .kind = kind, .name = w->snapshot.name};
     yd_buf_init(bytes, bytes->alloc, bytes->max);
     store_hand_over(store, &store->others, w);
     return YD_OK;

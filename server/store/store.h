@@ -8,10 +8,10 @@
  * Threads    all calls from the thread that opened the store, except that `wake` is called from the
  *            store's own thread (uv_async_send fits).
  * Order      work is done in the order in which it was handed over, but a batch never waits for
- *            more than one slice (<= 1 MiB) of a snapshot or a load.
+ *            more than one slice (<= 1 MiB) of a snapshot or of a load's base, or a checkpoint.
  * Errors     a storage fault ends the store (STORE_EV_FAILED): nothing more is confirmed, nothing
  *            is retried. The owner closes it and may open a new one.
- * Source     docs/storage.md, rules S1..S7
+ * Source     docs/storage.md, rules S1..S21
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -54,14 +54,17 @@ YD_NODISCARD yd_err store_load(struct store *store, yd_slice room, uint64_t toke
 
 enum store_snapshot { STORE_BASE, STORE_DELTA };
 /* Replaces what is stored of the room up to and including everything appended before this call
- * (the batch being built included: it is submitted first). Moves *bytes. */
+ * (the batch being built included: it is submitted first). Moves *bytes. Ignored, and nothing is
+ * replaced, unless the room was LOADED or began since the store was opened: a snapshot of somebody
+ * who has not seen what is stored would be a loss. */
 YD_NODISCARD yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot kind,
                                    struct yd_buf *bytes);
 
 enum store_event_kind {
     STORE_EV_NONE,
     STORE_EV_DURABLE,     /* batch: this batch and all before it are on disk */
-    STORE_EV_LOADED,      /* token, parts: base, delta, then journal entries, oldest first */
+    STORE_EV_LOADED,      /* token, parts: base, delta, then journal entries, oldest first; an
+                             entry may hold what base or delta hold too */
     STORE_EV_LOAD_FAILED, /* token, why: what is stored cannot be read: never treat as empty */
     STORE_EV_FAILED       /* why: the store has ended; the last event it gives */
 };

@@ -21,27 +21,43 @@ static yd_err integrity(struct database *db)
     return ok ? YD_OK : YD_EMALFORMED;
 }
 
+static yd_err one_room(struct database *db, yd_slice name, struct store_verified *found)
+{
+    struct load_job job = {.name = name};
+    struct store_event ev = {0};
+    yd_err err = YD_OK;
+    bool done = false;
+    while (err == YD_OK && !done) err = database_load(db, &job, &ev, &done);
+    for (size_t i = 0; i < ev.part_count; i++) found->bytes += ev.parts[i].len;
+    if (err == YD_OK && ev.kind == STORE_EV_LOAD_FAILED) {
+        found->bad_rooms++;
+        snprintf(db->why, sizeof db->why, "room %.*s: %.300s", (int)name.len,
+                 (const char *)name.ptr, ev.why);
+    }
+    load_job_deinit(&job);
+    store_event_deinit(&ev);
+    return err;
+}
+
 static yd_err all_rooms(struct database *db, struct store_verified *found)
 {
-    sqlite3_stmt *s = NULL;
-    if (sqlite3_prepare_v2(db->sql, "SELECT name FROM room", -1, &s, NULL) != SQLITE_OK) {
-        return database_fail(db, "listing rooms");
-    }
     yd_err err = YD_OK;
-    while (err == YD_OK && sqlite3_step(s) == SQLITE_ROW) {
-        yd_slice name = {sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0)};
-        struct store_event ev = {0};
-        err = database_load(db, name, &ev);
+    for (uint64_t id = 1; id <= db->rooms.count && err == YD_OK; id++) {
+        struct stored_room *room = NULL;
+        char name[1024];
         found->rooms++;
-        for (size_t i = 0; i < ev.part_count; i++) found->bytes += ev.parts[i].len;
-        if (err == YD_OK && ev.kind == STORE_EV_LOAD_FAILED) {
+        err = rooms_get(db, id, &room);
+        if (err == YD_EMALFORMED) {
             found->bad_rooms++;
-            snprintf(db->why, sizeof db->why, "room %.*s: %.300s", (int)name.len,
-                     (const char *)name.ptr, ev.why);
+            snprintf(db->why, sizeof db->why, "%s: the row of room %llu is damaged", db->path,
+                     (unsigned long long)id);
+            err = YD_OK;
+        } else if (err == YD_OK) {
+            size_t len = room->name_len < sizeof name ? room->name_len : sizeof name;
+            memcpy(name, room->name, len);
+            err = one_room(db, (yd_slice){(const uint8_t *)name, len}, found);
         }
-        store_event_deinit(&ev);
     }
-    sqlite3_finalize(s);
     return err != YD_OK || found->bad_rooms == 0 ? err : YD_EMALFORMED;
 }
 

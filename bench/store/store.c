@@ -1,0 +1,371 @@
+/* store.c - what the store costs: beside a raw append log and beside one row per update, in one
+ * run.
+ *
+ *   build/bench/store [DIR]   files are made in a new directory under DIR and removed again
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "ops/heap.h"
+#include "store/store.h"
+
+#define ROOMS       1000
+#define CELL_MS     1500
+#define SAMPLES_MAX 200000
+#define MB          ((size_t)1000 * 1000)
+
+struct bench {
+    char dir[256];
+    double *samples; /* ms a commit */
+    size_t count;
+    double payload; /* bytes of updates */
+    uint32_t random;
+    sem_t event;
+};
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static uint32_t random_next(uint32_t *x)
+{
+    *x ^= *x << 13;
+    *x ^= *x >> 17;
+    *x ^= *x << 5;
+    return *x;
+}
+
+static double written_bytes(void)
+{
+    FILE *f = fopen("/proc/self/io", "r");
+    char line[128];
+    double bytes = 0;
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, "write_bytes:", 12) == 0) bytes = atof(line + 12);
+    }
+    if (f != NULL) fclose(f);
+    return bytes;
+}
+
+_Noreturn static void stop(const char *what)
+{
+    fprintf(stderr, "bench: %s\n", what);
+    exit(1);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double quantile(struct bench *b, double q)
+{
+    qsort(b->samples, b->count, sizeof *b->samples, by_value);
+    return b->count == 0 ? 0 : b->samples[(size_t)((double)(b->count - 1) * q)];
+}
+
+/* An update of 30..200 bytes of a room chosen at random. */
+static yd_slice update_next(struct bench *b, uint32_t *room)
+{
+    static uint8_t bytes[256];
+    *room = random_next(&b->random) % ROOMS;
+    size_t len = 30 + random_next(&b->random) % 171;
+    for (size_t i = 0; i + 4 <= len; i += 4) memcpy(bytes + i, &b->random, 4);
+    b->payload += (double)len;
+    return (yd_slice){bytes, len};
+}
+
+static void path_in(struct bench *b, const char *name, char path[300])
+{
+    snprintf(path, 300, "%s/%s", b->dir, name);
+}
+
+/* ---- three ways to keep updates: each commits `batch` of them, again and again ------------------
+ */
+
+struct way {
+    const char *name;
+    void *(*open)(struct bench *b);
+    void (*commit)(struct bench *b, void *ctx, int batch);
+    void (*close)(void *ctx);
+};
+
+static void *log_open(struct bench *b)
+{
+    char path[300];
+    path_in(b, "log", path);
+    int *fd = malloc(sizeof *fd);
+    if (fd == NULL || (*fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600)) < 0) stop(path);
+    return fd;
+}
+
+static void log_commit(struct bench *b, void *ctx, int batch)
+{
+    static uint8_t frame[256 * 256];
+    size_t len = 0;
+    for (int i = 0; i < batch; i++) {
+        uint32_t room;
+        yd_slice update = update_next(b, &room);
+        memcpy(frame + len, update.ptr, update.len);
+        len += update.len;
+    }
+    if (write(*(int *)ctx, frame, len) != (ssize_t)len || fdatasync(*(int *)ctx) != 0) stop("log");
+}
+
+static void log_close(void *ctx)
+{
+    close(*(int *)ctx);
+    free(ctx);
+}
+
+struct rows {
+    sqlite3 *db;
+    sqlite3_stmt *begin, *add, *commit;
+    uint64_t seq;
+};
+
+static void *rows_open(struct bench *b)
+{
+    char path[300];
+    path_in(b, "rows.db", path);
+    struct rows *r = calloc(1, sizeof *r);
+    if (r == NULL || sqlite3_open(path, &r->db) != SQLITE_OK ||
+        sqlite3_exec(r->db,
+                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;"
+                     "PRAGMA locking_mode=EXCLUSIVE;"
+                     "CREATE TABLE u(room INT, seq INT, data BLOB, PRIMARY KEY(room, seq)) "
+                     "WITHOUT ROWID",
+                     NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(r->db, "BEGIN IMMEDIATE", -1, &r->begin, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(r->db, "INSERT INTO u VALUES(?1, ?2, ?3)", -1, &r->add, NULL) !=
+            SQLITE_OK ||
+        sqlite3_prepare_v2(r->db, "COMMIT", -1, &r->commit, NULL) != SQLITE_OK) {
+        stop("rows: open");
+    }
+    return r;
+}
+
+static void rows_run(sqlite3_stmt *s)
+{
+    if (sqlite3_step(s) != SQLITE_DONE) stop("rows");
+    sqlite3_reset(s);
+}
+
+static void rows_commit(struct bench *b, void *ctx, int batch)
+{
+    struct rows *r = ctx;
+    rows_run(r->begin);
+    for (int i = 0; i < batch; i++) {
+        uint32_t room;
+        yd_slice update = update_next(b, &room);
+        sqlite3_bind_int64(r->add, 1, room);
+        sqlite3_bind_int64(r->add, 2, (sqlite3_int64)++r->seq);
+        sqlite3_bind_blob(r->add, 3, update.ptr, (int)update.len, SQLITE_STATIC);
+        rows_run(r->add);
+    }
+    rows_run(r->commit);
+}
+
+static void rows_close(void *ctx)
+{
+    struct rows *r = ctx;
+    sqlite3_finalize(r->begin);
+    sqlite3_finalize(r->add);
+    sqlite3_finalize(r->commit);
+    sqlite3_close(r->db);
+    free(r);
+}
+
+static void wake(void *ctx) { sem_post(&((struct bench *)ctx)->event); }
+
+static struct store_event event_next(struct bench *b, struct store *store)
+{
+    struct store_event ev;
+    while (!store_next(store, &ev)) sem_wait(&b->event);
+    if (ev.kind == STORE_EV_FAILED || ev.kind == STORE_EV_LOAD_FAILED) stop(ev.why);
+    return ev;
+}
+
+static struct store *store_opened(struct bench *b)
+{
+    char path[300], why[STORE_ERROR_MAX] = "";
+    struct store *store = NULL;
+    path_in(b, "store", path);
+    if (store_open(&(struct store_opts){path, wake, b}, &store, why) != YD_OK) stop(why);
+    return store;
+}
+
+static void append(struct store *store, uint32_t room, yd_slice update)
+{
+    char name[32];
+    int len = snprintf(name, sizeof name, "main/document-%u", room);
+    if (store_append(store, (yd_slice){(uint8_t *)name, (size_t)len}, update) != YD_OK)
+        stop("append");
+}
+
+static void *partyd_open(struct bench *b)
+{
+    struct store *store = store_opened(b);
+    for (uint32_t room = 0; room < ROOMS; room++) append(store, room, YD_LITERAL("first"));
+    store_submit(store);
+    (void)event_next(b, store);
+    return store;
+}
+
+static void partyd_commit(struct bench *b, void *ctx, int batch)
+{
+    for (int i = 0; i < batch; i++) {
+        uint32_t room;
+        yd_slice update = update_next(b, &room);
+        append(ctx, room, update);
+    }
+    store_submit(ctx);
+    (void)event_next(b, ctx);
+}
+
+static void partyd_close(void *ctx) { store_close(ctx); }
+
+static const struct way ways[] = {{"raw log", log_open, log_commit, log_close},
+                                  {"partyd", partyd_open, partyd_commit, partyd_close},
+                                  {"row per update", rows_open, rows_commit, rows_close}};
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static void dir_make(struct bench *b, const char *under)
+{
+    snprintf(b->dir, sizeof b->dir, "%s/partyd-bench-XXXXXX", under);
+    if (mkdtemp(b->dir) == NULL) stop(b->dir);
+}
+
+static void dir_remove(struct bench *b) { (void)nftw(b->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
+
+static void appends(struct bench *b, const char *under)
+{
+    static const int batches[] = {1, 16, 256};
+    printf("%-16s %6s %12s %9s %9s %9s %8s\n", "appends", "batch", "updates/s", "p50 us", "p99 us",
+           "of log", "written");
+    for (size_t i = 0; i < 3; i++) {
+        double of_log = 0;
+        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+            dir_make(b, under);
+            void *ctx = ways[k].open(b);
+            double start = now_ms(), io = written_bytes(), last = start;
+            b->count = 0;
+            b->payload = 0;
+            while (last < start + CELL_MS && b->count < SAMPLES_MAX) {
+                ways[k].commit(b, ctx, batches[i]);
+                double now = now_ms();
+                b->samples[b->count++] = now - last;
+                last = now;
+            }
+            double rate = (double)b->count * batches[i] / (last - start) * 1e3;
+            ways[k].close(ctx);
+            if (k == 0) of_log = rate;
+            printf("%-16s %6d %12.0f %9.0f %9.0f %9.2f %8.1f\n", ways[k].name, batches[i], rate,
+                   quantile(b, 0.5) * 1e3, quantile(b, 0.99) * 1e3, rate / of_log,
+                   (written_bytes() - io) / b->payload);
+            dir_remove(b);
+        }
+    }
+}
+
+/* ---- rooms of some size -----------------------------------------------------------------------
+ */
+
+static void snapshot(struct store *store, size_t len)
+{
+    struct yd_buf bytes;
+    uint8_t *p = calloc(1, len);
+    if (p == NULL) stop("memory");
+    yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
+    if (yd_buf_append(&bytes, (yd_slice){p, len}) != YD_OK ||
+        store_snapshot(store, YD_LITERAL("main/document-0"), STORE_BASE, &bytes) != YD_OK) {
+        stop("snapshot");
+    }
+    yd_buf_deinit(&bytes);
+    free(p);
+}
+
+static void loads(struct bench *b, const char *under, size_t len)
+{
+    dir_make(b, under);
+    struct store *store = store_opened(b);
+    append(store, 0, YD_LITERAL("first"));
+    snapshot(store, len);
+    for (uint32_t i = 0; i < 200; i++) append(store, 0, YD_LITERAL("one of two hundred updates"));
+    store_close(store);
+    b->count = 0;
+    for (int i = 0; i < 9; i++) {
+        store = store_opened(b);
+        double start = now_ms();
+        if (store_load(store, YD_LITERAL("main/document-0"), 1) != YD_OK) stop("load");
+        struct store_event ev = event_next(b, store);
+        b->samples[b->count++] = now_ms() - start;
+        if (ev.part_count != 201 || ev.base_bytes != len) stop("load: not what was stored");
+        store_event_deinit(&ev);
+        store_close(store);
+    }
+    double median = quantile(b, 0.5);
+    printf("load of %3zu MB + 200 updates: %6.1f ms (longest of %zu: %.1f)\n", len / MB, median,
+           b->count, quantile(b, 1));
+    dir_remove(b);
+}
+
+/* Commits of one update for `ms`, while whatever was handed over before goes on. */
+static void commits_for(struct bench *b, struct store *store, double ms, const char *what)
+{
+    b->count = 0;
+    double start = now_ms(), last = start;
+    while (last < start + ms && b->count < SAMPLES_MAX) {
+        partyd_commit(b, store, 1);
+        double now = now_ms();
+        b->samples[b->count++] = now - last;
+        last = now;
+    }
+    double p50 = quantile(b, 0.5), p99 = quantile(b, 0.99);
+    printf("%-44s p50 %5.2f, p99 %5.1f, longest %5.1f ms\n", what, p50, p99, quantile(b, 1));
+}
+
+static void stalls(struct bench *b, const char *under)
+{
+    dir_make(b, under);
+    struct store *store = partyd_open(b);
+    commits_for(b, store, 1500, "commits alone:");
+    snapshot(store, 50 * MB);
+    commits_for(b, store, 2500, "commits beside a 50 MB snapshot:");
+    snapshot(store, 1000); // the old 50 MB go
+    commits_for(b, store, 2500, "commits beside the deletion of 50 MB:");
+    store_close(store);
+    dir_remove(b);
+}
+
+int main(int argc, char **argv)
+{
+    const char *under = argc > 1 ? argv[1] : "/tmp";
+    struct bench b = {.random = 1};
+    b.samples = malloc(SAMPLES_MAX * sizeof *b.samples);
+    if (b.samples == NULL || sem_init(&b.event, 0, 0) != 0) return 1;
+    appends(&b, under);
+    loads(&b, under, 1 * MB);
+    loads(&b, under, 20 * MB);
+    stalls(&b, under);
+    free(b.samples);
+    return 0;
+}

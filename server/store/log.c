@@ -1,0 +1,308 @@
+/* log.c - commits, and what of them no snapshot holds yet.
+ *
+ * Where it sits:  store.c -> log.c -> tables `journal`, `room`, `meta`
+ *
+ * One commit is one journal row. Rows are trimmed from the front only, so a single room that nobody
+ * opens again would keep all rows behind its oldest one. When the journal has grown long, a commit
+ * carries the updates of such rooms along: they are copied to the front of its own row, and the
+ * room is marked as covered up to the row before, in the same transaction.
+ *
+ * Invariants: rows trimmed_lsn + 1 .. lsn are there, without a gap; uses[i] counts the places that
+ * point into row trimmed_lsn + 1 + i.
+ */
+#include "store/database.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JOURNAL_BYTES_MAX ((uint64_t)48 * 1024 * 1024)
+#define CARRY_BYTES       ((size_t)256 * 1024) /* a commit, and at least one room */
+
+/* ---- places -----------------------------------------------------------------------------------
+ */
+
+static yd_err uses_add(struct database *db, uint64_t lsn, uint32_t bytes)
+{
+    size_t at = (size_t)(lsn - db->trimmed_lsn - 1);
+    YD_ASSERT(at == db->use_count);
+    if (at == db->use_cap) {
+        size_t cap = db->use_cap == 0 ? 256 : db->use_cap * 2;
+        struct journal_use *uses = realloc(db->uses, cap * sizeof *uses);
+        if (uses == NULL) return YD_ENOMEM;
+        db->uses = uses;
+        db->use_cap = cap;
+    }
+    db->uses[db->use_count++] = (struct journal_use){0, bytes};
+    db->journal_bytes += bytes;
+    return YD_OK;
+}
+
+static yd_err place_add(struct database *db, struct stored_room *room, struct place place)
+{
+    if (room->place_count == room->place_cap) {
+        size_t cap = room->place_cap == 0 ? 4 : room->place_cap * 2;
+        struct place *places = realloc(room->places, cap * sizeof *places);
+        if (places == NULL) return YD_ENOMEM;
+        room->places = places;
+        room->place_cap = cap;
+    }
+    db->uses[place.lsn - db->trimmed_lsn - 1].uncovered++;
+    room->places[room->place_count++] = place;
+    return YD_OK;
+}
+
+void log_cover(struct database *db, struct stored_room *room, uint64_t lsn)
+{
+    size_t covered = 0;
+    while (covered < room->place_count && room->places[covered].lsn <= lsn) {
+        db->uses[room->places[covered].lsn - db->trimmed_lsn - 1].uncovered--;
+        covered++;
+    }
+    room->place_count -= covered;
+    memmove(room->places, room->places + covered, room->place_count * sizeof *room->places);
+    if (room->place_count == 0) {
+        free(room->places);
+        room->places = NULL;
+        room->place_cap = 0;
+    }
+}
+
+/* ---- start ------------------------------------------------------------------------------------
+ */
+
+static yd_err record_wrong(struct database *db, uint64_t lsn, const char *what)
+{
+    snprintf(db->why, sizeof db->why,
+             "%s: journal record %llu %s; restore a backup, or run `partyd check` on a copy to see "
+             "what else is hurt",
+             db->path, (unsigned long long)lsn, what);
+    return YD_EMALFORMED;
+}
+
+static yd_err scan_entry(struct database *db, uint64_t lsn, const struct journal_entry *e)
+{
+    struct stored_room *room = NULL;
+    yd_err err = rooms_get(db, e->room, &room);
+    if (err == YD_ENOTFOUND) return record_wrong(db, lsn, "names a room that is not there");
+    if (err == YD_EMALFORMED) return YD_OK; // that room is refused anyway
+    if (err != YD_OK) return err;
+    if (lsn > room->covered_lsn) {
+        return place_add(db, room, (struct place){lsn, e->offset, e->len, e->crc});
+    }
+    rooms_cool(db, room);
+    return YD_OK;
+}
+
+static yd_err scan_record(struct database *db, uint64_t lsn, yd_slice blob)
+{
+    if (lsn != db->lsn + 1) {
+        return record_wrong(db, db->lsn + 1, "is missing, and what it held cannot be known");
+    }
+    struct journal_reader reader;
+    if (blob.len > UINT32_MAX || !journal_open(&reader, lsn, blob)) {
+        return record_wrong(db, lsn, "is damaged and cannot be attributed to a room");
+    }
+    db->lsn = lsn;
+    yd_err err = uses_add(db, lsn, (uint32_t)blob.len);
+    struct journal_entry e;
+    while (err == YD_OK && journal_next(&reader, &e)) err = scan_entry(db, lsn, &e);
+    return err;
+}
+
+yd_err log_scan(struct database *db)
+{
+    yd_err err = database_meta_get(db, "trimmed", &db->trimmed_lsn);
+    if (err != YD_OK) return err;
+    db->lsn = db->trimmed_lsn;
+    sqlite3_stmt *s = database_query(db, "SELECT lsn, data FROM journal ORDER BY lsn", NULL, 0);
+    if (s == NULL) return YD_EIO;
+    int step = SQLITE_ERROR;
+    while (err == YD_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        const void *data = sqlite3_column_blob(s, 1);
+        yd_slice blob =
+            data == NULL ? YD_EMPTY : (yd_slice){data, (size_t)sqlite3_column_bytes(s, 1)};
+        err = scan_record(db, (uint64_t)sqlite3_column_int64(s, 0), blob);
+    }
+    if (err == YD_OK && step != SQLITE_DONE) err = database_fail(db, "reading the journal");
+    sqlite3_finalize(s);
+    if (err == YD_OK && db->rooms.covered_max > db->lsn) {
+        err = record_wrong(db, db->lsn + 1, "and all behind it are missing");
+    }
+    return err;
+}
+
+/* ---- commits ----------------------------------------------------------------------------------
+ */
+
+/* One journal row being made. */
+struct record {
+    struct journal_entry *entries;
+    struct stored_room **rooms; /* of each entry */
+    size_t count, cap;
+    size_t carried;      /* of them, the first ones */
+    struct yd_buf bytes; /* of all entries */
+};
+
+static yd_err record_add(struct record *rec, struct stored_room *room, yd_slice update)
+{
+    if (rec->count == rec->cap) {
+        size_t cap = rec->cap == 0 ? 64 : rec->cap * 2;
+        struct journal_entry *entries = realloc(rec->entries, cap * sizeof *entries);
+        if (entries == NULL) return YD_ENOMEM;
+        rec->entries = entries;
+        struct stored_room **rooms = realloc(rec->rooms, cap * sizeof(struct stored_room *));
+        if (rooms == NULL) return YD_ENOMEM;
+        rec->rooms = rooms;
+        rec->cap = cap;
+    }
+    rec->entries[rec->count] = (struct journal_entry){
+        .room = room->id, .len = (uint32_t)update.len, .crc = store_crc(update)};
+    rec->rooms[rec->count++] = room;
+    return yd_buf_append(&rec->bytes, update);
+}
+
+/* Copies all updates of the room into the record. *ok: all could be read. */
+static yd_err carry_room(struct database *db, struct stored_room *room, struct record *rec,
+                         bool *ok)
+{
+    sqlite3_stmt *s = database_query(db, "SELECT data FROM journal WHERE lsn = ?1", NULL, 0);
+    if (s == NULL) return YD_EIO;
+    size_t count = rec->count, len = rec->bytes.len;
+    yd_err err = YD_OK;
+    *ok = true;
+    for (size_t i = 0; i < room->place_count && err == YD_OK && *ok; i++) {
+        const struct place *p = &room->places[i];
+        (void)sqlite3_reset(s);
+        sqlite3_bind_int64(s, 1, (sqlite3_int64)p->lsn);
+        const uint8_t *data = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_blob(s, 0) : NULL;
+        *ok = data != NULL && (size_t)sqlite3_column_bytes(s, 0) >= (size_t)p->offset + p->len &&
+              store_crc((yd_slice){data + p->offset, p->len}) == p->crc;
+        if (*ok) err = record_add(rec, room, (yd_slice){data + p->offset, p->len});
+    }
+    sqlite3_finalize(s);
+    if (!*ok) {
+        rec->count = count;
+        rec->bytes.len = len;
+    }
+    return err;
+}
+
+/* The rooms that the oldest row in use holds updates of. A room that cannot be read stays where it
+ * is: it is refused when it is loaded, and what is left of it is not touched. */
+static yd_err carry_oldest(struct database *db, uint64_t lsn, struct record *rec)
+{
+    sqlite3_stmt *s = database_query(db, "SELECT data FROM journal WHERE lsn = ?1", &lsn, 1);
+    if (s == NULL) return YD_EIO;
+    yd_err err = YD_OK;
+    struct journal_reader reader;
+    const void *data = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_blob(s, 0) : NULL;
+    if (data != NULL &&
+        journal_open(&reader, lsn, (yd_slice){data, (size_t)sqlite3_column_bytes(s, 0)})) {
+        struct journal_entry e;
+        while (err == YD_OK && rec->bytes.len < CARRY_BYTES && journal_next(&reader, &e)) {
+            struct stored_room *room =
+                e.room > db->rooms.count ? NULL : rooms_slot(db, e.room)->room;
+            bool is_oldest = room != NULL && room->place_count > 0 && room->places[0].lsn == lsn;
+            bool ok = true;
+            for (size_t i = 0; is_oldest && i < rec->count; i++) is_oldest = rec->rooms[i] != room;
+            if (is_oldest) err = carry_room(db, room, rec, &ok);
+        }
+    }
+    sqlite3_finalize(s);
+    return err;
+}
+
+static yd_err carry(struct database *db, struct record *rec)
+{
+    if (db->journal_bytes <= JOURNAL_BYTES_MAX) return YD_OK;
+    size_t oldest = 0;
+    while (oldest < db->use_count && db->uses[oldest].uncovered == 0) oldest++;
+    if (oldest == db->use_count) return YD_OK; // trimming has not got to it yet
+    yd_err err = carry_oldest(db, db->trimmed_lsn + 1 + oldest, rec);
+    rec->carried = rec->count;
+    for (size_t i = 0; i < rec->carried && err == YD_OK; i++) {
+        if (i > 0 && rec->rooms[i] == rec->rooms[i - 1]) continue;
+        rec->rooms[i]->covered_lsn = db->lsn;
+        err = rooms_save(db, rec->rooms[i]);
+    }
+    return err;
+}
+
+static yd_err record_fill(struct database *db, struct batch_bytes *batch, struct record *rec)
+{
+    struct yd_reader r = yd_reader_of(yd_buf_slice(&batch->bytes));
+    uint64_t rooms = db->rooms.count;
+    yd_err err = carry(db, rec);
+    for (size_t i = 0; i < batch->count && err == YD_OK; i++) {
+        yd_slice name = yd_read_varbytes(&r);
+        yd_slice update = yd_read_varbytes(&r);
+        struct stored_room *room = NULL;
+        err = rooms_find(db, name, &room);
+        if (err == YD_ENOTFOUND) err = rooms_add(db, name, &room);
+        if (err == YD_EMALFORMED) {
+            snprintf(db->why, sizeof db->why,
+                     "%s: an update for a room that cannot be read; restore a backup", db->path);
+        }
+        if (err == YD_OK) err = record_add(rec, room, update);
+    }
+    if (err == YD_OK && db->rooms.count != rooms) {
+        err = database_meta_set(db, "rooms", db->rooms.count);
+    }
+    return err;
+}
+
+static yd_err record_write(struct database *db, struct record *rec, uint64_t lsn,
+                           struct yd_buf *blob)
+{
+    yd_err err = journal_head(blob, lsn, rec->entries, rec->count);
+    for (size_t i = 0, at = blob->len; i < rec->count; at += rec->entries[i++].len) {
+        rec->entries[i].offset = (uint32_t)at;
+    }
+    if (err == YD_OK) err = yd_buf_append(blob, yd_buf_slice(&rec->bytes));
+    if (err != YD_OK) return err;
+    sqlite3_bind_int64(db->add_journal, 1, (sqlite3_int64)lsn);
+    sqlite3_bind_blob64(db->add_journal, 2, blob->ptr, blob->len, SQLITE_STATIC);
+    err = database_step(db, db->add_journal, "writing the journal");
+    return err == YD_OK ? database_step(db, db->commit, "committing") : err;
+}
+
+/* What the commit means for the memory of it. */
+static yd_err record_places(struct database *db, struct record *rec, uint64_t lsn, size_t bytes)
+{
+    db->lsn = lsn;
+    yd_err err = uses_add(db, lsn, (uint32_t)bytes);
+    for (size_t i = 0; i < rec->carried; i++) log_cover(db, rec->rooms[i], lsn - 1);
+    for (size_t i = 0; i < rec->count && err == YD_OK; i++) {
+        const struct journal_entry *e = &rec->entries[i];
+        err = place_add(db, rec->rooms[i], (struct place){lsn, e->offset, e->len, e->crc});
+    }
+    if (err == YD_OK && !files_mark_set(&db->files, lsn, false)) {
+        snprintf(db->why, sizeof db->why, "%s: the mark cannot be written: %s; check this disk",
+                 db->path, strerror(errno));
+        db->disk_full = errno == ENOSPC;
+        err = YD_EIO;
+    }
+    return err;
+}
+
+/* One transaction: new rooms and one journal row. Nothing is rolled back on an error, because
+ * nothing goes on after one: the database is closed and opened anew. */
+yd_err log_commit(struct database *db, struct batch_bytes *batch)
+{
+    struct record rec = {0};
+    struct yd_buf blob;
+    yd_buf_init(&rec.bytes, batch->bytes.alloc, UINT32_MAX / 2);
+    yd_buf_init(&blob, batch->bytes.alloc, UINT32_MAX);
+    uint64_t lsn = db->lsn + 1;
+    yd_err err = database_step(db, db->begin, "beginning a commit");
+    if (err == YD_OK) err = record_fill(db, batch, &rec);
+    if (err == YD_OK) err = record_write(db, &rec, lsn, &blob);
+    if (err == YD_OK) err = record_places(db, &rec, lsn, blob.len);
+    yd_buf_deinit(&rec.bytes);
+    yd_buf_deinit(&blob);
+    free(rec.entries);
+    free(rec.rooms);
+    return err;
+}

@@ -1,0 +1,99 @@
+/* trim.c - deletes what nobody needs any more: old chunks, covered journal rows. A slice a commit,
+ * small enough that the next batch hardly notices. */
+#include "store/database.h"
+
+#include <string.h>
+
+/* Measured: what is freed in about as long as a snapshot's slice takes to be written. */
+#define CHUNKS_A_TRIM  8
+#define TRIM_ROWS      1000
+#define TRIM_ROW_BYTES ((uint64_t)512 * 1024)
+
+struct garbage {
+    uint64_t room, gen;
+};
+
+/* The first generation that may go. False: there is none, or err. A row that does not fit its
+ * checksum is left alone: it may name what somebody needs. */
+static bool garbage_next(struct database *db, struct garbage *out, yd_err *err)
+{
+    sqlite3_stmt *s = database_query(db, "SELECT room, gen, crc FROM garbage", NULL, 0);
+    if (s == NULL) {
+        *err = YD_EIO;
+        return false;
+    }
+    bool found = false;
+    int step = SQLITE_ROW;
+    while (!found && *err == YD_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        uint64_t key[] = {(uint64_t)sqlite3_column_int64(s, 0),
+                          (uint64_t)sqlite3_column_int64(s, 1)};
+        uint32_t crc = (uint32_t)sqlite3_column_int64(s, 2);
+        if (crc != database_row_crc('g', key, 2, YD_EMPTY)) continue;
+        if (key[0] == db->writing_room && key[1] == db->writing_gen) continue;
+        struct stored_room *room = NULL;
+        yd_err got = rooms_get(db, key[0], &room);
+        if (got == YD_EMALFORMED || got == YD_ENOTFOUND) continue;
+        *err = got;
+        if (got != YD_OK) break;
+        found = room->base_gen != key[1];
+        rooms_cool(db, room);
+        *out = (struct garbage){key[0], key[1]};
+    }
+    if (*err == YD_OK && step != SQLITE_ROW && step != SQLITE_DONE) {
+        *err = database_fail(db, "reading garbage");
+    }
+    sqlite3_finalize(s);
+    return found;
+}
+
+static yd_err garbage_slice(struct database *db, struct garbage g)
+{
+    uint64_t key[] = {g.room, g.gen, CHUNKS_A_TRIM};
+    yd_err err = database_step(db, db->begin, "beginning to trim");
+    if (err == YD_OK) {
+        err = database_run(db,
+                           "DELETE FROM base WHERE room = ?1 AND gen = ?2 AND i < ?3 + "
+                           "(SELECT min(i) FROM base WHERE room = ?1 AND gen = ?2)",
+                           key, 3, YD_EMPTY);
+    }
+    if (err == YD_OK && sqlite3_changes(db->sql) < CHUNKS_A_TRIM) {
+        err =
+            database_run(db, "DELETE FROM garbage WHERE room = ?1 AND gen = ?2", key, 2, YD_EMPTY);
+    }
+    return err == YD_OK ? database_step(db, db->commit, "committing a trim") : err;
+}
+
+static yd_err journal_slice(struct database *db, size_t rows, uint64_t bytes)
+{
+    uint64_t upto = db->trimmed_lsn + rows;
+    yd_err err = database_step(db, db->begin, "beginning to trim");
+    if (err == YD_OK) {
+        err = database_run(db, "DELETE FROM journal WHERE lsn <= ?1", &upto, 1, YD_EMPTY);
+    }
+    // Where the journal begins: a row that is missing behind it is a loss. And an emptied table
+    // would begin at 1 again.
+    if (err == YD_OK) err = database_meta_set(db, "trimmed", upto);
+    if (err == YD_OK) err = database_step(db, db->commit, "committing a trim");
+    if (err != YD_OK) return err;
+    db->trimmed_lsn = upto;
+    db->journal_bytes -= bytes;
+    db->use_count -= rows;
+    memmove(db->uses, db->uses + rows, db->use_count * sizeof *db->uses);
+    return YD_OK;
+}
+
+yd_err database_trim(struct database *db, bool *more)
+{
+    size_t rows = 0;
+    uint64_t bytes = 0;
+    while (rows < db->use_count && rows < TRIM_ROWS && bytes < TRIM_ROW_BYTES &&
+           db->uses[rows].uncovered == 0) {
+        bytes += db->uses[rows++].bytes;
+    }
+    *more = true;
+    if (rows > 0) return journal_slice(db, rows, bytes);
+    yd_err err = YD_OK;
+    struct garbage g;
+    *more = garbage_next(db, &g, &err);
+    return *more ? garbage_slice(db, g) : err;
+}
