@@ -159,13 +159,16 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/partyd ## build/bench/engine and fanout
+bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/bench/auth $(BUILD)/partyd ## build/bench/engine, fanout and auth
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/fanout: $(B)/bench/fanout/fanout.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
+$(BUILD)/bench/auth: $(B)/bench/auth/auth.o $(LIBS_OURS)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 
 # ---- checks ------------------------------------------------------------------------------------
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
