@@ -168,7 +168,7 @@ struct question *question_new(struct auth *auth, const struct auth_request *requ
                               const struct cache_key *key, enum judgement next, struct keyset *keys,
                               struct auth_decision *decision)
 {
-    if (auth->question_count >= AUTH_QUESTIONS_MAX) {
+    if (auth->question_count >= AUTH_QUESTIONS_MAX || auth->wait_count >= AUTH_WAITS_MAX) {
         decision_without_app(auth, key, decision);
         return NULL;
     }
