@@ -42,7 +42,7 @@ struct cache_key cache_key_of(yd_slice token, yd_slice room)
 
 static void entry_free(struct cache *cache, struct cache_entry *entry)
 {
-    HASH_DEL(cache->entries, entry); // NOLINT(clang-analyzer-*): it is in the table
+    HASH_DEL(cache->entries, entry); // NOLINT(clang-analyzer-*): it is there
     free(entry);
 }
 
@@ -188,17 +188,15 @@ uint32_t replay_count(const struct replay *replay) { return HASH_COUNT(replay->e
 enum replay_state replay_note(struct replay *replay, const char *issuer, const char *jti,
                               int64_t now_s, int64_t until_s)
 {
-    struct cache_key id = cache_key_of(text_slice(issuer), text_slice(jti));
-    struct replay_entry *entry = NULL;
-    HASH_FIND(hh, replay->entries, &id, sizeof id, entry);
-    if (entry != NULL && entry->until_s >= now_s) return REPLAY_SEEN;
-
     int64_t since = now_s - replay->swept_s;
     bool is_full = replay_count(replay) >= REPLAY_JTI_MAX;
     if (since >= REPLAY_SWEEP_S || since < 0 || (is_full && since > 0)) {
         replay_sweep(replay, now_s);
     }
-    HASH_FIND(hh, replay->entries, &id, sizeof id, entry); // it may have been swept
+    struct cache_key id = cache_key_of(text_slice(issuer), text_slice(jti));
+    struct replay_entry *entry = NULL;
+    HASH_FIND(hh, replay->entries, &id, sizeof id, entry); // NOLINT(clang-analyzer-*)
+    if (entry != NULL && entry->until_s >= now_s) return REPLAY_SEEN;
     if (entry != NULL) {
         entry->until_s = until_s;
         return REPLAY_NEW;
