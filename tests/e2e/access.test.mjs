@@ -1,12 +1,13 @@
 // Who is let into which room, with the real providers and tickets: docs/access.md.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import fs from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { BINARY, Client, WebSocket, Y, check, families, sleep, startServer, temporary, until } from './support.mjs'
-import { api, familyNames, knock, now, sendsPk, startTicketServer, ticket, wire } from './access-support.mjs'
+import { COLLAB_SECRET, ISSUER, api, familyNames, knock, now, sendsPk, startTicketServer, ticket, wire } from './access-support.mjs'
 
 const CONTENT = 'content-that-only-members-may-see'
 const config = (...parts) => {
@@ -353,12 +354,31 @@ test('D21: a kicked provider of each family does not come back in', async () => 
   }
 })
 
-test('D22: recheck closes who has come with a token whose time is over, and nobody else', async () => {
+test('D22: with tickets, recheck has everybody in the room come with a fresh one', async () => {
   const room = 'doc-recheck'
-  const over = knock(server, room, mint(room, 'write', { sub: 'over', exp: now() - 10 }))
-  const good = knock(server, room, mint(room, 'write', { sub: 'good' }))
-  await Promise.all([over.opened, good.opened])
+  const guests = ['ann', 'bob'].map(sub => knock(server, room, mint(room, 'write', { sub })))
+  const elsewhere = knock(server, 'doc-recheck2', mint('doc-recheck2'))
+  await Promise.all([...guests, elsewhere].map(ws => ws.opened))
   assert.deepEqual(await api(server, 'POST', `/api/rooms/${room}/recheck`), { status: 200, body: { rechecked: 2 } })
+  for (const ws of guests) assert.deepEqual(await ws.refused, { code: 4501, reason: 'session_over' })
+  assert.equal(elsewhere.readyState, WebSocket.OPEN)
+  elsewhere.close()
+})
+
+test('D22: with jwt, recheck closes who has come with a token whose time is over, and nobody else', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const s = await startServer({ env: { PARTYD_AUTH: 'jwt', PARTYD_ISSUERS: ISSUER, PARTYD_JWKS: JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] }), COLLAB_SECRET } })
+  servers.push(s)
+  const room = 'doc-recheck'
+  const base64 = value => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const token = (sub, exp) => {
+    const text = `${base64({ alg: 'EdDSA' })}.${base64({ iss: ISSUER, aud: 'convex', sub, exp, rooms: { 'doc-*': 'write' } })}`
+    return `${text}.${sign(null, Buffer.from(text), privateKey).toString('base64url')}`
+  }
+  const over = knock(s, room, token('over', now() - 10)) // a skew of 30 s is allowed
+  const good = knock(s, room, token('good', now() + 60))
+  await Promise.all([over.opened, good.opened])
+  assert.deepEqual(await api(s, 'POST', `/api/rooms/${room}/recheck`), { status: 200, body: { rechecked: 2 } })
   assert.deepEqual(await over.refused, { code: 4501, reason: 'token_expired' })
   assert.equal(good.readyState, WebSocket.OPEN)
   good.close()
