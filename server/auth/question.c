@@ -43,11 +43,17 @@ static struct app_question question_app(const struct question *q)
     return (struct app_question){question_room(q), question_token(q), clock_s(&q->auth->clock)};
 }
 
-static void question_unlink(struct question *q)
+/* Nobody joins it any more. */
+static void question_unshare(struct question *q)
 {
     struct auth *auth = q->auth;
     if (q->is_shared) HASH_DEL(auth->shared, q);
     q->is_shared = false;
+}
+
+static void question_unlink(struct question *q)
+{
+    question_unshare(q);
     if (q->keys != NULL) keyset_leave(q->keys, &q->keys_waiter);
     backend_cancel(&q->call);
 }
@@ -231,8 +237,7 @@ void question_forget(struct auth *auth, yd_slice room)
         if (room.len > 0 && !yd_slice_equal(room, question_room(q))) continue;
         q->is_forgotten = true;
         // Whoever asks from now on must not be told what was read before.
-        if (q->is_shared) HASH_DEL(auth->shared, q);
-        q->is_shared = false;
+        question_unshare(q);
     }
 }
 
