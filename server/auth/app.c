@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "auth/claims.h"
-#include "auth/signature.h"
 
 #define MS_MAX 9007199254740991.0 /* 2^53 - 1 */
 
@@ -26,58 +25,52 @@ static json_t *hook_body(const struct app_question *question)
     return json_pack("{s:o, s:o}", "room", text_json(question->room), "token", token);
 }
 
-static yd_err convex_send(const struct app_question *question, struct fetch_request *request,
-                          struct fetch *fetch, fetch_done *done, void *ctx,
-                          struct fetch_call **call)
+static void convex_headers(struct app_request *request, const struct app_question *question)
 {
-    static const char bearer[] = "Authorization: Bearer ";
-    char authorization[sizeof bearer + AUTH_TOKEN_MAX];
-    request->headers[0] = "Content-Type: application/json";
-    if (question->token.len > 0) {
-        snprintf(authorization, sizeof authorization, "%s%.*s", bearer, (int)question->token.len,
-                 (const char *)question->token.ptr);
-        request->headers[1] = authorization;
-    }
-    return fetch_start(fetch, request, done, ctx, call);
+    if (question->token.len == 0) return;
+    snprintf(request->authorization, sizeof request->authorization, "Authorization: Bearer %.*s",
+             (int)question->token.len, (const char *)question->token.ptr);
+    request->fetch.headers[1] = request->authorization;
 }
 
-static yd_err hook_send(const struct auth_config *config, const struct app_question *question,
-                        struct fetch_request *request, struct fetch *fetch, fetch_done *done,
-                        void *ctx, struct fetch_call **call)
+static void hook_headers(struct app_request *request, const struct auth_config *config,
+                         const struct app_question *question)
 {
-    struct signature_headers headers;
     const struct auth_signature fields = {
         .method = YD_LITERAL("POST"),
         .path = text_slice(config->app_path),
         .room = question->room,
         .seq = YD_EMPTY,
-        .body = request->body,
+        .body = request->fetch.body,
     };
-    signature_make(&headers, text_slice(config->secrets.items[0]), &fields, question->now_s);
-    request->headers[0] = "Content-Type: application/json";
-    request->headers[1] = headers.timestamp;
-    request->headers[2] = headers.sha256;
-    request->headers[3] = headers.signature;
-    return fetch_start(fetch, request, done, ctx, call);
+    signature_make(&request->signature, text_slice(config->secrets.items[0]), &fields,
+                   question->now_s);
+    request->fetch.headers[1] = request->signature.timestamp;
+    request->fetch.headers[2] = request->signature.sha256;
+    request->fetch.headers[3] = request->signature.signature;
 }
 
-yd_err app_ask(const struct auth_config *config, const struct app_question *question,
-               struct fetch_request *request, struct fetch *fetch, fetch_done *done, void *ctx,
-               struct fetch_call **call)
+yd_err app_request_init(struct app_request *request, const struct auth_config *config,
+                        const struct app_question *question)
 {
     bool is_hook = config->mode == AUTH_MODE_HOOK;
     json_t *root = is_hook ? hook_body(question) : convex_body(config, question);
-    char *body = json_dumps(root, JSON_COMPACT); // of NULL: NULL
+    *request = (struct app_request){.body = json_dumps(root, JSON_COMPACT)}; // of NULL: NULL
     json_decref(root);
-    if (body == NULL) return YD_EMALFORMED;
-    request->method = "POST";
-    request->url = config->app_url;
-    request->body = text_slice(body);
-    yd_err err = is_hook ? hook_send(config, question, request, fetch, done, ctx, call)
-                         : convex_send(question, request, fetch, done, ctx, call);
-    free(body);
-    return err;
+    if (request->body == NULL) return YD_EMALFORMED;
+    request->fetch.method = "POST";
+    request->fetch.url = config->app_url;
+    request->fetch.body = text_slice(request->body);
+    request->fetch.headers[0] = "Content-Type: application/json";
+    if (is_hook) {
+        hook_headers(request, config, question);
+    } else {
+        convex_headers(request, question);
+    }
+    return YD_OK;
 }
+
+void app_request_deinit(struct app_request *request) { free(request->body); }
 
 static void unusable(struct app_answer *out, const char *trouble, const char *detail)
 {
@@ -143,7 +136,9 @@ static bool user_read(const json_t *value, struct auth_decision *decision)
     }
     if (name != NULL) claims_name(name, decision->name, sizeof decision->name);
     decision->color[0] = 0;
-    if (color != NULL && strlen(color) <= AUTH_COLOR_MAX) strcpy(decision->color, color);
+    if (color != NULL && strlen(color) <= AUTH_COLOR_MAX) {
+        claims_name(color, decision->color, sizeof decision->color);
+    }
     return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "auth/auth.h"
 #include "auth/config.h"
+#include "auth/signature.h"
 #include "fetch/fetch.h"
 
 #define APP_DETAIL_MAX 200
@@ -32,10 +33,18 @@ struct app_answer {
     char detail[APP_DETAIL_MAX + 1]; /* what the application said of it; never for clients */
 };
 
-/* Sends the question; errors as fetch_start(). `request` carries the time-outs. */
-YD_NODISCARD yd_err app_ask(const struct auth_config *config, const struct app_question *question,
-                            struct fetch_request *request, struct fetch *fetch, fetch_done *done,
-                            void *ctx, struct fetch_call **call);
+/* The question as a request, without time-outs. It points into itself: not to be copied. */
+struct app_request {
+    struct fetch_request fetch;
+    char *body;
+    struct signature_headers signature;
+    char authorization[AUTH_TOKEN_MAX + 32];
+};
+
+/* Errors: YD_EMALFORMED (the room is no text). */
+YD_NODISCARD yd_err app_request_init(struct app_request *request, const struct auth_config *config,
+                                     const struct app_question *question);
+void app_request_deinit(struct app_request *request);
 
 /* Reads the answer into a decision that already holds what the token says of the user. */
 void app_read(const struct auth_config *config, const struct app_question *question,

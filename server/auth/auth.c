@@ -116,33 +116,45 @@ static bool is_remembered(struct auth *auth, const struct cache_key *key,
                           struct auth_decision *decision)
 {
     int64_t now_s = clock_s(&auth->clock);
-    return asks_app(auth) &&
-           cache_get(&auth->cache, key, clock_ms(&auth->clock), now_s, false, decision);
+    return cache_get(&auth->cache, key, clock_ms(&auth->clock), now_s, false, decision);
+}
+
+/* The question to wait for; NULL: decision is final. Only decisions of the application are
+ * remembered, so without one the token is judged first: that mostly is all. */
+static struct question *question_for(struct auth *auth, const struct auth_request *request,
+                                     struct auth_decision *decision)
+{
+    struct cache_key key;
+    struct keyset *keys = NULL;
+    struct question *question = NULL;
+    if (asks_app(auth)) {
+        key = cache_key_of(request->token, request->room);
+        if (is_remembered(auth, &key, decision)) return NULL;
+        question = question_find(auth, &key);
+        if (question != NULL) return question;
+    }
+    enum judgement next = judge(auth, request->room, request->token, decision, &keys);
+    if (next == JUDGE_DECIDED) return NULL;
+    if (!asks_app(auth)) {
+        key = cache_key_of(request->token, request->room);
+        question = question_find(auth, &key);
+        if (question != NULL) return question;
+    }
+    return question_new(auth, request, &key, next, keys, decision);
 }
 
 void auth_decide(struct auth *auth, const struct auth_request *request, auth_done *done, void *ctx,
                  struct auth_wait **wait)
 {
     struct auth_decision decision;
-    *wait = NULL;
-    if (decide_at_once(auth, request, &decision)) {
-        done(ctx, &decision);
-        return;
-    }
-    struct cache_key key = cache_key_of(request->token, request->room);
     struct question *question = NULL;
-    if (!is_remembered(auth, &key, &decision)) {
-        question = question_find(auth, &key);
-        if (question == NULL) {
-            struct keyset *keys = NULL;
-            enum judgement next = judge(auth, request->room, request->token, &decision, &keys);
-            if (next != JUDGE_DECIDED) {
-                question = question_new(auth, request, &key, next, keys, &decision);
-            }
-        } else if (auth->wait_count >= AUTH_WAITS_MAX) {
-            question = NULL;
-            auth_say(&decision, AUTH_UNAVAILABLE, "too many wait for a decision");
-        }
+    *wait = NULL;
+    if (!decide_at_once(auth, request, &decision)) {
+        question = question_for(auth, request, &decision);
+    }
+    if (question != NULL && auth->wait_count >= AUTH_WAITS_MAX) {
+        question = NULL;
+        auth_say(&decision, AUTH_UNAVAILABLE, "too many wait for a decision");
     }
     if (question != NULL) {
         *wait = question_join(question, done, ctx);

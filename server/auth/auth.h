@@ -52,7 +52,9 @@ enum auth_reason {
 struct auth_decision {
     enum auth_reason reason;
     enum auth_permission permission; /* AUTH_NONE unless reason is AUTH_ALLOWED */
-    int64_t expires_at;              /* seconds since 1970; 0: never */
+    int64_t expires_at;              /* seconds since 1970, when the right ends: the token's or what
+                                        the application says; 0: never, also by a ticket, which
+                                        only opens the door */
     bool remembered;                 /* from the cache, the backend was not asked now */
     const char *why;                 /* one constant sentence for the audit line */
     char user_id[AUTH_USER_MAX + 1]; /* UTF-8; empty: anonymous */

@@ -42,20 +42,26 @@ struct cache_key cache_key_of(yd_slice token, yd_slice room)
 
 static void entry_free(struct cache *cache, struct cache_entry *entry)
 {
-    HASH_DEL(cache->entries, entry);
+    HASH_DEL(cache->entries, entry); // NOLINT(clang-analyzer-*): it is there
     free(entry);
 }
 
 void cache_deinit(struct cache *cache)
 {
-    while (cache->entries != NULL) entry_free(cache, cache->entries);
+    struct cache_entry *entry = cache->entries;
+    HASH_CLEAR(hh, cache->entries);
+    while (entry != NULL) {
+        struct cache_entry *next = entry->hh.next;
+        free(entry);
+        entry = next;
+    }
 }
 
 uint32_t cache_count(const struct cache *cache) { return HASH_COUNT(cache->entries); }
 
 static struct cache_entry *entry_find(const struct cache *cache, const struct cache_key *key)
 {
-    struct cache_entry *entry;
+    struct cache_entry *entry = NULL;
     HASH_FIND(hh, cache->entries, key, sizeof *key, entry);
     return entry;
 }
@@ -137,8 +143,8 @@ static yd_slice entry_user(const struct cache_entry *entry)
 
 void cache_forget(struct cache *cache, yd_slice room, yd_slice user_id)
 {
-    struct cache_entry *entry;
-    struct cache_entry *next;
+    struct cache_entry *entry = NULL;
+    struct cache_entry *next = NULL;
     HASH_ITER(hh, cache->entries, entry, next)
     {
         if (room.len > 0 && !yd_slice_equal(room, entry_room(entry))) continue;
@@ -153,37 +159,44 @@ struct replay_entry {
     int64_t until_s;
 };
 
-static void replay_sweep(struct replay *replay, int64_t now_s, bool all)
+static void replay_sweep(struct replay *replay, int64_t now_s)
 {
-    struct replay_entry *entry;
-    struct replay_entry *next;
+    struct replay_entry *entry = NULL;
+    struct replay_entry *next = NULL;
     HASH_ITER(hh, replay->entries, entry, next)
     {
-        if (!all && entry->until_s >= now_s) continue;
-        HASH_DEL(replay->entries, entry);
+        if (entry->until_s >= now_s) continue;
+        HASH_DEL(replay->entries, entry); // NOLINT(clang-analyzer-*): `next` was read before
         free(entry);
     }
     replay->swept_s = now_s;
 }
 
-void replay_deinit(struct replay *replay) { replay_sweep(replay, 0, true); }
+void replay_deinit(struct replay *replay)
+{
+    struct replay_entry *entry = replay->entries;
+    HASH_CLEAR(hh, replay->entries);
+    while (entry != NULL) {
+        struct replay_entry *next = entry->hh.next;
+        free(entry);
+        entry = next;
+    }
+}
 
 uint32_t replay_count(const struct replay *replay) { return HASH_COUNT(replay->entries); }
 
 enum replay_state replay_note(struct replay *replay, const char *issuer, const char *jti,
                               int64_t now_s, int64_t until_s)
 {
-    struct cache_key id = cache_key_of(text_slice(issuer), text_slice(jti));
-    struct replay_entry *entry;
-    HASH_FIND(hh, replay->entries, &id, sizeof id, entry);
-    if (entry != NULL && entry->until_s >= now_s) return REPLAY_SEEN;
-
     int64_t since = now_s - replay->swept_s;
     bool is_full = replay_count(replay) >= REPLAY_JTI_MAX;
     if (since >= REPLAY_SWEEP_S || since < 0 || (is_full && since > 0)) {
-        replay_sweep(replay, now_s, false);
+        replay_sweep(replay, now_s);
     }
-    HASH_FIND(hh, replay->entries, &id, sizeof id, entry); // it may have been swept
+    struct cache_key id = cache_key_of(text_slice(issuer), text_slice(jti));
+    struct replay_entry *entry = NULL;
+    HASH_FIND(hh, replay->entries, &id, sizeof id, entry); // NOLINT(clang-analyzer-*)
+    if (entry != NULL && entry->until_s >= now_s) return REPLAY_SEEN;
     if (entry != NULL) {
         entry->until_s = until_s;
         return REPLAY_NEW;
@@ -192,6 +205,6 @@ enum replay_state replay_note(struct replay *replay, const char *issuer, const c
     entry = heap_new(sizeof *entry);
     entry->id = id;
     entry->until_s = until_s;
-    HASH_ADD(hh, replay->entries, id, sizeof entry->id, entry);
+    HASH_ADD(hh, replay->entries, id, sizeof entry->id, entry); // NOLINT(clang-analyzer-*)
     return REPLAY_NEW;
 }

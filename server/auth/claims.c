@@ -61,13 +61,15 @@ bool claims_permission(const char *name, enum auth_permission *permission)
 
 void claims_name(const char *name, char *out, size_t cap)
 {
-    size_t len = name == NULL ? 0 : strlen(name);
+    YD_ASSERT(cap > 0);
+    if (name == NULL) name = "";
+    size_t len = strlen(name);
     if (len >= cap) {
         len = cap - 1;
         // name[len] is the first byte left out: step back to the head of its character.
         while (len > 0 && ((uint8_t)name[len] & 0xc0) == 0x80) len--;
     }
-    if (len > 0) memcpy(out, name, len);
+    memcpy(out, name, len);
     out[len] = 0;
 }
 

@@ -1,7 +1,6 @@
 /* config.c - see config.h. One function for each setting that can be wrong. */
 #include "auth/config.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,20 +12,14 @@
 #define REMEMBER_MS 10000
 #define STALE_MS    300000
 
-__attribute__((format(printf, 2, 3))) static yd_err bad(char *why, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, AUTH_ERROR_MAX, format, args);
-    va_end(args);
-    return YD_EMALFORMED;
-}
+/* Says what is wrong and is the error. */
+#define BAD(why, ...) (snprintf(why, AUTH_ERROR_MAX, __VA_ARGS__), YD_EMALFORMED)
 
 static char *joined(const char *a, const char *b)
 {
-    char *text = heap_new(strlen(a) + strlen(b) + 1);
-    strcpy(text, a);
-    strcat(text, b);
+    size_t size = strlen(a) + strlen(b) + 1;
+    char *text = heap_new(size);
+    snprintf(text, size, "%s%s", a, b);
     return text;
 }
 
@@ -35,7 +28,7 @@ static bool is_set(const char *text) { return text != NULL && text[0] != 0; }
 static yd_err list_of(struct text_list *list, const char *text, const char *name, char *why)
 {
     if (!text_list_init(list, text)) {
-        return bad(why, "%s has more than %d entries; leave out those that are no longer needed",
+        return BAD(why, "%s has more than %d entries; leave out those that are no longer needed",
                    name, TEXT_LIST_MAX);
     }
     return YD_OK;
@@ -45,7 +38,7 @@ static yd_err no_empty(const struct text_list *list, const char *name, char *why
 {
     for (uint32_t i = 0; i < list->count; i++) {
         if (list->items[i][0] == 0) {
-            return bad(why, "%s has an empty entry; look for a comma too many", name);
+            return BAD(why, "%s has an empty entry; look for a comma too many", name);
         }
     }
     return YD_OK;
@@ -57,7 +50,7 @@ static yd_err secrets_of(struct text_list *list, const char *text, const char *n
     yd_err err = list_of(list, text, name, why);
     for (uint32_t i = 0; i < list->count && err == YD_OK; i++) {
         if (strlen(list->items[i]) < CONFIG_SECRET_MIN) {
-            err = bad(why,
+            err = BAD(why,
                       "%s: entry %u has less than %d characters; make one with "
                       "`openssl rand -hex 32` and give it to the application too",
                       name, i + 1, CONFIG_SECRET_MIN);
@@ -70,7 +63,7 @@ static yd_err url_ok(const char *url, const char *name, char *why)
 {
     char path[FETCH_PATH_MAX];
     if (fetch_url_path(url, path) && !text_has_controls(text_slice(url))) return YD_OK;
-    return bad(why, "%s: '%.200s' is no address; it has to begin with https:// or http://", name,
+    return BAD(why, "%s: '%.200s' is no address; it has to begin with https:// or http://", name,
                url);
 }
 
@@ -87,14 +80,14 @@ static yd_err key_from_text(struct key_source *source, const char *text, const c
 {
     yd_err err = jwk_set_parse(text_slice(text), &source->set);
     if (err == YD_ETOOBIG) {
-        return bad(why, "%s: the key set is longer than %d bytes", name, JWK_SET_BYTES_MAX);
+        return BAD(why, "%s: the key set is longer than %d bytes", name, JWK_SET_BYTES_MAX);
     }
     if (err != YD_OK) {
-        return bad(why, "%s: this is no JSON Web Key Set; it has to look like {\"keys\":[...]}",
+        return BAD(why, "%s: this is no JSON Web Key Set; it has to look like {\"keys\":[...]}",
                    name);
     }
     if (source->set->count == 0) {
-        return bad(why,
+        return BAD(why,
                    "%s: none of its keys can be used; they have to be public keys for signatures: "
                    "RSA of 2048 to 4096 bits, EC P-256 or OKP Ed25519",
                    name);
@@ -126,7 +119,7 @@ static yd_err issuer_keys(struct auth_config *config, const struct auth_opts *op
 {
     if (is_set(opts->jwks)) {
         if (is_set(opts->jwks_url)) {
-            return bad(why, "jwks and jwks-url are both set; leave one of them out");
+            return BAD(why, "jwks and jwks-url are both set; leave one of them out");
         }
         config->key_count = 1;
         return key_from_text(&config->keys[0], opts->jwks, "jwks", why);
@@ -136,7 +129,7 @@ static yd_err issuer_keys(struct auth_config *config, const struct auth_opts *op
     if (err != YD_OK) return err;
     config->key_count = urls.count == 1 ? 1 : config->issuers.count;
     if (urls.count > 1 && urls.count != config->issuers.count) {
-        err = bad(why,
+        err = BAD(why,
                   "jwks-url has %u addresses for %u issuers; give one for all, or one for each "
                   "issuer in their order (an empty one stands for the issuer's own address)",
                   urls.count, config->issuers.count);
@@ -164,7 +157,7 @@ static yd_err audiences_of(struct auth_config *config, const struct auth_opts *o
     if (err == YD_OK) err = no_empty(&config->audiences, "audience", why);
     for (uint32_t i = 0; i < config->audiences.count && err == YD_OK; i++) {
         if (config->audiences.count > 1 && strcmp(config->audiences.items[i], "*") == 0) {
-            err = bad(why, "audience: '*' takes any, so it has to stand alone");
+            err = BAD(why, "audience: '*' takes any, so it has to stand alone");
         }
     }
     return err;
@@ -176,7 +169,7 @@ static yd_err ticket_init(struct auth_config *config, const struct auth_opts *op
     yd_err err = secrets_of(&config->ticket_secrets, opts->ticket_secret, "ticket-secret", why);
     if (err != YD_OK || !is_set(keys)) {
         if (err == YD_OK && config->ticket_secrets.count == 0) {
-            err = bad(why, "mode ticket needs ticket-secret (shared with the application) or "
+            err = BAD(why, "mode ticket needs ticket-secret (shared with the application) or "
                            "ticket-jwks (the application's public keys)");
         }
         return err;
@@ -203,7 +196,7 @@ static char *convex_issuer(const char *url)
 static yd_err convex_init(struct auth_config *config, const struct auth_opts *opts, char *why)
 {
     if (!is_set(opts->convex_url)) {
-        return bad(why, "mode convex needs convex-url, the address of the deployment "
+        return BAD(why, "mode convex needs convex-url, the address of the deployment "
                         "(https://NAME.convex.cloud, or http://127.0.0.1:3210 on this machine)");
     }
     yd_err err = url_ok(opts->convex_url, "convex-url", why);
@@ -216,13 +209,13 @@ static yd_err convex_init(struct auth_config *config, const struct auth_opts *op
     }
     free(bare);
     if (config->issuers.count == 0) {
-        return bad(why, "mode convex needs issuers: who signs the users' tokens (with Convex Auth "
+        return BAD(why, "mode convex needs issuers: who signs the users' tokens (with Convex Auth "
                         "the deployment's site address, CONVEX_SITE_URL)");
     }
     const char *function =
         is_set(opts->convex_function) ? opts->convex_function : "collab:authorize";
     if (!yd_utf8_check(text_slice(function))) {
-        return bad(why, "convex-function is no text in UTF-8; it has to look like "
+        return BAD(why, "convex-function is no text in UTF-8; it has to look like "
                         "collab:authorize");
     }
     config->convex_function = joined(function, "");
@@ -232,7 +225,7 @@ static yd_err convex_init(struct auth_config *config, const struct auth_opts *op
 static yd_err jwt_init(struct auth_config *config, const struct auth_opts *opts, char *why)
 {
     if (config->issuers.count == 0) {
-        return bad(why, "mode jwt needs issuers: the iss of the tokens that are accepted");
+        return BAD(why, "mode jwt needs issuers: the iss of the tokens that are accepted");
     }
     config->rooms_claim =
         joined(is_set(opts->jwt_rooms_claim) ? opts->jwt_rooms_claim : "rooms", "");
@@ -242,10 +235,10 @@ static yd_err jwt_init(struct auth_config *config, const struct auth_opts *opts,
 static yd_err hook_init(struct auth_config *config, const struct auth_opts *opts, char *why)
 {
     if (!is_set(opts->hook_url)) {
-        return bad(why, "mode hook needs hook-url, the address that is asked for each decision");
+        return BAD(why, "mode hook needs hook-url, the address that is asked for each decision");
     }
     if (config->secrets.count == 0) {
-        return bad(why, "mode hook needs secret: it signs what is sent to the hook, so that the "
+        return BAD(why, "mode hook needs secret: it signs what is sent to the hook, so that the "
                         "hook can tell who asks");
     }
     yd_err err = url_ok(opts->hook_url, "hook-url", why);
@@ -265,7 +258,7 @@ static yd_err mode_init(struct auth_config *config, const struct auth_opts *opts
     case AUTH_MODE_JWT: return jwt_init(config, opts, why);
     case AUTH_MODE_HOOK: return hook_init(config, opts, why);
     }
-    return bad(why, "there is no such mode of access: none, ticket, convex, jwt or hook");
+    return BAD(why, "there is no such mode of access: none, ticket, convex, jwt or hook");
 }
 
 yd_err config_init(struct auth_config *config, const struct auth_opts *opts,

@@ -71,6 +71,8 @@ static void claims_judge(struct auth *auth, const json_t *claims, yd_slice room,
         auth_say(decision, AUTH_TOKEN_EXPIRED, why);
     }
     if (decision->reason == AUTH_ALLOWED && jti != NULL) once(auth, claims, jti, now_s, decision);
+    // A ticket is for entering: whoever is in does not have to leave when its minute is over.
+    if (config->mode == AUTH_MODE_TICKET) decision->expires_at = 0;
 }
 
 static enum judgement token_judge(struct auth *auth, const struct jwt *jwt, yd_slice room,

@@ -12,11 +12,11 @@
 #include "auth/jwk.h"
 #include "fetch/fetch.h"
 
-#define KEYSET_FRESH_MS  (5 * 60 * 1000)
-#define KEYSET_STALE_MS  (60 * 60 * 1000)
-#define KEYSET_USABLE_MS (24 * 60 * 60 * 1000)
-#define KEYSET_GAP_MS    30000 /* between two fetches while there is a set */
-#define KEYSET_RETRY_MS  1000  /* while there is none */
+#define KEYSET_FRESH_MS  300000   /* 5 minutes */
+#define KEYSET_STALE_MS  3600000  /* 1 hour */
+#define KEYSET_USABLE_MS 86400000 /* 24 hours */
+#define KEYSET_GAP_MS    30000    /* between two fetches while there is a set */
+#define KEYSET_RETRY_MS  1000     /* while there is none */
 
 struct keyset_waiter {
     struct keyset_waiter *prev, *next;

@@ -43,11 +43,17 @@ static struct app_question question_app(const struct question *q)
     return (struct app_question){question_room(q), question_token(q), clock_s(&q->auth->clock)};
 }
 
-static void question_unlink(struct question *q)
+/* Nobody joins it any more. */
+static void question_unshare(struct question *q)
 {
     struct auth *auth = q->auth;
     if (q->is_shared) HASH_DEL(auth->shared, q);
     q->is_shared = false;
+}
+
+static void question_unlink(struct question *q)
+{
+    question_unshare(q);
     if (q->keys != NULL) keyset_leave(q->keys, &q->keys_waiter);
     backend_cancel(&q->call);
 }
@@ -77,7 +83,7 @@ static void question_finish(struct question *q, const struct auth_decision *deci
         struct auth_wait *wait = q->waits;
         auth_done *done = wait->done;
         void *ctx = wait->ctx;
-        wait_free(wait);
+        wait_free(wait); // takes it out of the list
         done(ctx, decision);
     }
     question_free(q);
@@ -127,7 +133,14 @@ static yd_err on_compose(void *ctx, struct fetch_request *request, struct fetch 
 {
     struct question *q = ctx;
     struct app_question asked = question_app(q);
-    return app_ask(&q->auth->config, &asked, request, fetch, done, done_ctx, call);
+    struct app_request made;
+    yd_err err = app_request_init(&made, &q->auth->config, &asked);
+    if (err != YD_OK) return err;
+    made.fetch.timeout_ms = request->timeout_ms;
+    made.fetch.connect_timeout_ms = request->connect_timeout_ms;
+    err = fetch_start(fetch, &made.fetch, done, done_ctx, call);
+    app_request_deinit(&made);
+    return err;
 }
 
 /* False: it cannot wait for that, q->decision is final. */
@@ -159,7 +172,7 @@ static void on_keys(void *ctx)
 
 struct question *question_find(struct auth *auth, const struct cache_key *key)
 {
-    struct question *q;
+    struct question *q = NULL;
     HASH_FIND(hh, auth->shared, key, sizeof *key, q);
     return q;
 }
@@ -168,7 +181,7 @@ struct question *question_new(struct auth *auth, const struct auth_request *requ
                               const struct cache_key *key, enum judgement next, struct keyset *keys,
                               struct auth_decision *decision)
 {
-    if (auth->question_count >= AUTH_QUESTIONS_MAX) {
+    if (auth->question_count >= AUTH_QUESTIONS_MAX || auth->wait_count >= AUTH_WAITS_MAX) {
         decision_without_app(auth, key, decision);
         return NULL;
     }
@@ -218,22 +231,25 @@ void auth_cancel(struct auth_wait *wait)
 
 void question_forget(struct auth *auth, yd_slice room)
 {
-    struct question *q;
+    struct question *q = NULL;
     DL_FOREACH(auth->all, q)
     {
         if (room.len > 0 && !yd_slice_equal(room, question_room(q))) continue;
         q->is_forgotten = true;
         // Whoever asks from now on must not be told what was read before.
-        if (q->is_shared) HASH_DEL(auth->shared, q);
-        q->is_shared = false;
+        question_unshare(q);
     }
 }
 
 void questions_end(struct auth *auth)
 {
-    while (auth->all != NULL) {
-        struct question *q = auth->all;
-        while (q->waits != NULL) wait_free(q->waits);
+    struct question *q = NULL;
+    struct question *next = NULL;
+    DL_FOREACH_SAFE(auth->all, q, next)
+    {
+        struct auth_wait *wait = NULL;
+        struct auth_wait *after = NULL;
+        DL_FOREACH_SAFE(q->waits, wait, after) { wait_free(wait); }
         question_free(q);
     }
 }

@@ -241,7 +241,10 @@ yd_err fetch_new(uv_loop_t *loop, struct fetch **fetch)
 void fetch_free(struct fetch *fetch)
 {
     if (fetch == NULL) return;
-    while (fetch->calls != NULL) call_free(fetch->calls);
+    for (struct fetch_call *call = fetch->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        call_free(call);
+    }
     curl_multi_cleanup(fetch->multi);
     // What libcurl did not give up by itself.
     while (fetch->watches != NULL) watch_close(fetch->watches);
@@ -255,7 +258,7 @@ static bool url_part(CURLU *parsed, CURLUPart part, char *out, size_t cap)
 {
     char *text = NULL;
     bool ok = curl_url_get(parsed, part, &text, 0) == CURLUE_OK && strlen(text) < cap;
-    if (ok) strcpy(out, text);
+    if (ok) snprintf(out, cap, "%s", text);
     curl_free(text);
     return ok;
 }

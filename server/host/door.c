@@ -79,6 +79,7 @@ yd_err door_open(struct shard *shard, char *why)
     struct door *door = heap_new(sizeof *door);
     door->decides = opts.mode != AUTH_MODE_NONE;
     door->asks = opts.mode == AUTH_MODE_CONVEX || opts.mode == AUTH_MODE_HOOK;
+    door->takes_tickets = opts.mode == AUTH_MODE_TICKET;
     door->held_max = held_max();
     shard->door = door;
     return auth_new(&opts, &shard->loop, &door->auth, why);
@@ -293,7 +294,12 @@ yd_slice conn_room(const struct conn *conn)
 static void recheck_guest(struct conn *conn)
 {
     struct guest *guest = conn->guest;
-    if (!conn->shard->door->asks) {
+    const struct door *door = conn->shard->door;
+    if (door->takes_tickets) {
+        send_away(conn, REFUSE_SESSION_OVER); // only a fresh ticket can tell
+        return;
+    }
+    if (!door->asks) {
         bool over = guest->expires_at != 0 && guest->expires_at <= (int64_t)time(NULL);
         if (over) send_away(conn, REFUSE_TOKEN_EXPIRED);
         return;
@@ -301,7 +307,7 @@ static void recheck_guest(struct conn *conn)
     struct auth_request request = {.room = conn_room(conn), .token = guest->token};
     auth_cancel_if(&guest->recheck);
     struct auth_wait *wait = NULL;
-    auth_decide(conn->shard->door->auth, &request, on_recheck, conn, &wait);
+    auth_decide(door->auth, &request, on_recheck, conn, &wait);
     if (wait != NULL) guest->recheck = wait;
 }
 

@@ -60,14 +60,15 @@ struct guest {
     int64_t expires_at; /* seconds since 1970; 0: never */
     uint64_t until_ms;  /* end of the session; 0: none */
     yd_slice user_id, name, color;
-    yd_slice token; /* empty: nobody can be asked again, expires_at is all */
+    yd_slice token; /* empty: nobody can be asked again */
     uint8_t bytes[];
 };
 
 struct door {
     struct auth *auth;
-    bool decides; /* some mode other than none */
-    bool asks;    /* a backend decides, which can be asked again */
+    bool decides;       /* some mode other than none */
+    bool asks;          /* a backend decides, which can be asked again */
+    bool takes_tickets; /* what opened the door says nothing of later */
     uint32_t held_count, held_max;
     uint64_t sessions; /* spreads their ends */
     uint64_t audit_second;

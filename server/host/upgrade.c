@@ -36,6 +36,7 @@ void conn_answer(struct conn *conn, int status, const char *type, yd_slice body)
                      status, status_text(status), type, body.len, more);
     outbox_put(conn->shard, outbox_of_conn(conn), (yd_slice){(const uint8_t *)head, (size_t)n},
                body, 0);
+    door_leave(conn);
     conn->state = CONN_CLOSING;
     conn->is_http = true;
     conn->deadline_ms = shard_now(conn->shard) + 2000;

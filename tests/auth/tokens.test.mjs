@@ -257,6 +257,8 @@ test('A6 claims are there, of the right kind and of this time', async () => {
     ['no sub', mint(RS, without(claims(), 'sub'), rs)], row('sub empty', { sub: '' }), row('sub number', { sub: 7 }), row('sub null', { sub: null }), row('sub array', { sub: ['user1'] }),
     row('sub of 257 bytes', { sub: 'x'.repeat(257) }), row('sub with NUL', { sub: 'root\0x' }), row('sub with a line break', { sub: 'a\nb' }), row('sub of 86 characters of 3 bytes', { sub: '✓'.repeat(86) })
   ])
+  const exp = now() + 500
+  assert.equal((await driver.decide(mint(RS, claims({ exp }), rs))).expires, exp)
   const long = await driver.decide(mint(RS, claims({ name: 'é'.repeat(200) }), rs))
   assert.equal(long.name, 'é'.repeat(128))
   const one = 'k57abcdefghjkmnpqrstvwxyz0123456'
@@ -312,7 +314,7 @@ test('A10 a ticket is for one room, short and good once', async () => {
   await refused([row('for another room', { room: 'doc-2' }), row('a longer room', { room: 'doc-10' }), row('a pattern', { room: 'doc-*' }), row('empty room', { room: '' }), row('perm none', { perm: 'none' })], 'FORBIDDEN')
   await refused([row('expired', { exp: now() - 60, iat: now() - 120, jti: 'j3' })], 'TOKEN_EXPIRED')
   const name = await driver.decide(mint(HS, ticket({ name: 'Ada', sub: 'u|7', perm: 'read' }), hs))
-  assert.deepEqual([name.user, name.name, name.permission], ['u|7', 'Ada', 'read'])
+  assert.deepEqual([name.user, name.name, name.permission, name.expires], ['u|7', 'Ada', 'read', 0], 'who is in may stay')
   // After its time the id is forgotten; the ticket is refused for its time.
   await driver.advance(100000)
   await refused([['after its time', once]], 'TOKEN_EXPIRED')
