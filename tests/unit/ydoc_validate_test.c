@@ -1,16 +1,6 @@
 /* ydoc_validate_test.c - what is refused before a document is touched (docs/encoding.md U1-U14). */
 #include "unit/ydoc_test.h"
 
-/* Four clients' worth of everything: text, map, array, nested types, marks, deletes. */
-static const char *const rich =
-    "03"
-    "0a 07 00 0101017402 8207010209756e646566696e6564077b2261223a317d 830703020102"
-    " 84070403737472 850707077b2261223a317d 860708016b03227622 87070901 88070a027701787e"
-    " 89070c04677569647600 84070d0121"
-    "0305 00 0701017803 0170 0700050006 2800050002 6964 01770176"
-    "0204 00 2801016d016b0177046669766500000000"
-    "00";
-
 static const char *const text_abcdef = "01010500040101740661626364656601050102 02";
 
 /* Refused, at the byte said, and the document is as it was. */
