@@ -1,6 +1,16 @@
 /* ydoc_validate_test.c - what is refused before a document is touched (docs/encoding.md U1-U14). */
 #include "unit/ydoc_test.h"
 
+/* Four clients' worth of everything: text, map, array, nested types, marks, deletes. */
+static const char *const rich =
+    "03"
+    "0a 07 00 0101017402 8207010209756e646566696e6564077b2261223a317d 830703020102"
+    " 84070403737472 850707077b2261223a317d 860708016b03227622 87070901 88070a027701787e"
+    " 89070c04677569647600 84070d0121"
+    "0305 00 0701017803 0170 0700050006 2800050002 6964 01770176"
+    "0204 00 2801016d016b0177046669766500000000"
+    "00";
+
 static const char *const text_abcdef = "01010500040101740661626364656601050102 02";
 
 /* Refused, at the byte said, and the document is as it was. */
@@ -236,6 +246,30 @@ static void u14_what_follows_the_deletes_is_ignored(void **state)
     assert_false(yd_doc_pending(bed.doc).deletes);
     bed_state_is(&bed, "0101050004010174016100");
     bed_end(&bed);
+}
+
+/* Every byte of an update set to every value: refused or accepted, the document stays whole. */
+static void u2_no_byte_breaks_the_document(void **state)
+{
+    (void)state;
+    yd_slice whole = hex_bytes(rich);
+    uint8_t *bytes = malloc(whole.len);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < whole.len; i++) {
+        for (unsigned value = 0; value < 256; value += 3) {
+            struct bed bed;
+            bed_begin(&bed, NULL);
+            bed_apply(&bed, text_abcdef);
+            memcpy(bytes, whole.ptr, whole.len);
+            bytes[i] = (uint8_t)value;
+            yd_err err = yd_doc_apply(bed.doc, (yd_slice){bytes, whole.len}, YD_V1, NULL);
+            assert_true(err == YD_OK || err == YD_EMALFORMED);
+            yd_doc_check(bed.doc);
+            bed_end(&bed);
+        }
+    }
+    free(bytes);
+    hex_free(whole);
 }
 
 int main(void)
