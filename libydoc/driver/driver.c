@@ -227,6 +227,14 @@ static yd_err on_merge(struct driver *d, yd_slice rest, struct yd_buf *out)
     return err;
 }
 
+static yd_err answer_json(struct driver *d, yd_err err, struct yd_buf *out)
+{
+    if (err != YD_OK) return put_error(out, err, 0);
+    err = put(out, "{\"ok\":true,\"value\":");
+    if (err == YD_OK) err = yd_buf_append(out, yd_buf_slice(&d->made));
+    return err == YD_OK ? put(out, "}") : err;
+}
+
 static yd_err on_json(struct driver *d, yd_slice rest, struct yd_buf *out)
 {
     static const struct {
@@ -240,12 +248,70 @@ static yd_err on_json(struct driver *d, yd_slice rest, struct yd_buf *out)
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
         if (!is(word, roots[i].name)) continue;
         yd_err err = yd_doc_json(d->doc, roots[i].root, rest, YD_JSON_TAGGED, &d->made);
-        if (err != YD_OK) return put_error(out, err, 0);
-        err = put(out, "{\"ok\":true,\"value\":");
-        if (err == YD_OK) err = yd_buf_append(out, yd_buf_slice(&d->made));
-        return err == YD_OK ? put(out, "}") : err;
+        return answer_json(d, err, out);
     }
     return put_usage(out, "json text|array|map|xml NAME");
+}
+
+static yd_err on_length(struct driver *d, yd_slice name, struct yd_buf *out)
+{
+    yd_err err = put(out, "{\"ok\":true,\"value\":");
+    if (err == YD_OK) err = put_number(out, yd_doc_length(d->doc, name));
+    return err == YD_OK ? put(out, "}") : err;
+}
+
+static bool number_take(yd_slice *line, uint64_t *value)
+{
+    yd_slice word = word_take(line);
+    *value = 0;
+    for (size_t i = 0; i < word.len; i++) {
+        if (word.ptr[i] < '0' || word.ptr[i] > '9') return false;
+        *value = *value * 10 + (uint64_t)(word.ptr[i] - '0');
+    }
+    return word.len > 0;
+}
+
+static bool place_take(yd_slice rest, struct yd_place *place)
+{
+    uint64_t clock = 0;
+    if (!number_take(&rest, &place->index)) return false;
+    yd_slice assoc = word_take(&rest);
+    place->assoc = is(assoc, "-1") ? -1 : 0;
+    yd_slice kind = word_take(&rest);
+    place->type = (struct yd_type_ref){.nested = is(kind, "type"), .name = rest};
+    if (!place->type.nested) return is(kind, "root");
+    bool good = number_take(&rest, &place->type.client) && number_take(&rest, &clock);
+    place->type.clock = (uint32_t)clock;
+    return good;
+}
+
+static yd_err on_position(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    struct yd_place place;
+    if (!place_take(rest, &place)) {
+        return put_usage(out, "position INDEX 0|-1 root NAME, or: type CLIENT CLOCK");
+    }
+    return answer_bytes(d, yd_position_encode(d->doc, &place, &d->made), out);
+}
+
+static yd_err on_resolve(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    struct yd_place place;
+    yd_err err = unhex(&d->bytes, rest);
+    if (err == YD_EMALFORMED) return put_usage(out, "resolve HEX");
+    if (err != YD_OK) return err;
+    err = yd_position_resolve(d->doc, yd_buf_slice(&d->bytes), &place);
+    if (err != YD_OK) return put_error(out, err, 0);
+    err = put(out, "{\"ok\":true,\"index\":");
+    if (err == YD_OK) err = put_number(out, place.index);
+    if (err == YD_OK) err = put(out, place.assoc < 0 ? ",\"assoc\":-1" : ",\"assoc\":0");
+    if (err == YD_OK && place.type.nested) {
+        err = put(out, ",\"client\":");
+        if (err == YD_OK) err = put_number(out, place.type.client);
+        if (err == YD_OK) err = put(out, ",\"clock\":");
+        if (err == YD_OK) err = put_number(out, place.type.clock);
+    }
+    return err == YD_OK ? put(out, "}") : err;
 }
 
 static yd_err on_pending(struct driver *d, struct yd_buf *out)
@@ -272,20 +338,29 @@ void driver_deinit(struct driver *driver)
     yd_buf_deinit(&driver->made);
 }
 
+/* A command of one word and what follows it; NULL: no such command. */
+static yd_err (*command_find(yd_slice word))(struct driver *, yd_slice, struct yd_buf *)
+{
+    static const struct {
+        const char *name;
+        yd_err (*run)(struct driver *, yd_slice, struct yd_buf *);
+    } commands[] = {{"new", on_new},       {"apply", on_apply},       {"state", on_state},
+                    {"last", on_last},     {"json", on_json},         {"merge", on_merge},
+                    {"diff", on_diff},     {"convert", on_convert},   {"vector", on_vector},
+                    {"length", on_length}, {"position", on_position}, {"resolve", on_resolve}};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (is(word, commands[i].name)) return commands[i].run;
+    }
+    return NULL;
+}
+
 yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out)
 {
     yd_slice rest = line;
     yd_slice word = word_take(&rest);
     yd_buf_clear(&driver->made);
-    if (is(word, "new")) return on_new(driver, rest, out);
-    if (is(word, "apply")) return on_apply(driver, rest, out);
-    if (is(word, "state")) return on_state(driver, rest, out);
-    if (is(word, "last")) return on_last(driver, rest, out);
-    if (is(word, "json")) return on_json(driver, rest, out);
-    if (is(word, "merge")) return on_merge(driver, rest, out);
-    if (is(word, "diff")) return on_diff(driver, rest, out);
-    if (is(word, "convert")) return on_convert(driver, rest, out);
-    if (is(word, "vector")) return on_vector(driver, rest, out);
+    yd_err (*run)(struct driver *, yd_slice, struct yd_buf *) = command_find(word);
+    if (run != NULL) return run(driver, rest, out);
     if (is(word, "pending")) return on_pending(driver, out);
     if (is(word, "sv")) {
         return answer_bytes(driver, yd_doc_state_vector(driver->doc, &driver->made), out);
@@ -293,10 +368,14 @@ yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out)
     if (is(word, "snapshot")) {
         return answer_bytes(driver, yd_doc_snapshot(driver->doc, &driver->made), out);
     }
+    if (is(word, "delta")) {
+        yd_err err = yd_doc_delta(driver->doc, rest, YD_JSON_TAGGED, &driver->made);
+        return answer_json(driver, err, out);
+    }
     if (is(word, "check")) {
         yd_doc_check(driver->doc);
         return put(out, "{\"ok\":true}");
     }
-    return put_usage(out, "new, apply, sv, state, last, snapshot, json, pending, check, merge, "
-                          "diff, convert or vector");
+    return put_usage(out, "new, apply, sv, state, last, snapshot, json, delta, length, position, "
+                          "resolve, pending, check, merge, diff, convert or vector");
 }

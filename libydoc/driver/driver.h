@@ -7,6 +7,10 @@
  *   state v1|v2 [SVHEX]       {"ok":true,"hex":"..."}
  *   last v1|v2                {"ok":true,"hex":"..."}   what the last apply brought
  *   json text|array|map|xml NAME   {"ok":true,"value":...}
+ *   delta NAME                {"ok":true,"value":[...]}
+ *   length NAME               {"ok":true,"value":N}
+ *   position INDEX 0|-1 root NAME | type CLIENT CLOCK   {"ok":true,"hex":"..."}
+ *   resolve HEX               {"ok":true,"index":N,"assoc":0|-1[,"client":N,"clock":N]}
  *   pending                   {"ok":true,"structs":bool,"deletes":bool}
  *   merge v1|v2 HEX...        {"ok":true,"hex":"..."} | {"ok":false,...,"at": which update}
  *   diff v1|v2 HEX SVHEX      {"ok":true,"hex":"..."}   in the format of the update
@@ -17,6 +21,7 @@
 #ifndef YDOC_DRIVER_H
 #define YDOC_DRIVER_H
 
+#include "ydoc/position.h"
 #include "ydoc/update.h"
 
 struct driver {

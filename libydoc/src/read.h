@@ -1,4 +1,4 @@
-/* read.h - walking shared types, for read_json.c and read_xml.c. */
+/* read.h - walking shared types, for the files that read them. */
 #ifndef YDOC_READ_H
 #define YDOC_READ_H
 
@@ -7,6 +7,22 @@
 
 /* Text of a type's strings, one after the other. */
 void yd_type_text(const struct yd_doc *doc, uint32_t type, struct text_out *o);
+/* toJSON() of a nested type. Text and XML give a JSON string. */
+void yd_type_json(struct yd_doc *doc, uint32_t type, struct text_out *o);
+/* Type of the root of a name, NONE if nobody wrote to it. */
+static inline uint32_t root_find(const struct yd_doc *doc, yd_slice name)
+{
+    uint32_t index = yd_name_find(doc, name);
+    return index == NONE ? NONE : name_at(doc, index)->root;
+}
+/* Whether an item counts in the length of its sequence. */
+static inline bool item_counts(const struct item *it)
+{
+    uint32_t ref = item_ref(it);
+    return !item_is_deleted(it) && ref != REF_FORMAT && ref != REF_FORMAT_ANY;
+}
+/* Units and elements of a type's sequence. Cost: O(items). */
+uint64_t yd_type_length(const struct yd_doc *doc, uint32_t type);
 /* toString() of an XML type or of a text, without recursion. */
 YD_NODISCARD yd_err yd_type_xml(struct yd_doc *doc, uint32_t type, bool as_fragment,
                                 struct text_out *o);

@@ -263,24 +263,37 @@ static void empty_json(struct text_out *o, enum yd_root root)
     }
 }
 
+static void collection_json(struct yd_doc *doc, uint32_t type, bool is_map, struct text_out *o)
+{
+    struct json_walk w = {.doc = doc, .o = o, .root = type, .root_is_map = is_map};
+    walk_enter(&w, type, is_map);
+    walk_run(doc, &w);
+    out_byte(o, w.is_map ? '}' : ']');
+}
+
+void yd_type_json(struct yd_doc *doc, uint32_t type, struct text_out *o)
+{
+    uint32_t ref = type_at(doc, type)->ref;
+    if (ref == TYPE_ARRAY || ref_is_map(ref)) {
+        collection_json(doc, type, ref_is_map(ref), o);
+    } else {
+        json_string_of_type(doc, type, ref == TYPE_TEXT, o);
+    }
+}
+
 yd_err yd_doc_json(struct yd_doc *doc, enum yd_root root, yd_slice name, enum yd_json_flags flags,
                    struct yd_buf *out)
 {
     size_t before = out->len;
     struct text_out o = {.buf = out, .tagged = (flags & YD_JSON_TAGGED) != 0};
-    uint32_t index = yd_name_find(doc, name);
-    uint32_t type = index == NONE ? NONE : name_at(doc, index)->root;
+    uint32_t type = root_find(doc, name);
     if (doc->broken) return YD_ENOMEM;
     if (type == NONE) {
         empty_json(&o, root);
     } else if (root == YD_ROOT_TEXT || root == YD_ROOT_XML) {
         json_string_of_type(doc, type, root == YD_ROOT_TEXT, &o);
     } else {
-        struct json_walk w = {.doc = doc, .o = &o, .root = type};
-        w.root_is_map = root == YD_ROOT_MAP;
-        walk_enter(&w, type, w.root_is_map);
-        walk_run(doc, &w);
-        out_byte(&o, w.is_map ? '}' : ']');
+        collection_json(doc, type, root == YD_ROOT_MAP, &o);
     }
     if (o.err != YD_OK) out->len = before;
     return o.err;

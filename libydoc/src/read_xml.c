@@ -177,14 +177,9 @@ static yd_err text_item_xml(struct xml_walk *w, const struct item *it)
         yd_out_text(w->o, content);
         return YD_OK;
     case REF_FORMAT:
-    case REF_FORMAT_ANY: {
-        struct yd_reader r = yd_reader_of(content);
-        struct mark mark = {.key = yd_read_varbytes(&r), .item = NONE};
-        mark.is_any = item_ref(it) == REF_FORMAT_ANY;
-        mark.value = mark.is_any ? (yd_slice){r.at, yd_reader_left(&r)} : yd_read_varbytes(&r);
+    case REF_FORMAT_ANY:
         run_close(w);
-        return yd_marks_set(w->doc, &w->marks, mark);
-    }
+        return yd_marks_set(w->doc, &w->marks, yd_mark_of(w->doc, it));
     case REF_EMBED:
     case REF_EMBED_ANY:
         run_close(w);

@@ -56,6 +56,15 @@ yd_err yd_marks_add(struct yd_doc *doc, struct marks *marks, struct mark mark)
     return YD_OK;
 }
 
+struct mark yd_mark_of(const struct yd_doc *doc, const struct item *it)
+{
+    struct yd_reader r = yd_reader_of(item_content(doc, it));
+    struct mark mark = {.key = yd_read_varbytes(&r), .item = NONE};
+    mark.is_any = item_ref(it) == REF_FORMAT_ANY;
+    mark.value = mark.is_any ? (yd_slice){r.at, yd_reader_left(&r)} : yd_read_varbytes(&r);
+    return mark;
+}
+
 yd_err yd_marks_set(struct yd_doc *doc, struct marks *marks, struct mark mark)
 {
     uint32_t low = 0;

@@ -30,6 +30,8 @@ static inline uint32_t yd_marks_count(const struct marks *marks)
     return marks->vec.count - marks->base;
 }
 YD_NODISCARD yd_err yd_marks_add(struct yd_doc *doc, struct marks *marks, struct mark mark);
+/* The mark of a format item. */
+struct mark yd_mark_of(const struct yd_doc *doc, const struct item *it);
 /* Puts a mark on, or off if its value is null. Keeps the order of keys. */
 YD_NODISCARD yd_err yd_marks_set(struct yd_doc *doc, struct marks *marks, struct mark mark);
 void yd_marks_sort(struct marks *marks);

@@ -24,6 +24,7 @@ export function tagged (v) {
   }
   if (v === null || typeof v !== 'object') return v
   if (v instanceof Uint8Array) return { $bin: hex(v) }
+  if (v instanceof Y.AbstractType) return { $type: v.constructor.name.replace(/^_?Y/, ''), json: tagged(v.toJSON()) }
   if (v instanceof Y.Doc) return { $doc: v.guid }
   if (Array.isArray(v)) return v.map(tagged)
   return Object.fromEntries(Object.keys(v).sort().map(key => [key, tagged(v[key])]))
@@ -37,6 +38,40 @@ export const stateOf = doc => hex(Y.encodeStateAsUpdate(doc))
 export const stateV2Of = doc => hex(Y.encodeStateAsUpdateV2(doc))
 export const apply = (doc, { v, bytes }) => v === 2 ? Y.applyUpdateV2(doc, bytes) : Y.applyUpdate(doc, bytes)
 
+/** Places all over a root and what is nested in it, as relative positions; and where those are. */
+function positionQuestions (doc) {
+  const list = []
+  const all = Object.entries(roots(doc)).filter(([name]) => name !== 'map').map(([name, type]) => [`root ${name}`, type])
+  doc.getXmlFragment('xml').forEach(type => all.push([`type ${type._item.id.client} ${type._item.id.clock}`, type]))
+  for (const [where, type] of all) {
+    const nested = type._item === null ? {} : { ...type._item.id }
+    for (const [index, assoc] of [[0, 0], [0, -1], [1, 0], [1, -1], [type.length >> 1, 0], [type.length >> 1, -1], [type.length, 0], [type.length, -1]]) {
+      if (index > type.length) continue
+      const relative = Y.createRelativePositionFromTypeIndex(type, index, assoc)
+      const encoded = hex(Y.encodeRelativePosition(relative))
+      const absolute = Y.createAbsolutePositionFromRelativePosition(relative, doc)
+      list.push([`position ${index} ${assoc} ${where}`, { ok: true, hex: encoded }])
+      list.push([`resolve ${encoded}`, absolute === null ? { ok: false, error: 'YD_ENOTFOUND', at: 0 } : { ok: true, index: absolute.index, assoc, ...nested }])
+    }
+  }
+  return list
+}
+
+/** Places of before, where they are now; those whose types are gone are left out. */
+export function movedQuestions (doc, positions) {
+  return positions.map(encoded => {
+    const place = Y.createAbsolutePositionFromRelativePosition(Y.decodeRelativePosition(Buffer.from(encoded, 'hex')), doc)
+    const item = place?.type._item
+    const nested = item ? { client: item.id.client, clock: item.id.clock } : {}
+    return [`resolve ${encoded}`, place === null ? { ok: false, error: 'YD_ENOTFOUND', at: 0 } : { ok: true, index: place.index, assoc: place.assoc, ...nested }]
+  })
+}
+
+/** The relative positions of all places in the roots of a document. */
+export function positionsOf (doc) {
+  return positionQuestions(doc).filter(([line]) => line.startsWith('resolve')).map(([line]) => line.slice(8))
+}
+
 /** The questions about a finished document, each with the answer that yjs gives. */
 export function finalQuestions (doc, gc) {
   const state = stateOf(doc)
@@ -48,6 +83,9 @@ export function finalQuestions (doc, gc) {
     ['pending', { ok: true, structs: doc.store.pendingStructs !== null, deletes: doc.store.pendingDs !== null }]
   ]
   for (const [name, type] of Object.entries(roots(doc))) list.push([`json ${ROOTS[name]} ${name}`, { ok: true, value: tagged(type.toJSON()) }])
+  list.push(['delta text', { ok: true, value: tagged(doc.getText('text').toDelta()) }])
+  for (const name of ['text', 'array', 'xml']) list.push([`length ${name}`, { ok: true, value: roots(doc)[name].length }])
+  list.push(...positionQuestions(doc))
   const again = oracle(gc)
   Y.applyUpdate(again, Buffer.from(state, 'hex'))
   list.push([gc ? 'new' : 'new nogc', { ok: true }])

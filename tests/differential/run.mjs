@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import * as Y from 'yjs'
 import { nativeEngine } from '../support/engine.mjs'
 import { functionQuestions } from './functions.mjs'
-import { apply, finalQuestions, hex, oracle, sortedKeys, stateOf, stateV2Of } from './oracle.mjs'
+import { apply, finalQuestions, hex, movedQuestions, oracle, positionsOf, sortedKeys, stateOf, stateV2Of } from './oracle.mjs'
 import { random, session } from './session.mjs'
 
 const option = (name, otherwise) => {
@@ -34,7 +34,9 @@ function play ({ gc, updates }) {
   doc.on('update', update => emitted.push(hex(update)))
   doc.on('updateV2', update => emittedV2.push(hex(update)))
   const questions = [[gc ? 'new' : 'new nogc', { ok: true }]]
+  let positions = []
   updates.forEach((update, i) => {
+    if (i === updates.length >> 1) positions = positionsOf(doc)
     emitted = []
     emittedV2 = []
     apply(doc, update)
@@ -45,7 +47,7 @@ function play ({ gc, updates }) {
     if (i % 5 === 4) questions.push(['state v1', { ok: true, hex: stateOf(doc) }])
     if (i % 5 === 2) questions.push(['state v2', { ok: true, hex: stateV2Of(doc) }])
   })
-  questions.push(...finalQuestions(doc, gc), ...functionQuestions(updates, Y.encodeStateVector(doc)))
+  questions.push(...movedQuestions(doc, positions), ...finalQuestions(doc, gc), ...functionQuestions(updates, Y.encodeStateVector(doc)))
   doc.destroy()
   return firstDifference(questions)
 }

@@ -1,10 +1,10 @@
 /* fuzz_v2.c - updates of both formats from anywhere: byte 0 of each piece is its length / 2 and, in
  * the lowest bit, its format; the rest is an update. After each the document keeps its invariants;
- * at the end its state in V2 gives a document whose own state is the same again. */
+ * at the end its states in V1 and V2 give the same document. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "ydoc/doc.h"
+#include "ydoc/position.h"
 
 static void *heap_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
 {
@@ -50,30 +50,58 @@ static void expect_equal(const struct yd_buf *a, const struct yd_buf *b)
     if (!yd_slice_equal(yd_buf_slice(a), yd_buf_slice(b))) abort();
 }
 
-/* Not with parked structs, see fuzz_apply.c. */
+/* Both formats say the same document. Not with parked structs, see fuzz_apply.c. (That a state
+ * loads and is written as itself does not hold: an item that names one element as its origin and
+ * its right origin makes Yjs cut and join in turns.) */
 static void expect_reload_equal(struct yd_doc *doc)
 {
     if (yd_doc_pending(doc).structs) return;
-    struct yd_buf state = state_of(doc, YD_V2);
-    struct yd_doc *again = doc_of(&state, YD_V2);
-    if (again != NULL) {
-        struct yd_buf a = state_of(again, YD_V2);
-        struct yd_doc *third = doc_of(&a, YD_V2);
-        if (third != NULL) {
-            struct yd_buf b = state_of(third, YD_V2);
-            expect_equal(&a, &b);
-            yd_buf_deinit(&b);
-            b = state_of(third, YD_V1);
-            struct yd_buf c = state_of(again, YD_V1);
-            expect_equal(&b, &c);
-            yd_buf_deinit(&b);
-            yd_buf_deinit(&c);
-        }
+    struct yd_buf v1 = state_of(doc, YD_V1);
+    struct yd_buf v2 = state_of(doc, YD_V2);
+    struct yd_doc *first = doc_of(&v1, YD_V1);
+    struct yd_doc *second = doc_of(&v2, YD_V2);
+    if (first != NULL && second != NULL) {
+        struct yd_buf a = state_of(first, YD_V1);
+        struct yd_buf b = state_of(second, YD_V1);
+        expect_equal(&a, &b);
         yd_buf_deinit(&a);
-        yd_doc_free(third);
+        yd_buf_deinit(&b);
     }
-    yd_buf_deinit(&state);
-    yd_doc_free(again);
+    yd_buf_deinit(&v1);
+    yd_buf_deinit(&v2);
+    yd_doc_free(first);
+    yd_doc_free(second);
+}
+
+/* Whatever is found is encoded as something that is found again at the same place. */
+static void expect_position(struct yd_doc *doc, yd_slice bytes)
+{
+    struct yd_place a, b;
+    if (yd_position_resolve(doc, bytes, &a) != YD_OK) return;
+    struct yd_buf made;
+    yd_buf_init(&made, heap, SIZE_MAX / 2);
+    if (yd_position_encode(doc, &a, &made) != YD_OK) abort();
+    yd_err err = yd_position_resolve(doc, yd_buf_slice(&made), &b);
+    if (err == YD_OK && a.index != b.index) abort();
+    yd_buf_deinit(&made);
+}
+
+static void read_all(struct yd_doc *doc)
+{
+    static const char *const names[] = {"t", "a", "m", "x", "text", "array", "map", "xml"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        yd_slice name = {(const uint8_t *)names[i], strlen(names[i])};
+        struct yd_buf out;
+        yd_buf_init(&out, heap, (size_t)1 << 22);
+        yd_err err = yd_doc_delta(doc, name, i & 1 ? YD_JSON_TAGGED : YD_JSON_PLAIN, &out);
+        if (err != YD_OK && err != YD_ETOOBIG) abort();
+        for (int root = YD_ROOT_TEXT; root <= YD_ROOT_XML; root++) {
+            yd_buf_clear(&out);
+            err = yd_doc_json(doc, (enum yd_root)root, name, YD_JSON_PLAIN, &out);
+            if (err != YD_OK && err != YD_ETOOBIG) abort();
+        }
+        yd_buf_deinit(&out);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -97,8 +125,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             return 0;
         }
         yd_doc_check(doc);
+        expect_position(doc, (yd_slice){data + at, len});
         at += len;
     }
+    read_all(doc);
     expect_reload_equal(doc);
     yd_doc_free(doc);
     return 0;

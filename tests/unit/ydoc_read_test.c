@@ -157,6 +157,83 @@ static void u64_numbers_have_their_shortest_digits(void **state)
     }
 }
 
+static void delta_is(struct bed *bed, const char *name, enum yd_json_flags flags, const char *want)
+{
+    yd_slice text = {(const uint8_t *)name, strlen(name)};
+    yd_buf_clear(&bed->out);
+    assert_int_equal(YD_OK, yd_doc_delta(bed->doc, text, flags, &bed->out));
+    assert_int_equal(YD_OK, yd_buf_u8(&bed->out, 0));
+    assert_string_equal(want, (const char *)bed->out.ptr);
+}
+
+static void u65_a_run_ends_at_every_mark(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    delta_is(&bed, "t", YD_JSON_PLAIN, "[]");
+    bed_apply(&bed, "01010500040101740661626364656600");
+    delta_is(&bed, "t", YD_JSON_PLAIN, "[{\"insert\":\"abcdef\"}]");
+    bed_apply(&bed,
+              "01020506 c605000501 04626f6c64 0474727565 c605030504 04626f6c64 046e756c6c 00");
+    delta_is(&bed, "t", YD_JSON_PLAIN,
+             "[{\"insert\":\"a\"},{\"insert\":\"bcd\",\"attributes\":{\"bold\":true}},"
+             "{\"insert\":\"ef\"}]");
+    // A mark that is on already cuts the run all the same.
+    bed_apply(&bed, "01010508 c605010502 04626f6c64 0474727565 00");
+    delta_is(&bed, "t", YD_JSON_PLAIN,
+             "[{\"insert\":\"a\"},{\"insert\":\"b\",\"attributes\":{\"bold\":true}},"
+             "{\"insert\":\"cd\",\"attributes\":{\"bold\":true}},{\"insert\":\"ef\"}]");
+    bed_apply(&bed, "00010501 0006"); // marks without text show nothing
+    delta_is(&bed, "t", YD_JSON_PLAIN, "[]");
+    bed_end(&bed);
+}
+
+static void u65_embeds_and_types_are_inserts_of_their_own(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "01 0509 00 04010174 0161 850900 077b2265223a317d 860901 016b 03227622"
+                    " 870902 01 840903 0121 00");
+    delta_is(&bed, "t", YD_JSON_PLAIN,
+             "[{\"insert\":\"a\"},{\"insert\":{\"e\":1}},"
+             "{\"insert\":{},\"attributes\":{\"k\":\"v\"}},"
+             "{\"insert\":\"!\",\"attributes\":{\"k\":\"v\"}}]");
+    delta_is(&bed, "t", YD_JSON_TAGGED,
+             "[{\"insert\":\"a\"},{\"insert\":{\"e\":1}},"
+             "{\"insert\":{\"$type\":\"Map\",\"json\":{}},\"attributes\":{\"k\":\"v\"}},"
+             "{\"insert\":\"!\",\"attributes\":{\"k\":\"v\"}}]");
+    assert_int_equal(4, yd_doc_length(bed.doc, YD_LITERAL("t"))); // the mark does not count
+    assert_int_equal(0, yd_doc_length(bed.doc, YD_LITERAL("u")));
+    bed_end(&bed);
+}
+
+static void u65_values_that_came_in_v2_show_too(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "01010500040101740661626364656600");
+    bed_apply_v2(&bed, "00 0100 024501 0100 0102 01c6 0503656d7a03 00 00 00 010106 7f 00");
+    delta_is(&bed, "t", YD_JSON_TAGGED,
+             "[{\"insert\":\"a\"},{\"insert\":\"bcdef\","
+             "\"attributes\":{\"emz\":{\"$\":\"undefined\"}}}]");
+    bed_end(&bed);
+}
+
+static void u65_the_output_is_taken_back_when_it_is_too_big(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "01010500040101740661626364656600");
+    bed.out.max = 12;
+    assert_int_equal(YD_ETOOBIG, yd_doc_delta(bed.doc, YD_LITERAL("t"), YD_JSON_PLAIN, &bed.out));
+    assert_int_equal(0, bed.out.len);
+    bed_end(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +245,10 @@ int main(void)
         cmocka_unit_test(u62_nested_types_read_as_what_they_are),
         cmocka_unit_test(u63_xml_is_written_as_yjs_writes_it),
         cmocka_unit_test(u64_numbers_have_their_shortest_digits),
+        cmocka_unit_test(u65_a_run_ends_at_every_mark),
+        cmocka_unit_test(u65_embeds_and_types_are_inserts_of_their_own),
+        cmocka_unit_test(u65_values_that_came_in_v2_show_too),
+        cmocka_unit_test(u65_the_output_is_taken_back_when_it_is_too_big),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,11 +4,19 @@
  * left clocks, right clocks, infos, texts, parent infos, type references, lengths. */
 #include "unit/ydoc_test.h"
 
+#include "ydoc/update.h"
+
 static const char *const abcdef = "01010500040101740661626364656600";
 static const char *const bold =
     "00 020002 024503 020006 020206 01c6 0b08626f6c64626f6c644400 00 00 00 010206 787e 00";
 
-/* Client 5 in root t of a new document. */
+/* Text, map, nested types, a mark, an embed, values, JSON of old, a sub-document, deletes. */
+static const char *const everything =
+    "010a07000101017402 8207010209756e646566696e6564077b2261223a317d 830703020102 "
+    "84070403737472 850707077b2261223a317d 860708016b03227622 87070901 88070a027701787e "
+    "89070c04677569647600 84070d0121 01 05 01 0a 03";
+
+/* Refused, at the byte said, and the document is as it was. */
 static void refuses(const char *hex, size_t error_at)
 {
     struct bed bed;
@@ -25,14 +33,9 @@ static void refuses(const char *hex, size_t error_at)
 static void u72_every_cut_of_an_update_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
-    // Text, map, nested types, a mark, an embed, values, JSON of old, a sub-document, deletes.
-    static const char *const v1 =
-        "010a07000101017402 8207010209756e646566696e6564077b2261223a317d 830703020102 "
-        "84070403737472 850707077b2261223a317d 860708016b03227622 87070901 88070a027701787e "
-        "89070c04677569647600 84070d0121 01 05 01 0a 03";
     struct bed bed;
     bed_begin(&bed, NULL);
-    bed_apply(&bed, v1);
+    bed_apply(&bed, everything);
     yd_buf_clear(&bed.out);
     assert_int_equal(YD_OK, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V2, &bed.out));
     struct yd_doc *fresh;
@@ -51,6 +54,42 @@ static void u72_every_cut_of_an_update_is_refused_and_changes_nothing(void **sta
     yd_doc_free(bed.doc);
     bed.doc = fresh;
     bed_vector_is(&bed, "01070f");
+    bed_end(&bed);
+}
+
+/* Every byte of an update set to every value: refused or accepted, the document stays whole, and
+ * what needs no document says the same of it. */
+static void u77_no_byte_breaks_the_document(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, everything);
+    yd_buf_clear(&bed.out);
+    assert_int_equal(YD_OK, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V2, &bed.out));
+    uint8_t *bytes = malloc(bed.out.len);
+    struct yd_buf made;
+    yd_buf_init(&made, heap_alloc(&bed.heap), (size_t)1 << 20);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < bed.out.len; i++) {
+        memcpy(bytes, bed.out.ptr, bed.out.len);
+        for (unsigned value = 0; value < 256; value++) {
+            struct yd_applied applied;
+            struct yd_doc *doc;
+            bytes[i] = (uint8_t)value;
+            struct yd_update update = {{bytes, bed.out.len}, YD_V2};
+            assert_int_equal(YD_OK, yd_doc_new(heap_alloc(&bed.heap), NULL, &doc));
+            yd_err err = yd_doc_apply(doc, update.bytes, YD_V2, &applied);
+            yd_doc_check(doc);
+            assert_true(err == YD_OK || yd_doc_stats(doc).items == 0);
+            assert_true(err == YD_OK || err == YD_ETOOBIG || applied.error_at <= bed.out.len);
+            yd_buf_clear(&made);
+            assert_int_equal(err, yd_update_convert(update, YD_V1, &made));
+            yd_doc_free(doc);
+        }
+    }
+    free(bytes);
+    yd_buf_deinit(&made);
     bed_end(&bed);
 }
 
@@ -278,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(u72_every_cut_of_an_update_is_refused_and_changes_nothing),
+        cmocka_unit_test(u77_no_byte_breaks_the_document),
         cmocka_unit_test(u72_each_column_is_watched),
         cmocka_unit_test(u73_keys_by_number_are_read_and_not_written),
         cmocka_unit_test(u73_a_key_below_zero_is_refused),

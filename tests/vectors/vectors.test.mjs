@@ -50,6 +50,12 @@ async function checkCase (engine, c) {
     const answer = await engine.ask(`json ${kind.replace(/^xml.*/, 'xml')} ${name}`)
     assert.deepEqual(sorted(answer.value), sorted(plain(e.json[name])), `JSON of ${name}`)
   }
+  for (const [name, delta] of Object.entries(e.delta ?? {})) {
+    assert.deepEqual(sorted((await engine.ask(`delta ${name}`)).value), delta, `delta of ${name}`)
+  }
+  for (const [name, length] of Object.entries(e.length ?? {})) {
+    assert.equal((await engine.ask(`length ${name}`)).value, length, `length of ${name}`)
+  }
   for (const v of [1, 2]) {
     await engine.ask(c.gc ? 'new' : 'new nogc')
     assert.equal((await engine.ask(`apply v${v} ${e[`state_v${v}`]}`)).ok, true)
@@ -81,6 +87,14 @@ const functions = {
   convert: async (engine, c) => {
     assert.equal(await hexOf(engine, `convert v1 ${c.v1}`), c.v1_to_v2)
     assert.equal(await hexOf(engine, `convert v2 ${c.v1_to_v2}`), c.back)
+  },
+  relativePosition: async (engine, c) => {
+    await engine.ask('new')
+    await engine.ask(`apply v1 ${c.doc_v1}`)
+    const type = c.json.type ?? (c.type.includes('/') ? { client: 4, clock: 4 } : null)
+    const where = type ? `type ${type.client} ${type.clock}` : `root ${c.type}`
+    assert.equal(await hexOf(engine, `position ${c.index} ${c.assoc} ${where}`), c.hex)
+    assert.deepEqual(await engine.ask(`resolve ${c.hex}`), { ok: true, index: c.absolute, assoc: c.assoc, ...type })
   },
   snapshot: async (engine, c) => {
     await engine.ask('new nogc')

@@ -99,6 +99,18 @@ enum yd_json_flags {
 YD_NODISCARD yd_err yd_doc_json(struct yd_doc *doc, enum yd_root root, yd_slice name,
                                 enum yd_json_flags flags, struct yd_buf *out);
 
+/* Appends a text root with its marks and embeds as a JSON list: {"insert":"..."} for a run of text,
+ * {"insert":value} for an embed or nested type, with "attributes":{...} where marks are on. With
+ * YD_JSON_TAGGED a nested type is {"$type":"Map","json":...}. An unknown name gives [].
+ * Errors: YD_ENOMEM (the doc stays usable), YD_ETOOBIG (of out). Cost: O(items), and for each run
+ * its marks. Source: Yjs YText.toDelta. */
+YD_NODISCARD yd_err yd_doc_delta(struct yd_doc *doc, yd_slice name, enum yd_json_flags flags,
+                                 struct yd_buf *out);
+
+/* Length of a root as text, array or XML fragment: UTF-16 units and elements. 0 for an unknown
+ * name. Cost: O(items). Source: Yjs length. */
+uint64_t yd_doc_length(const struct yd_doc *doc, yd_slice name);
+
 struct yd_doc_stats {
     uint64_t items;   /* live structs, collected ones included */
     uint64_t clients; /* client ids ever seen */

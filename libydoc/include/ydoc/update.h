@@ -9,7 +9,7 @@
  * Errors     0 is success, see ydoc/base.h; on an error `out` is as it was. Updates are untrusted
  *            and checked as yd_doc_apply() checks them: YD_EMALFORMED. YD_ETOOBIG: the result, or
  *            an update of format V2 written as V1, would pass the limit of `out`. YD_ENOMEM: the
- *            call may be repeated.
+ *            call may be repeated. YD_EUNSUPPORTED: no such format.
  * Time, I/O  none. Cost: O(n log n) in all bytes.
  * Source     Yjs updates.js; rules U80 to U86 in docs/encoding.md.
  */
