@@ -18,6 +18,12 @@ const listen = (server, port, host) => new Promise((resolve, reject) => {
   server.once('error', reject).listen(port, host, () => resolve(server.address().port))
 })
 
+/** Time goes on from a later point, for the functions (Date.now) and for what they store. */
+function moveClock (addMs) {
+  const before = Date.now
+  Date.now = () => before() + addMs
+}
+
 /**
  * Starts a deployment. Options: functions (folder), host (default 127.0.0.1), port and sitePort (0:
  * any free one), adminKey, watch (reload functions that change), log(text).
@@ -45,14 +51,16 @@ export async function startBackend ({ functions, host = '127.0.0.1', port = 0, s
   const authenticator = createAuthenticator(providers, adminKey)
   sync = createSync({ runtime, authenticator, faults })
 
-  /** What tests may do to this program: see faults.mjs. */
-  function control (name, body) {
+  /** What tests may do to this program; for `faults` and `counters` see faults.mjs. */
+  async function control (name, body) {
     switch (name) {
       case 'counters': if (body !== null) faults.reset(); return faults.counters()
       case 'faults': faults.set(body?.faults ?? []); return {}
       case 'env': Object.assign(process.env, body); return {}
       case 'drop': sync.drop(); return {}
-      default: throw new HttpError(404, 'NotFound', `there is no control ${name}: counters, faults, env, drop`)
+      case 'files': return await runtime.files.list()
+      case 'clock': moveClock(body.addMs); return {}
+      default: throw new HttpError(404, 'NotFound', `there is no control ${name}: counters, faults, env, drop, files, clock`)
     }
   }
   handleCloud = createApi({ runtime, authenticator, faults, onWrite, control })

@@ -22,8 +22,8 @@ export class FunctionError extends Error {
 let running = false
 
 /**
- * Options: project (openProject), cloudUrl, onWrite() after something was written (it may be rolled
- * back still), onCall(path, work) around every call of a function.
+ * Options: project (openProject), cloudUrl, onWrite() when something was written (which may be rolled
+ * back still).
  */
 export async function createRuntime ({ project, cloudUrl, onWrite }) {
   if (running) throw new Error('there is one offline deployment in a process')
@@ -97,6 +97,7 @@ function createFiles (deployment, cloudUrl) {
     },
     store: blob => writing.run(true, () => deployment.run(ctx => ctx.storage.store(blob))),
     remove: storageId => writing.run(true, () => deployment.run(ctx => ctx.storage.delete(storageId))),
+    list: () => deployment.run(ctx => ctx.db.system.query('_storage').collect()),
     async read (name) {
       const storageId = ids.get(name)
       if (storageId === undefined) return null

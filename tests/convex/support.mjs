@@ -54,6 +54,8 @@ function controlsOf (cloud) {
     calls: async name => (await control('counters'))[name] ?? { calls: 0, running: 0, runningMax: 0, failed: 0 },
     setEnv: env => control('env', env),
     dropSockets: () => control('drop', {}),
+    fileCount: async () => (await control('files')).length,
+    moveClock: addMs => control('clock', { addMs }),
     /** Runs any function, also an internal one, and as nobody or as the given identity. */
     admin: async (path, args = {}, kind = 'function') => {
       const response = await fetch(`${cloud}/api/${kind}`, {
