@@ -1,6 +1,7 @@
 // The sync socket: what ConvexClient and ConvexReactClient speak. A session has a version of three
 // parts (query set, identity, time); each change of one is told by a Transition from the version
 // before to the version after, with the results that changed. The client checks the chain.
+import { AsyncResource } from 'node:async_hooks'
 import { convexToJson, jsonToConvex } from 'convex/values'
 import { WebSocketServer } from 'ws'
 import { HttpError } from './http.mjs'
@@ -24,14 +25,17 @@ export function createSync ({ runtime, authenticator, faults }) {
   let now = BigInt(Date.now()) * 1_000_000n
   let woken = false
 
+  // Called from inside of a function, but queries must run outside of its transaction: so bound to
+  // the context of now.
+  const wake = AsyncResource.bind(() => {
+    woken = false
+    now += 1n
+    for (const session of sessions) session.enqueue(() => session.advance({}))
+  })
   function wrote () {
     if (woken) return
     woken = true
-    setImmediate(() => {
-      woken = false
-      now += 1n
-      for (const session of sessions) session.enqueue(() => session.advance({}))
-    })
+    setImmediate(wake)
   }
 
   function open (socket) {

@@ -2,18 +2,27 @@
 // signed in, and the signature of the server.
 import { spawn } from 'node:child_process'
 import crypto from 'node:crypto'
-import { createRequire } from 'node:module'
+import fs from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { until } from '../e2e/support.mjs'
 
 export { freePort, sleep, until } from '../e2e/support.mjs'
 
-// The packages of the example, so that tests and functions share one set.
-export const example = createRequire(new URL('../../example/package.json', import.meta.url))
-const folder = path.dirname(fileURLToPath(new URL('../../example/package.json', import.meta.url)))
-export const { ConvexHttpClient, ConvexClient } = example('convex/browser')
-export const { WebSocket } = example('ws')
+const folder = fileURLToPath(new URL('../../example', import.meta.url))
+
+/** A package of the example, as its ES module: tests and functions share one set of packages. */
+export async function example (name) {
+  const [, packageName, rest] = /^((?:@[^/]+\/)?[^/]+)(.*)$/.exec(name)
+  const root = path.join(folder, 'node_modules', packageName)
+  const { exports, module, main = 'index.js' } = JSON.parse(fs.readFileSync(path.join(root, 'package.json')))
+  let target = exports === undefined ? module ?? main : exports[`.${rest}`] ?? exports
+  while (typeof target === 'object') target = target.node ?? target.import ?? target.module ?? target.default
+  return await import(pathToFileURL(path.join(root, target)).href)
+}
+export const { ConvexHttpClient, ConvexClient } = await example('convex/browser')
+export const { makeFunctionReference } = await example('convex/server')
+export const { WebSocket } = await example('ws')
 
 export const SECRET = 'a secret that both sides know'
 const ADMIN_KEY = 'offline|tests'
