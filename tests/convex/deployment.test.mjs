@@ -27,7 +27,7 @@ const token = ({ key = keys.privateKey, issuer = convex.site, audience = 'convex
   new SignJWT({ sub: `${owner.id}|${owner.sessionId}` }).setProtectedHeader(header).setIssuedAt().setIssuer(issuer).setAudience(audience).setExpirationTime(exp).sign(key)
 
 describe('HTTP API', () => {
-  test('D1 a function that fails is 200 with status error; what is no call is not', async () => {
+  test('C11 a function that fails is 200 with status error; what is no call is not', async () => {
     const thrown = await call('mutation', { path: 'workspaces:create', args: { name: 'x' } })
     assert.equal(thrown.status, 'error')
     assert.match(thrown.errorMessage, /Not signed in/)
@@ -43,7 +43,7 @@ describe('HTTP API', () => {
     assert.equal((await fetch(`${convex.cloud}/api/nothing`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })).status, 404)
     assert.equal((await fetch(`${convex.cloud}/version`)).status, 200)
   })
-  test('D1 internal functions are hidden from everybody but the administrator', async () => {
+  test('C11 internal functions are hidden from everybody but the administrator', async () => {
     const body = { path: 'backups:find', args: { room: page.room } }
     assert.match((await call('query', body, { Authorization: `Bearer ${owner.token}` })).errorMessage, /Could not find public function/)
     assert.equal((await call('query', body, { Authorization: 'Convex offline|tests' })).value, null)
@@ -57,7 +57,7 @@ describe('HTTP API', () => {
     const { code } = await response.json()
     return [response.status, code]
   }
-  test('D2 tokens: good, expired, of another key, issuer, audience; and what is none', async () => {
+  test('C12 tokens: good, expired, of another key, issuer, audience; and what is none', async () => {
     assert.deepEqual(await statusOf(`Bearer ${await token()}`), [200, undefined])
     assert.deepEqual(await statusOf(`bearer ${owner.token}`), [200, undefined])
     assert.deepEqual(await statusOf(`Bearer ${await token({ exp: Math.floor(Date.now() / 1000) - 1 })}`), [401, 'Unauthenticated'])
@@ -71,7 +71,7 @@ describe('HTTP API', () => {
     assert.deepEqual(await statusOf('Basic dXNlcjpwdw=='), [400, 'InvalidAuthHeader'])
     assert.deepEqual(await statusOf('x'), [400, 'InvalidAuthHeader'])
   })
-  test('D2 a token of Convex Auth has no kid, and its keys are at the site', async () => {
+  test('C12 a token of Convex Auth has no kid, and its keys are at the site', async () => {
     assert.deepEqual(JSON.parse(Buffer.from(owner.token.split('.')[0], 'base64url')), { alg: 'RS256' })
     const discovery = await (await fetch(`${convex.site}/.well-known/openid-configuration`)).json()
     assert.equal(discovery.issuer, convex.site)
@@ -79,13 +79,13 @@ describe('HTTP API', () => {
     const [header, payload, signature] = owner.token.split('.')
     assert.ok(crypto.verify('sha256', `${header}.${payload}`, crypto.createPublicKey({ key, format: 'jwk' }), Buffer.from(signature, 'base64url')))
   })
-  test('D2 a refreshed token is another one for the same session', async () => {
+  test('C12 a refreshed token is another one for the same session', async () => {
     const { tokens } = await new ConvexHttpClient(convex.cloud).action('auth:signIn', { refreshToken: owner.refreshToken })
     const { value } = (await authorize(convex, page.room, tokens.token)).body
     assert.equal(value.userId, owner.id)
     assert.notEqual(tokens.refreshToken, owner.refreshToken)
   })
-  test('D3 faults and counters', async () => {
+  test('C13 faults and counters', async () => {
     await convex.resetCounters()
     await convex.faults({ match: 'users:me', kind: 'status', status: 503, times: 1 }, { match: 'users:me', kind: 'latency', ms: 150, times: 2 })
     assert.deepEqual([(await call('query', me)).code], ['FaultInjected'])
@@ -118,7 +118,7 @@ describe('sync socket', () => {
     return seen
   }
 
-  test('D4 results change with what others write, and survive a lost socket', async () => {
+  test('C14 results change with what others write, and survive a lost socket', async () => {
     const client = connect(async () => owner.token)
     const other = await makePage(owner)
     const list = watch(client, 'documents:list', { workspaceId: other.workspaceId })
@@ -134,7 +134,7 @@ describe('sync socket', () => {
     await assert.rejects(client.mutation(ref('documents:rename'), { id: owner.id, title: '' }), /Validator error/)
     assert.deepEqual(list.errors, [])
   })
-  test('D4 a right that is taken away takes the results away', async () => {
+  test('C14 a right that is taken away takes the results away', async () => {
     const viewer = await signIn(convex, 'Vic')
     const other = await makePage(owner)
     await setRole(owner, other, viewer, 'viewer')
@@ -145,7 +145,7 @@ describe('sync socket', () => {
     await owner.client.mutation('workspaces:removeMember', { workspaceId: other.workspaceId, userId: viewer.id })
     await until('the results of a stranger', () => list.values.at(-1)?.length === 0 && rights.values.at(-1)?.reason === 'forbidden')
   })
-  test('D5 a token that is not good is asked for again', async () => {
+  test('C15 a token that is not good is asked for again', async () => {
     let asked = 0
     const client = connect(async ({ forceRefreshToken }) => {
       asked++
@@ -155,7 +155,7 @@ describe('sync socket', () => {
     await until('the user', () => user.values.at(-1)?.id === owner.id)
     assert.ok(asked >= 2)
   })
-  test('D6 ConvexReactClient and ConvexAuthProvider: sign-in, results, sign-out', async () => {
+  test('C16 ConvexReactClient and ConvexAuthProvider: sign-in, results, sign-out', async () => {
     const { default: React } = await example('react')
     const { create } = (await example('react-test-renderer')).default
     const { ConvexReactClient, useQuery, useConvexAuth } = await example('convex/react')

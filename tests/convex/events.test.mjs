@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { SECRET, freePort, makePage, postJson, removeMember, setRole, sha256, signIn, signed, sleep, startConvex, until } from './support.mjs'
 
 let convex, owner, server, requests
+let answers = {}
 before(async () => {
   // Stands for partyd at the end of the wire: notes what arrives.
   requests = []
@@ -12,7 +13,7 @@ before(async () => {
     let body = ''
     for await (const chunk of request) body += chunk
     requests.push({ method: request.method, path: request.url, headers: request.headers, body })
-    response.writeHead(204).end()
+    response.writeHead(answers[request.method] ?? 204).end()
   })
   const port = await freePort()
   await new Promise(resolve => server.listen(port, '127.0.0.1', resolve))
@@ -90,6 +91,17 @@ describe('kick', () => {
     await until('the server to be told', () => requests.length === 1)
     assert.deepEqual([requests[0].method, requests[0].path, requests[0].body], ['DELETE', `/api/rooms/${page.room}`, ''])
     checkSigned(requests[0], page.room)
+  })
+  test('C10 a server that cannot delete rooms is asked to close their connections', async () => {
+    const page = await makePage(owner)
+    requests.length = 0
+    answers = { DELETE: 405 }
+    await owner.client.mutation('documents:remove', { id: page.id })
+    await until('the server to be told', () => requests.length === 2)
+    answers = {}
+    assert.equal(requests[1].path, `/api/rooms/${page.room}/kick`)
+    checkSigned(requests[1], page.room)
+    assert.deepEqual(JSON.parse(requests[1].body), { all: true, code: 4404, reason: 'the document was deleted' })
   })
   test('C10 without an address of the server nothing is asked, and nothing fails', async () => {
     await convex.setEnv({ PARTYD_URL: '' })

@@ -15,11 +15,7 @@ export type KickOptions = {
 
 export type RoomInfo = {
   connections: number;
-  users: string[];
-  epoch: number;
-  seq: number;
-  bytes: number;
-  lastChange: number | null;
+  users: { userId: string; permission: string; connections: number }[];
 };
 
 export type PartydServer = {
@@ -79,7 +75,15 @@ export function partyd(options: {
   return {
     async kick(room, what) { await call("POST", room, "/kick", what); },
     async recheck(room) { await call("POST", room, "/recheck", {}); },
-    async remove(room) { await call("DELETE", room, ""); },
+    async remove(room) {
+      try {
+        await call("DELETE", room, "");
+      } catch (error) {
+        // A server that cannot delete rooms (yet) still ends their connections, for good.
+        if (!(error instanceof PartydError) || error.status !== 405) throw error;
+        await call("POST", room, "/kick", { all: true, code: 4404, reason: "the document was deleted" });
+      }
+    },
     async info(room) { return (await (await call("GET", room, "")).json()) as RoomInfo; },
   };
 }
