@@ -5,6 +5,7 @@ import crypto from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import '../../example/offline/globals.mjs' // for jose on Node 18
 import { until } from '../e2e/support.mjs'
 
 export { freePort, sleep, until } from '../e2e/support.mjs'
