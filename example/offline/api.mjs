@@ -35,12 +35,7 @@ export function createApi ({ runtime, authenticator, faults, onWrite, control })
 
   async function jsonBody (request) {
     if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) throw new HttpError(415, 'UnsupportedMediaType', 'Content-Type must be application/json')
-    try {
-      return JSON.parse((await readBody(request, CALL_BYTES_MAX)).toString())
-    } catch (error) {
-      if (error instanceof HttpError) throw error
-      throw new HttpError(400, 'BadJsonBody', error.message)
-    }
+    return parse((await readBody(request, CALL_BYTES_MAX)).toString())
   }
 
   async function calls (request, response, url) {
@@ -50,7 +45,7 @@ export function createApi ({ runtime, authenticator, faults, onWrite, control })
     const admin = query.get('adminKey')
     const caller = admin === null ? await authenticator.ofHeader(request.headers.authorization) : authenticator.adminOf(admin)
     if (request.method === 'GET' && name === 'query') {
-      const call = { path: query.get('path'), args: JSON.parse(query.get('args') ?? '{}'), format: query.get('format') ?? undefined }
+      const call = { path: query.get('path'), args: parse(query.get('args') ?? '{}'), format: query.get('format') ?? undefined }
       return sendJson(response, 200, await run(request, 'query', call, caller), cors)
     }
     if (request.method !== 'POST') throw new HttpError(405, 'MethodNotAllowed', 'functions are called by POST')
@@ -107,6 +102,17 @@ export function createApi ({ runtime, authenticator, faults, onWrite, control })
     if (pathname === '/') return send(response, 200, Buffer.from('This Convex deployment is running. See https://docs.convex.dev/.'))
     throw new HttpError(404, 'NotFound', `there is no ${pathname}`)
   }
+}
+
+function parse (text) {
+  let value
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new HttpError(400, 'BadJsonBody', error.message)
+  }
+  if (value === null || typeof value !== 'object') throw new HttpError(400, 'BadJsonBody', 'expected a JSON object')
+  return value
 }
 
 /** The format "json": readable, and not reversible for bytes, int64 and special numbers. */

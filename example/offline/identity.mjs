@@ -79,7 +79,13 @@ export function createAuthenticator (providers, adminKey) {
     const same = key.length === adminKey.length && crypto.timingSafeEqual(Buffer.from(key), Buffer.from(adminKey))
     if (!same) throw unauthorized('BadAdminKey', 'The provided admin key was invalid for this instance')
     if (at < 0) return { kind: 'admin', identity: null }
-    return { kind: 'admin', identity: actingAs(JSON.parse(Buffer.from(value.slice(at + 1), 'base64').toString())) }
+    let given
+    try {
+      given = JSON.parse(Buffer.from(value.slice(at + 1), 'base64').toString())
+    } catch {
+      throw unauthorized('InvalidAuthHeader', 'The identity to act as is no base64 JSON')
+    }
+    return { kind: 'admin', identity: { tokenIdentifier: `${given.issuer}|${given.subject}`, ...given } }
   }
 
   return {
@@ -112,5 +118,3 @@ function identityOf (claims) {
   }
   return identity
 }
-
-const actingAs = given => ({ tokenIdentifier: `${given.issuer}|${given.subject}`, ...given })

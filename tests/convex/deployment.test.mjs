@@ -34,13 +34,15 @@ describe('HTTP API', () => {
     assert.match((await call('query', { path: 'users:nothing', args: {} })).errorMessage, /Could not find public function/)
     assert.match((await call('query', { path: 'users:me', args: { x: 1 } })).errorMessage, /x/)
     assert.match((await call('mutation', me)).errorMessage, /defined as query/)
-    for (const [body, status] of [['nonsense', 400], [{ args: {} }, 400], [{ ...me, format: 'xml' }, 400]]) {
+    for (const [body, status] of [['nonsense', 400], [null, 400], [{ args: {} }, 400], [{ ...me, format: 'xml' }, 400]]) {
       const response = await fetch(`${convex.cloud}/api/query`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
       assert.equal(response.status, status)
       assert.ok((await response.json()).code)
     }
     assert.equal((await fetch(`${convex.cloud}/api/query`, { method: 'POST', body: JSON.stringify(me) })).status, 415)
     assert.equal((await fetch(`${convex.cloud}/api/nothing`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })).status, 404)
+    assert.equal((await fetch(`${convex.cloud}/api/query?path=users:me&args={`)).status, 400)
+    assert.deepEqual(await (await fetch(`${convex.cloud}/api/query?path=users:me`)).json(), { status: 'success', value: null })
     assert.equal((await fetch(`${convex.cloud}/version`)).status, 200)
   })
   test('C11 internal functions are hidden from everybody but the administrator', async () => {
@@ -48,6 +50,8 @@ describe('HTTP API', () => {
     assert.match((await call('query', body, { Authorization: `Bearer ${owner.token}` })).errorMessage, /Could not find public function/)
     assert.equal((await call('query', body, { Authorization: 'Convex offline|tests' })).value, null)
     assert.deepEqual(await statusOf('Convex offline|other'), [401, 'BadAdminKey'])
+    assert.deepEqual(await statusOf('Convex offline|tests:nonsense'), [401, 'InvalidAuthHeader'])
+    assert.equal((await fetch(`${convex.cloud}/offline/counters`)).status, 401)
   })
 
   const statusOf = async authorization => {
@@ -103,6 +107,16 @@ describe('HTTP API', () => {
 })
 
 describe('sync socket', () => {
+  test('C11 nonsense ends the session that sent it, and no other', async () => {
+    for (const message of ['nonsense', '{}', 'null', '{"type":"ModifyQuerySet"}', '{"type":"ModifyQuerySet","baseVersion":7,"newVersion":8,"modifications":[]}', '{"type":"Authenticate","tokenType":"User","baseVersion":0,"value":7}']) {
+      const socket = new WebSocket(`${convex.cloud.replace('http', 'ws')}/api/1.0.0/sync`)
+      await new Promise(resolve => socket.once('open', resolve))
+      const ended = new Promise(resolve => socket.once('close', resolve))
+      socket.send(message)
+      await ended
+    }
+    assert.equal((await call('query', me)).status, 'success')
+  })
   const open = []
   afterEach(async () => { for (const client of open.splice(0)) await client.close() })
   const clientOptions = { webSocketConstructor: WebSocket, unsavedChangesWarning: false, logger: false }
