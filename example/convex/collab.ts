@@ -4,14 +4,13 @@ import { v } from "convex/values";
 import { internalAction, mutation, query } from "./_generated/server";
 import { colorOf, decide } from "./access";
 
-/** How long the server may remember an answer: a removed member is out within this time. */
-const ALLOWED_MS = 10_000;
-const REFUSED_MS = 2_000;
-
 const reason = v.union(
   v.literal("bad_room"), v.literal("not_found"), v.literal("unauthenticated"), v.literal("forbidden"));
 
-/** Asked by the server, as the user, at every connect (`auth = convex`). */
+/**
+ * Asked by the server, as the user, at every connect (`auth = convex`). A field `ttlMs` would say
+ * how long the server may remember the answer; without it that is the server's setting.
+ */
 export const authorize = query({
   args: { room: v.string() },
   returns: v.object({
@@ -22,20 +21,19 @@ export const authorize = query({
     color: v.union(v.string(), v.null()),
     avatarUrl: v.union(v.string(), v.null()),
     reason: v.union(reason, v.null()),
-    ttlMs: v.number(),
   }),
   handler: async (ctx, { room }) => {
     const decision = await decide(ctx, room);
     if (!decision.allowed) {
       return {
         allowed: false, permission: "none" as const, userId: decision.userId,
-        name: null, color: null, avatarUrl: null, reason: decision.reason, ttlMs: REFUSED_MS,
+        name: null, color: null, avatarUrl: null, reason: decision.reason,
       };
     }
     const { user, permission } = decision;
     return {
       allowed: true, permission, userId: user._id, name: user.name ?? null,
-      color: colorOf(user._id), avatarUrl: user.image ?? null, reason: null, ttlMs: ALLOWED_MS,
+      color: colorOf(user._id), avatarUrl: user.image ?? null, reason: null,
     };
   },
 });

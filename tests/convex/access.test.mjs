@@ -21,14 +21,14 @@ const valueOf = async (room, user) => {
   return body.value
 }
 const refused = (reason, userId = null) =>
-  ({ allowed: false, permission: 'none', userId, name: null, color: null, avatarUrl: null, reason, ttlMs: 2000 })
+  ({ allowed: false, permission: 'none', userId, name: null, color: null, avatarUrl: null, reason })
 
 describe('authorize', () => {
   test('C1 owner and editor write, a viewer reads, and each is told who they are', async () => {
     for (const [user, permission] of [[owner, 'write'], [editor, 'write'], [viewer, 'read']]) {
       const { color, ...value } = await valueOf(page.room, user)
       assert.match(color, /^#[0-9a-f]{6}$/)
-      assert.deepEqual(value, { allowed: true, permission, userId: user.id, name: user.name, avatarUrl: null, reason: null, ttlMs: 10000 })
+      assert.deepEqual(value, { allowed: true, permission, userId: user.id, name: user.name, avatarUrl: null, reason: null })
     }
   })
   test('C1 a diagram is a room like a document; the room of a workspace is for presence only', async () => {

@@ -31,12 +31,15 @@ describe('push', () => {
     for (const [epoch, seq] of [[2, 4], [1, 900], [2, 5], [0, 0]]) {
       assert.deepEqual(await push(convex, { room, epoch, seq, body: bytes(100) }), { status: 409, json: { result: 'stale', ...stored } }, `${epoch}.${seq}`)
     }
+    assert.equal((await push(convex, { room, epoch: 2, seq: 4, body })).status, 409, 'the same bytes under an older number')
     for (const [epoch, seq] of [[2, 6], [3, 0], [3, 1]]) assert.equal((await push(convex, { room, epoch, seq, body: bytes(10) })).json.result, 'stored')
   })
   test('C4 of two servers that push at once, one wins and the other is told', async () => {
     const room = await newRoom()
+    const before = await convex.fileCount()
     const answers = await Promise.all(Array.from({ length: 8 }, () => push(convex, { room, epoch: 1, seq: 1, body: bytes(50) })))
     assert.deepEqual(answers.map(a => a.status).sort(), [200, 409, 409, 409, 409, 409, 409, 409])
+    assert.equal(await convex.fileCount(), before + 1, 'bytes of those who lost are gone')
   })
   test('C4 bytes that are not taken leave no file behind', async () => {
     const room = await newRoom()
@@ -195,6 +198,12 @@ describe('large push', () => {
     assert.equal(await convex.admin('backups:sweepUploads'), 0)
     assert.equal(await convex.admin('backups:sweepUploads', { before: Date.now() + 1000 }), 1)
     assert.deepEqual(await commit(room, body, storageId), { status: 400, json: { code: 'no_upload' } })
+    // A push that was begun twice and committed once: its file is in use.
+    await begin(room, body)
+    const again = await upload((await begin(room, body)).json.uploadUrl, body)
+    assert.equal((await commit(room, body, again.storageId)).json.result, 'stored')
+    assert.equal(await convex.admin('backups:sweepUploads', { before: Date.now() + 1000 }), 0)
+    assert.equal(sha256(Buffer.from(await (await restore(convex, room)).arrayBuffer())), sha256(body))
   })
 })
 

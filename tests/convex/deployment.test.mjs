@@ -5,7 +5,7 @@ import crypto from 'node:crypto'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { ConvexClient, ConvexHttpClient, WebSocket, authorize, example, makeFunctionReference as ref, makePage, setRole, signIn, startConvex, until } from './support.mjs'
 
-const { SignJWT, generateKeyPair, exportJWK, exportPKCS8 } = await example('jose')
+const { SignJWT, generateKeyPair, exportJWK, exportPKCS8, importPKCS8 } = await example('jose')
 let convex, owner, page, keys
 before(async () => {
   keys = await generateKeyPair('RS256', { extractable: true })
@@ -69,6 +69,8 @@ describe('HTTP API', () => {
     assert.deepEqual(await statusOf(`Bearer ${await token({ key: privateKey })}`), [401, 'Unauthenticated'])
     const secret = crypto.createSecretKey(Buffer.from('x'.repeat(32)))
     assert.deepEqual(await statusOf(`Bearer ${await token({ key: secret, header: { alg: 'HS256' } })}`), [401, 'Unauthenticated'])
+    const otherWay = await importPKCS8(await exportPKCS8(keys.privateKey), 'PS256')
+    assert.deepEqual(await statusOf(`Bearer ${await token({ key: otherWay, header: { alg: 'PS256' } })}`), [401, 'Unauthenticated'])
     assert.deepEqual(await statusOf(`Bearer ${await token({ issuer: 'https://example.com' })}`), [401, 'NoAuthProvider'])
     assert.deepEqual(await statusOf(`Bearer ${await token({ audience: 'other' })}`), [401, 'NoAuthProvider'])
     assert.deepEqual(await statusOf('Bearer nonsense'), [401, 'InvalidAuthHeader'])
@@ -147,6 +149,7 @@ describe('sync socket', () => {
     await until('what was missed to show', () => count() === 4, 10000)
     await assert.rejects(client.mutation(ref('documents:rename'), { id: owner.id, title: '' }), /Validator error/)
     assert.deepEqual(list.errors, [])
+    assert.deepEqual(list.values.map(value => value.length), [1, 2, 3, 4], 'what did not change is not told again')
   })
   test('C14 a right that is taken away takes the results away', async () => {
     const viewer = await signIn(convex, 'Vic')

@@ -25,7 +25,7 @@ export const { ConvexHttpClient, ConvexClient } = await example('convex/browser'
 export const { makeFunctionReference } = await example('convex/server')
 export const { WebSocket } = await example('ws')
 
-export const SECRET = 'a secret that both sides know'
+export const SECRET = 'a secret that both sides of a test know'
 const ADMIN_KEY = 'offline|tests'
 const READY = /offline convex ready: cloud (\S+) site (\S+) admin-key/
 
