@@ -45,6 +45,10 @@ export function createFaults () {
       const counter = counters[name] ??= { calls: 0, running: 0, runningMax: 0, failed: 0 }
       counter.calls++
       counter.runningMax = Math.max(counter.runningMax, ++counter.running)
+      // A caller who has hung up has no call under way any more, though its function runs on.
+      let under = true
+      const end = () => { if (under) counter.running--; under = false }
+      request?.socket.once('close', end)
       try {
         await strike(name, request)
         return await work()
@@ -52,7 +56,8 @@ export function createFaults () {
         counter.failed++
         throw error
       } finally {
-        counter.running--
+        end()
+        request?.socket.off('close', end)
       }
     }
   }

@@ -101,6 +101,7 @@ describe('HTTP API', () => {
     assert.deepEqual(await convex.calls('users:me'), { calls: 3, running: 0, runningMax: 2, failed: 1 })
     await convex.faults({ match: '*', kind: 'hang' })
     await assert.rejects(fetch(`${convex.cloud}/api/query`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(me), signal: AbortSignal.timeout(200) }))
+    await until('the call to be over with its caller', async () => (await convex.calls('users:me')).running === 0)
     await convex.faults({ match: '/collab/events', kind: 'close' })
     await assert.rejects(fetch(`${convex.site}/collab/events`, { method: 'POST' }))
     await convex.faults()
@@ -149,7 +150,19 @@ describe('sync socket', () => {
     await until('what was missed to show', () => count() === 4, 10000)
     await assert.rejects(client.mutation(ref('documents:rename'), { id: owner.id, title: '' }), /Validator error/)
     assert.deepEqual(list.errors, [])
-    assert.deepEqual(list.values.map(value => value.length), [1, 2, 3, 4], 'what did not change is not told again')
+  })
+  test('C14 only results that changed are told', async () => {
+    const socket = new WebSocket(`${convex.cloud.replace('http', 'ws')}/api/1.0.0/sync`)
+    const transitions = []
+    socket.on('message', data => { const message = JSON.parse(data); if (message.type === 'Transition') transitions.push(message) })
+    await new Promise(resolve => socket.once('open', resolve))
+    socket.send(JSON.stringify({ type: 'ModifyQuerySet', baseVersion: 0, newVersion: 1, modifications: [{ type: 'Add', queryId: 0, udfPath: 'users:me', args: [{}] }] }))
+    await until('the first result', () => transitions.length === 1)
+    await makePage(owner)
+    await until('a later version', () => transitions.length > 1)
+    assert.deepEqual(transitions.map(({ modifications }) => modifications.length), [1, ...transitions.slice(1).map(() => 0)])
+    assert.deepEqual(transitions[1].startVersion, transitions[0].endVersion)
+    socket.terminate()
   })
   test('C14 a right that is taken away takes the results away', async () => {
     const viewer = await signIn(convex, 'Vic')

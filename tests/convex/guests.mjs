@@ -7,6 +7,8 @@ import { WebSocket } from 'ws'
 import { freePort, startServer } from '../e2e/support.mjs'
 import { SECRET, startConvex, until } from './support.mjs'
 
+process.setMaxListeners(0) // each provider of y-websocket has one on exit
+
 /** Client families. `http`: a refusal is told by status of the handshake, else by close code. */
 export const families = {
   'y-websocket 3': { open: (s, room, doc, options) => new YWebsocket3(s.url, room, doc, options), http: false },
@@ -67,7 +69,7 @@ export async function startBoth (mode, settings = {}) {
   const convex = await startConvex({ env: { PARTYD_URL: `http://127.0.0.1:${port}` } })
   const env = {
     PARTYD_AUTH: mode, CONVEX_URL: convex.cloud, CONVEX_SITE_URL: convex.site, COLLAB_SECRET: SECRET,
-    ...(mode === 'ticket' ? { PARTYD_TICKET_SECRET: SECRET, PARTYD_ISSUERS: convex.site } : {}), ...settings
+    ...(mode === 'ticket' ? { PARTYD_TICKET_SECRET: SECRET } : {}), ...settings
   }
   const server = await startServer({ port, env }).catch(async error => { await convex.stop(); throw error })
   const both = { convex, server }

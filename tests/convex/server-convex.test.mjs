@@ -16,7 +16,7 @@ before(async () => {
   keys = await generateKeyPair('RS256', { extractable: true })
   process.env.JWKS = JSON.stringify({ keys: [{ use: 'sig', ...await exportJWK(keys.publicKey) }] })
   process.env.JWT_PRIVATE_KEY = (await exportPKCS8(keys.privateKey)).trimEnd().replaceAll('\n', ' ')
-  both = await startBoth('convex', { PARTYD_REMEMBER_MS: String(REMEMBER_MS), PARTYD_STALE_MS: '3000', PARTYD_BACKEND_TIMEOUT_MS: '1500' })
+  both = await startBoth('convex', { PARTYD_REMEMBER_MS: String(REMEMBER_MS), PARTYD_STALE_MS: '2000', PARTYD_BACKEND_TIMEOUT_MS: '1500' })
   convex = both.convex
   ;[owner, editor, viewer, stranger] = await Promise.all(['Olga', 'Ed', 'Vic', 'Sam'].map(name => signIn(convex, name)))
 })
@@ -61,8 +61,9 @@ for (const family of Object.keys(families)) {
       const [a, v] = await Promise.all([enter(family, room, owner), enter(family, room, viewer)])
       a.text.insert(0, 'text')
       await v.sees('text')
-      v.awareness.setLocalStateField('user', { name: 'Vic' })
+      v.awareness.setLocalStateField('user', { id: owner.id, name: 'Olga' })
       await until('the viewer to be seen', () => a.seesUser(v)?.name === 'Vic')
+      assert.equal(a.seesUser(v).id, viewer.id)
       v.text.insert(0, 'no ')
       await sleep(200)
       assert.equal(a.says, 'text')
@@ -164,7 +165,7 @@ for (const family of Object.keys(families)) {
       await a.synced() // decided from memory
       const e = visit(family, page.room, editor)
       assert.equal(await e.refused(), refusal('unavailable'))
-      await sleep(3000)
+      await sleep(2000)
       const again = a.refused()
       a.drop()
       assert.equal(await again, refusal('unavailable'))
@@ -186,32 +187,3 @@ for (const family of Object.keys(families)) {
     })
   })
 }
-
-describe('convex, many', () => {
-  test('C25 equal questions at the same time are asked once', async () => {
-    const { room } = await shared()
-    await convex.faults({ match: 'collab:authorize', kind: 'latency', ms: 500 })
-    await convex.resetCounters()
-    await Promise.all(Array.from({ length: 50 }, () => enter('y-websocket 3', room, owner)))
-    assert.equal((await convex.calls('collab:authorize')).calls, 1)
-  })
-  test('C25 500 clients that come back at once ask at most 16 questions at the same time', async () => {
-    const users = await Promise.all(Array.from({ length: 25 }, (_, n) => signIn(convex, `U${n}`)))
-    const pages = []
-    for (let n = 0; n < 20; n++) pages.push(await makePage(owner))
-    for (const page of pages) for (const user of users) await setRole(owner, page, user, 'editor')
-    const guests = pages.flatMap(({ room }) => users.map(user => visit('y-websocket 3', room, user)))
-    await Promise.all(guests.map(guest => guest.synced(60000)))
-    await convex.faults({ match: 'collab:authorize', kind: 'latency', ms: 50 })
-    await convex.resetCounters()
-    await both.restart()
-    await Promise.all(guests.map(guest => until('a guest to lose the server', () => !guest.provider.synced || guest.provider.wsconnected)))
-    await Promise.all(guests.map(guest => guest.synced(60000)))
-    const { calls, runningMax, failed } = await convex.calls('collab:authorize')
-    assert.ok(calls >= 500, `${calls} calls`)
-    assert.ok(runningMax <= 16 && runningMax >= 8, `${runningMax} calls at the same time`)
-    assert.equal(failed, 0)
-    guests[0].text.insert(0, 'all back')
-    await Promise.all(guests.slice(0, 25).map(guest => guest.sees('all back', 10000)))
-  })
-})
