@@ -83,7 +83,8 @@ test('C31 tickets: what ends, what is tried again, what stays ended', async () =
   let n = 0
   const provider = withTickets(async () => ({ allowed: true, ticket: `t${++n}`, permission: 'read' }))
   const refusals = []
-  provider.tickets.connect(provider, { onRefused: reason => refusals.push(reason) })
+  const errors = []
+  provider.tickets.connect(provider, { onRefused: reason => refusals.push(reason), onError: error => errors.push(error.message) })
   await sleep(10)
   assert.deepEqual(provider.connects, ['t1'])
   for (const code of [1006, 4501, 4401, 1013]) {
@@ -99,6 +100,8 @@ test('C31 tickets: what ends, what is tried again, what stays ended', async () =
   provider.listeners['connection-close']({ code: 4403 })
   await sleep(10)
   assert.deepEqual(refusals, ['closed_4403'])
+  assert.equal(errors.length, 1, 'after 4401')
+  assert.match(errors[0], /refused a fresh ticket/)
   assert.deepEqual(Object.keys(provider.listeners), [])
 })
 

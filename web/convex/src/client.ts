@@ -29,7 +29,10 @@ export type ConnectOptions = {
   onRefused?: (reason: string) => void;
   /** Called before each connect with what the user may do. */
   onAllowed?: (permission: string) => void;
-  /** Called when the application cannot be asked; it is asked again after a while. */
+  /**
+   * Called when the application cannot be asked, or when the server does not take what it gave (then
+   * the two have different secrets, or clocks); it is tried again after a while.
+   */
   onError?: (error: unknown) => void;
 };
 
@@ -85,6 +88,9 @@ export function roomTickets(getTicket: () => Promise<TicketAnswer>) {
         setTimeout(() => {
           if (!running) return;
           provider.disconnect();
+          if (TOKEN_CLOSES.includes(event.code)) {
+            options.onError?.(new Error("partyd refused a fresh ticket: is its secret that of the application?"));
+          }
           if (isFinal(event.code)) end(`closed_${event.code}`);
           else again();
         });
