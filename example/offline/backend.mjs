@@ -13,6 +13,8 @@ import { createSite } from './site.mjs'
 import { createSync } from './sync.mjs'
 
 const REQUEST_MS = 300_000
+/** Longer than clients keep idle connections: who closes first must not be the server. */
+const KEEP_ALIVE_MS = 120_000
 
 const listen = (server, port, host) => new Promise((resolve, reject) => {
   server.once('error', reject).listen(port, host, () => resolve(server.address().port))
@@ -34,7 +36,7 @@ export async function startBackend ({ functions, host = '127.0.0.1', port = 0, s
   let handleCloud, handleSite
   const cloud = http.createServer(listener((...args) => handleCloud(...args)))
   const site = http.createServer(listener((...args) => handleSite(...args)))
-  cloud.requestTimeout = site.requestTimeout = REQUEST_MS
+  for (const server of [cloud, site]) Object.assign(server, { requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS })
   const early = () => { throw new HttpError(503, 'Starting', 'this deployment is starting') }
   handleCloud = handleSite = early
   const cloudUrl = `http://${host}:${await listen(cloud, port, host)}`

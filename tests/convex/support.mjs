@@ -31,17 +31,17 @@ const READY = /offline convex ready: cloud (\S+) site (\S+) admin-key/
 
 /** Starts a deployment. Options: env (of the functions), args. */
 export async function startConvex ({ env = {}, args = [] } = {}) {
-  const child = spawn(process.execPath, ['offline/main.mjs', '--port', '0', '--site-port', '0', '--admin-key', ADMIN_KEY, ...args],
-    { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, COLLAB_SECRET: SECRET, ...env } })
+  const child = spawn(process.execPath, ['offline/main.mjs', '--port', '0', '--site-port', '0', '--admin-key', ADMIN_KEY, '--end-with-stdin', ...args],
+    { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, COLLAB_SECRET: SECRET, ...env } })
   const convex = { child, out: '', log: '' }
   child.stdout.on('data', chunk => { convex.out += chunk })
   child.stderr.on('data', chunk => { convex.log += chunk })
   const exited = new Promise(resolve => child.once('exit', resolve))
   convex.stop = async () => { child.kill('SIGTERM'); await exited }
   await Promise.race([
-    until('the deployment to be ready', () => READY.test(convex.out), 20000),
+    until('the deployment to be ready', () => READY.test(convex.out), 60000),
     exited.then(code => { throw new Error(`the deployment ended with ${code}: ${convex.log}`) })
-  ])
+  ]).catch(async error => { await convex.stop(); throw error })
   const [, cloud, site] = READY.exec(convex.out)
   return Object.assign(convex, { cloud, site }, controlsOf(cloud))
 }
