@@ -197,6 +197,7 @@ describe('sync socket', () => {
     const now = {}
     function Page () {
       Object.assign(now, auth.useAuthActions(), useConvexAuth(), { me: useQuery(ref('users:me')), token: auth.useAuthToken() })
+      React.useEffect(() => () => { now.gone = true }, [])
       return null
     }
     globalThis.window ??= { addEventListener () {}, removeEventListener () {}, location: { search: '' } }
@@ -211,5 +212,6 @@ describe('sync socket', () => {
     await until('nobody again', () => !now.isAuthenticated && now.me === null)
     assert.equal((await authorize(convex, page.room, last)).body.value.reason, 'unauthenticated')
     tree.unmount()
+    await until('React to have put everything away', () => now.gone)
   })
 })
