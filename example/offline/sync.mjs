@@ -17,6 +17,8 @@ const u64 = value => {
   return bytes.toString('base64')
 }
 
+const wire = ({ querySet, identity, ts }) => ({ querySet, identity, ts: u64(ts) })
+
 /** Options: runtime, authenticator, faults. wrote() tells that query results may have changed. */
 export function createSync ({ runtime, authenticator, faults }) {
   const server = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_BYTES_MAX })
@@ -39,7 +41,7 @@ export function createSync ({ runtime, authenticator, faults }) {
   }
 
   function open (socket) {
-    const session = createSession({ socket, runtime, authenticator, faults, clock: () => now, wrote })
+    const session = new Session(socket, { runtime, authenticator, faults, clock: () => now, wrote })
     sessions.add(session)
     socket.on('close', () => sessions.delete(session))
   }
@@ -64,31 +66,88 @@ export function createSync ({ runtime, authenticator, faults }) {
   }
 }
 
-function createSession ({ socket, runtime, authenticator, faults, clock, wrote }) {
-  const queries = new Map() // id -> {path, args, last: JSON of the last result}
-  let version = { querySet: 0, identity: 0, ts: 0n }
-  let caller = authenticator.nobody
-  let mutations = Promise.resolve()
-  let work = Promise.resolve()
+/** One client: its queries, who it is, and the version it has been told. */
+class Session {
+  #queries = new Map() // id -> {path, args, last: JSON of the last result}
+  #version = { querySet: 0, identity: 0, ts: 0n }
+  #mutations = Promise.resolve()
+  #work = Promise.resolve()
 
-  const send = message => { if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message)) }
-  const wire = ({ querySet, identity, ts }) => ({ querySet, identity, ts: u64(ts) })
+  /** `to`: {runtime, authenticator, faults, clock, wrote}. */
+  constructor (socket, to) {
+    this.socket = socket
+    this.to = to
+    this.caller = to.authenticator.nobody
+    socket.on('message', data => {
+      try {
+        this.#receive(JSON.parse(data.toString()))
+      } catch (error) {
+        this.enqueue(() => { throw error })
+      }
+    })
+    socket.on('error', () => socket.terminate())
+  }
+
+  /** One after the other: versions are a chain. */
+  enqueue (step) {
+    this.#work = this.#work.then(step).catch(error => {
+      this.#send({ type: 'FatalError', error: error.message })
+      this.socket.close(1002, 'FatalError')
+    })
+  }
+
+  /** Runs all queries and tells the step to the version with `parts` in it. */
+  async advance (parts, removed = []) {
+    if (!this.#checkExpiry()) return
+    const ts = this.to.clock()
+    const changes = await Promise.all([...this.#queries].map(([id, query]) => this.#evaluate(id, query)))
+    const start = this.#version
+    this.#version = { ...this.#version, ...parts, ts }
+    this.#send({
+      type: 'Transition', startVersion: wire(start), endVersion: wire(this.#version),
+      modifications: [...removed, ...changes.filter(change => change !== null)]
+    })
+  }
+
+  #receive (message) {
+    const before = this.#work
+    switch (message.type) {
+      case 'Connect': case 'Event': return
+      case 'ModifyQuerySet': return this.enqueue(() => this.#modify(message))
+      case 'Authenticate': return this.enqueue(() => this.#authenticate(message))
+      // Mutations keep their order, also after an Authenticate before them; actions have none.
+      case 'Mutation':
+        this.#mutations = Promise.all([this.#mutations, before]).then(() => this.#call('mutation', message))
+        return
+      case 'Action': void before.then(() => this.#call('action', message)); return
+      default: throw new Error(`there is no message "${message.type}"`)
+    }
+  }
+
+  #send (message) {
+    if (this.socket.readyState === this.socket.OPEN) this.socket.send(JSON.stringify(message))
+  }
 
   /** The clock of a token runs while its session is open. */
-  function checkExpiry () {
-    if (!(caller.expires <= Date.now())) return true
-    refuse('Token expired', false)
+  #checkExpiry () {
+    if (!(this.caller.expires <= Date.now())) return true
+    this.#refuse('Token expired', false)
     return false
   }
-  function refuse (error, authUpdateAttempted) {
-    send({ type: 'AuthError', error, baseVersion: version.identity, authUpdateAttempted })
-    socket.close(1000, 'AuthError')
+
+  #refuse (error, authUpdateAttempted) {
+    this.#send({ type: 'AuthError', error, baseVersion: this.#version.identity, authUpdateAttempted })
+    this.socket.close(1000, 'AuthError')
   }
 
-  async function evaluate (id, query) {
+  #run (path, kind, args, caller) {
+    return this.to.faults.counted(path, null, () => this.to.runtime.call(path, kind, args, caller))
+  }
+
+  async #evaluate (id, query) {
     let change
     try {
-      const value = await faults.counted(query.path, null, () => runtime.call(query.path, 'query', query.args, caller))
+      const value = await this.#run(query.path, 'query', query.args, this.caller)
       change = { type: 'QueryUpdated', queryId: id, value: convexToJson(value ?? null), logLines: [], journal: null }
     } catch (error) {
       change = { type: 'QueryFailed', queryId: id, errorMessage: error.message, logLines: [], errorData: error.data, journal: null }
@@ -100,92 +159,48 @@ function createSession ({ socket, runtime, authenticator, faults, clock, wrote }
     return change
   }
 
-  /** Runs all queries and tells the step to the version with `parts` in it. */
-  async function advance (parts, removed = []) {
-    if (!checkExpiry()) return
-    const ts = clock()
-    const changes = await Promise.all([...queries].map(([id, query]) => evaluate(id, query)))
-    const start = version
-    version = { ...version, ...parts, ts }
-    send({
-      type: 'Transition', startVersion: wire(start), endVersion: wire(version),
-      modifications: [...removed, ...changes.filter(change => change !== null)]
-    })
-  }
-
-  async function modify ({ baseVersion, newVersion, modifications }) {
-    if (baseVersion !== version.querySet) throw new Error(`the query set is at version ${version.querySet}, not ${baseVersion}`)
+  async #modify ({ baseVersion, newVersion, modifications }) {
+    const { querySet } = this.#version
+    if (baseVersion !== querySet) throw new Error(`the query set is at version ${querySet}, not ${baseVersion}`)
     const removed = []
     for (const change of modifications) {
       if (change.type === 'Remove') {
-        queries.delete(change.queryId)
+        this.#queries.delete(change.queryId)
         removed.push({ type: 'QueryRemoved', queryId: change.queryId })
       } else {
-        if (queries.size >= QUERIES_MAX) throw new Error(`more than ${QUERIES_MAX} queries in one session`)
-        queries.set(change.queryId, { path: change.udfPath, args: jsonToConvex(change.args[0] ?? {}), last: null })
+        if (this.#queries.size >= QUERIES_MAX) throw new Error(`more than ${QUERIES_MAX} queries in one session`)
+        this.#queries.set(change.queryId, { path: change.udfPath, args: jsonToConvex(change.args[0] ?? {}), last: null })
       }
     }
-    await advance({ querySet: newVersion }, removed)
+    await this.advance({ querySet: newVersion }, removed)
   }
 
-  async function authenticate ({ tokenType, value, baseVersion }) {
-    if (baseVersion !== version.identity) throw new Error(`the identity is at version ${version.identity}, not ${baseVersion}`)
+  async #authenticate ({ tokenType, value, baseVersion }) {
+    const { identity } = this.#version
+    if (baseVersion !== identity) throw new Error(`the identity is at version ${identity}, not ${baseVersion}`)
+    const { authenticator } = this.to
     try {
-      if (tokenType === 'None') caller = authenticator.nobody
-      else caller = tokenType === 'Admin' ? authenticator.adminOf(value) : await authenticator.userOf(value)
+      if (tokenType === 'None') this.caller = authenticator.nobody
+      else this.caller = tokenType === 'Admin' ? authenticator.adminOf(value) : await authenticator.userOf(value)
     } catch (error) {
       if (!(error instanceof HttpError)) throw error
-      refuse(error.message, true)
+      this.#refuse(error.message, true)
       return
     }
-    await advance({ identity: baseVersion + 1 })
+    await this.advance({ identity: baseVersion + 1 })
   }
 
-  async function call (kind, { requestId, udfPath, args }) {
-    if (!checkExpiry()) return
-    const as = caller
+  async #call (kind, { requestId, udfPath, args }) {
+    if (!this.#checkExpiry()) return
     const type = kind === 'mutation' ? 'MutationResponse' : 'ActionResponse'
     try {
-      const value = await faults.counted(udfPath, null, () => runtime.call(udfPath, kind, jsonToConvex(args[0] ?? {}), as))
+      const value = await this.#run(udfPath, kind, jsonToConvex(args[0] ?? {}), this.caller)
       const response = { type, requestId, success: true, result: convexToJson(value ?? null), logLines: [] }
       // A mutation is done for its client when a Transition with this time has arrived.
-      send(kind === 'mutation' ? { ...response, ts: u64(clock() + 1n) } : response)
+      this.#send(kind === 'mutation' ? { ...response, ts: u64(this.to.clock() + 1n) } : response)
     } catch (error) {
-      send({ type, requestId, success: false, result: error.message, logLines: [], errorData: error.data })
+      this.#send({ type, requestId, success: false, result: error.message, logLines: [], errorData: error.data })
     }
-    if (kind === 'mutation') wrote()
+    if (kind === 'mutation') this.to.wrote()
   }
-
-  const session = {
-    socket,
-    advance,
-    /** One after the other: versions are a chain. */
-    enqueue (step) {
-      work = work.then(step).catch(error => {
-        send({ type: 'FatalError', error: error.message })
-        socket.close(1002, 'FatalError')
-      })
-    }
-  }
-
-  function receive (message) {
-    switch (message.type) {
-      case 'Connect': case 'Event': return
-      case 'ModifyQuerySet': return session.enqueue(() => modify(message))
-      case 'Authenticate': return session.enqueue(() => authenticate(message))
-      // Mutations keep their order, also after an Authenticate before them; actions have none.
-      case 'Mutation': { const before = work; mutations = Promise.all([mutations, before]).then(() => call('mutation', message)); return }
-      case 'Action': { const before = work; void before.then(() => call('action', message)); return }
-      default: throw new Error(`there is no message "${message.type}"`)
-    }
-  }
-  socket.on('message', data => {
-    try {
-      receive(JSON.parse(data.toString()))
-    } catch (error) {
-      session.enqueue(() => { throw error })
-    }
-  })
-  socket.on('error', () => socket.terminate())
-  return session
 }
