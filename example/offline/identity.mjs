@@ -21,8 +21,8 @@ const DROPPED = new Set(['aud', 'exp', 'iat', 'nbf', 'jti', 'fva'])
 const origin = text => (/^[a-z]+:\/\//.test(text) ? text : `https://${text}`).replace(/\/+$/, '')
 const unauthorized = (code, message) => new HttpError(401, code, message)
 
-/** `providers` is that of auth.config.ts; `adminKey` opens everything. */
-export function createAuthenticator (providers, adminKey) {
+/** The keys of the providers, each fetched when needed and kept for a moment. */
+function createKeys () {
   const keySets = new Map()
 
   async function fetchJson (url) {
@@ -30,8 +30,7 @@ export function createAuthenticator (providers, adminKey) {
     if (!response.ok) throw unauthorized('AuthProviderDiscoveryFailed', `${url} answered ${response.status}`)
     return await response.json()
   }
-
-  async function keysOf (provider) {
+  return async provider => {
     const known = keySets.get(provider)
     if (known && Date.now() - known.at < KEYS_KEPT_MS) return known.keys
     let url = provider.jwks
@@ -43,13 +42,37 @@ export function createAuthenticator (providers, adminKey) {
     keySets.set(provider, { keys, at: Date.now() })
     return keys
   }
+}
 
-  function providerOf ({ iss, aud }) {
-    const audiences = [aud].flat()
-    return providers.find(provider =>
-      origin(provider.domain ?? provider.issuer) === origin(String(iss)) &&
-      (provider.applicationID === undefined || audiences.includes(provider.applicationID)))
+function providerOf (providers, { iss, aud }) {
+  const audiences = [aud].flat()
+  return providers.find(provider =>
+    origin(provider.domain ?? provider.issuer) === origin(String(iss)) &&
+    (provider.applicationID === undefined || audiences.includes(provider.applicationID)))
+}
+
+async function verify (token, provider, keys) {
+  const custom = provider.type === 'customJwt'
+  try {
+    await jwtVerify(token, keys, {
+      algorithms: custom ? [provider.algorithm] : ['RS256', 'EdDSA'],
+      clockTolerance: custom ? 5 : 0
+    })
+  } catch (error) {
+    if (!(error instanceof errors.JOSEError)) throw error
+    throw unauthorized('Unauthenticated', `Could not verify the token: ${error.message}`)
   }
+}
+
+function checkAdminKey (key, adminKey) {
+  const same = key.length === adminKey.length && crypto.timingSafeEqual(Buffer.from(key), Buffer.from(adminKey))
+  if (!same) throw unauthorized('BadAdminKey', 'The provided admin key was invalid for this instance')
+}
+
+/** `providers` is that of auth.config.ts; `adminKey` opens everything. */
+export function createAuthenticator (providers, adminKey) {
+  const keysOf = createKeys()
+  const nobody = { kind: 'none', identity: null }
 
   async function userOf (token) {
     let claims
@@ -58,26 +81,16 @@ export function createAuthenticator (providers, adminKey) {
     } catch {
       throw unauthorized('InvalidAuthHeader', 'Could not parse as a JWT')
     }
-    const provider = providerOf(claims)
+    const provider = providerOf(providers, claims)
     if (!provider) throw unauthorized('NoAuthProvider', `No auth provider found matching the given token: issuer ${claims.iss}, audience ${claims.aud}`)
-    const custom = provider.type === 'customJwt'
-    try {
-      await jwtVerify(token, await keysOf(provider), {
-        algorithms: custom ? [provider.algorithm] : ['RS256', 'EdDSA'],
-        clockTolerance: custom ? 5 : 0
-      })
-    } catch (error) {
-      if (!(error instanceof errors.JOSEError)) throw error
-      throw unauthorized('Unauthenticated', `Could not verify the token: ${error.message}`)
-    }
+    await verify(token, provider, await keysOf(provider))
     return { kind: 'user', identity: identityOf(claims), expires: claims.exp * 1000 }
   }
 
+  /** Of a key, or of a key and who to act as. */
   function adminOf (value) {
     const at = value.indexOf(':')
-    const key = at < 0 ? value : value.slice(0, at)
-    const same = key.length === adminKey.length && crypto.timingSafeEqual(Buffer.from(key), Buffer.from(adminKey))
-    if (!same) throw unauthorized('BadAdminKey', 'The provided admin key was invalid for this instance')
+    checkAdminKey(at < 0 ? value : value.slice(0, at), adminKey)
     if (at < 0) return { kind: 'admin', identity: null }
     let given
     try {
@@ -88,27 +101,23 @@ export function createAuthenticator (providers, adminKey) {
     return { kind: 'admin', identity: { tokenIdentifier: `${given.issuer}|${given.subject}`, ...given } }
   }
 
-  return {
-    nobody: { kind: 'none', identity: null },
-    userOf,
-    adminOf,
-    /** `tolerant`: what is not understood is nobody (HTTP actions), not an error. */
-    async ofHeader (header, tolerant = false) {
-      if (header === undefined) return this.nobody
-      try {
-        if (header.length < 7) throw new HttpError(400, 'InvalidAuthHeader', 'The Authorization header is too short')
-        const [scheme, value = ''] = header.split(/\s+/, 2)
-        switch (scheme.toLowerCase()) {
-          case 'bearer': return await userOf(value)
-          case 'convex': return adminOf(value)
-          default: throw new HttpError(400, 'InvalidAuthHeader', `There is no authorization scheme ${scheme}`)
-        }
-      } catch (error) {
-        if (tolerant && error instanceof HttpError) return this.nobody
-        throw error
+  /** `tolerant`: what is not understood is nobody (HTTP actions), not an error. */
+  async function ofHeader (header, tolerant = false) {
+    if (header === undefined) return nobody
+    try {
+      if (header.length < 7) throw new HttpError(400, 'InvalidAuthHeader', 'The Authorization header is too short')
+      const [scheme, value = ''] = header.split(/\s+/, 2)
+      switch (scheme.toLowerCase()) {
+        case 'bearer': return await userOf(value)
+        case 'convex': return adminOf(value)
+        default: throw new HttpError(400, 'InvalidAuthHeader', `There is no authorization scheme ${scheme}`)
       }
+    } catch (error) {
+      if (tolerant && error instanceof HttpError) return nobody
+      throw error
     }
   }
+  return { nobody, userOf, adminOf, ofHeader }
 }
 
 function identityOf (claims) {
