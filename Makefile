@@ -53,7 +53,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan auth crash e2e browser fuzzers vectors differential wasm fuzz bench check format clean help FORCE
+.PHONY: all unit asan auth crash e2e browser convex fuzzers vectors differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -152,6 +152,13 @@ e2e: $(BUILD)/partyd ## the built server with the real providers, kills and fail
 
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd node --test browser/*.test.mjs
+
+# The package is built by the compiler of the example, which is its first user.
+web/convex/dist/index.js: $(wildcard web/convex/src/*.ts) web/convex/tsconfig.json
+	$(Q)example/node_modules/.bin/tsc -p web/convex
+convex: $(BUILD)/partyd web/convex/dist/index.js ## functions of example/convex, offline, and the chain with the server
+	$(Q)example/node_modules/.bin/tsc -p example/convex
+	$(Q)cd tests && PARTYD=$${PARTYD:-../$(BUILD)/partyd} node --test --test-concurrency=2 convex/*.test.mjs
 
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 WASM_FLAGS := --target=wasm32 $(CSTD) -O2 $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \
