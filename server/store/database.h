@@ -114,10 +114,10 @@ yd_err rooms_scan(struct database *db);
 void rooms_free(struct database *db);
 /* Error YD_ENOTFOUND: there is no such room. YD_EMALFORMED: whether there is cannot be said, or its
  * row is damaged; why is untouched. */
-yd_err rooms_find(struct database *db, yd_slice name, struct stored_room **room);
-yd_err rooms_get(struct database *db, uint64_t id, struct stored_room **room);
+yd_err rooms_find(struct database *db, yd_slice name, struct stored_room **out);
+yd_err rooms_get(struct database *db, uint64_t id, struct stored_room **out);
 /* Adds a row; inside a transaction, which also sets the number "rooms". */
-yd_err rooms_add(struct database *db, yd_slice name, struct stored_room **room);
+yd_err rooms_add(struct database *db, yd_slice name, struct stored_room **out);
 yd_err rooms_save(struct database *db, const struct stored_room *room);
 /* Forgets what the row says, unless the room has uncovered updates. */
 void rooms_cool(struct database *db, struct stored_room *room);

@@ -176,7 +176,8 @@ yd_err files_renew(const char *database_path, char *why, size_t size)
 
 static void mark_encode(uint8_t out[MARK_BYTES], uint64_t lsn)
 {
-    memcpy(out, "pdM1", 4);
+    static const uint8_t magic[4] = {'p', 'd', 'M', '1'};
+    memcpy(out, magic, sizeof magic);
     for (int i = 0; i < 8; i++) out[4 + i] = (uint8_t)(lsn >> (8 * i));
     uint32_t crc = store_crc((yd_slice){out, 12});
     for (int i = 0; i < 4; i++) out[12 + i] = (uint8_t)(crc >> (8 * i));

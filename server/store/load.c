@@ -26,6 +26,7 @@ static yd_err load_reserve(struct load_job *l, size_t more)
 
 static yd_err load_bytes(struct load_job *l, yd_slice bytes)
 {
+    if (bytes.len == 0) return YD_OK;
     yd_err err = load_reserve(l, bytes.len);
     if (err != YD_OK) return err;
     memcpy(l->memory + l->len, bytes.ptr, bytes.len);
@@ -146,7 +147,8 @@ static yd_err load_finish(struct load_job *l, struct store_event *ev)
     if (ev->parts == NULL) return YD_ENOMEM;
     size_t from = 0;
     for (size_t i = 0; i < l->part_count; i++) {
-        ev->parts[i] = (yd_slice){l->memory + from, l->ends[i] - from};
+        if (l->memory != NULL) ev->parts[i] = (yd_slice){l->memory + from, l->ends[i] - from};
+        if (l->memory == NULL) ev->parts[i] = YD_EMPTY;
         from = l->ends[i];
     }
     ev->part_count = l->part_count;

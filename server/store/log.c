@@ -56,6 +56,7 @@ static yd_err place_add(struct database *db, struct stored_room *room, struct pl
 void log_cover(struct database *db, struct stored_room *room, uint64_t lsn)
 {
     size_t covered = 0;
+    if (room->place_count == 0) return;
     while (covered < room->place_count && room->places[covered].lsn <= lsn) {
         db->uses[room->places[covered].lsn - db->trimmed_lsn - 1].uncovered--;
         covered++;
