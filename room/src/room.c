@@ -21,7 +21,7 @@ static struct room_opts opts_filled(const struct room_opts *given)
     if (o.members_max == 0) o.members_max = 100000;
     if (o.members_max > MEMBERS_CEILING) o.members_max = MEMBERS_CEILING;
     if (o.keepalive_ms == 0) o.keepalive_ms = 20000;
-    if (o.compact_updates == 0) o.compact_updates = 256;
+    if (o.compact_updates == 0) o.compact_updates = 1024;
     if (o.compact_bytes == 0) o.compact_bytes = 64 << 10;
     if (o.compact_idle_ms == 0) o.compact_idle_ms = 10000;
     return o;

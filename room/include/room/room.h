@@ -114,7 +114,7 @@ struct room_opts {
     uint32_t awareness_clients_max; /* presence entries kept, gone ones included; 16,384 */
     uint32_t members_max;           /* 100,000 */
     uint32_t keepalive_ms;          /* a silent member is sent something this often; 20,000 */
-    uint32_t compact_updates;       /* snapshot after so many appends; 256 */
+    uint32_t compact_updates;       /* snapshot after so many appends; 1,024 */
     uint32_t compact_bytes;         /* or so many bytes appended; 64 KiB */
     uint32_t compact_idle_ms;       /* or so long after the last append; 10,000 */
     bool keep_deleted;              /* keep deleted content (Yjs gc:false) */
