@@ -8,7 +8,7 @@ static yd_err put(struct yd_buf *out, const char *text)
     return yd_buf_append(out, (yd_slice){(const uint8_t *)text, len});
 }
 
-static yd_err put_number(struct yd_buf *out, size_t value)
+static yd_err put_number(struct yd_buf *out, uint64_t value)
 {
     char digits[24];
     size_t at = sizeof digits;
