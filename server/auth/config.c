@@ -155,6 +155,9 @@ static yd_err audiences_of(struct auth_config *config, const struct auth_opts *o
     const char *text = is_set(opts->audience) ? opts->audience : initial;
     yd_err err = list_of(&config->audiences, text, "audience", why);
     if (err == YD_OK) err = no_empty(&config->audiences, "audience", why);
+    if (err == YD_OK && config->audiences.count == 0) {
+        err = BAD(why, "audience holds nothing but spaces; leave it out for '%s'", initial);
+    }
     for (uint32_t i = 0; i < config->audiences.count && err == YD_OK; i++) {
         if (config->audiences.count > 1 && strcmp(config->audiences.items[i], "*") == 0) {
             err = BAD(why, "audience: '*' takes any, so it has to stand alone");
