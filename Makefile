@@ -31,6 +31,12 @@ endif
 DEPS_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(HTTP_D)
 DEPS_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(HTTP_L) -lwslay -lpthread -lm
 
+# Debian 12's Node 18 has crypto as a global only if asked; some clients and jose need it.
+NODE_MAJOR := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
+ifeq ($(NODE_MAJOR),18)
+export NODE_OPTIONS := $(NODE_OPTIONS) --experimental-global-webcrypto
+endif
+
 VERSION := $(shell cat VERSION)
 INC_ENGINE := -Ilibydoc/include
 INC_ROOM   := $(INC_ENGINE) -Iroom/include
