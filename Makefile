@@ -201,7 +201,7 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/partyd ## all of build/bench
+bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/bench/refused $(BUILD)/partyd ## all of build/bench
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
@@ -212,6 +212,9 @@ $(BUILD)/bench/auth: $(B)/bench/auth/auth.o $(LIBS_OURS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 
+$(BUILD)/bench/refused: $(B)/bench/auth/refused.o
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/store: $(B)/bench/store/store.o $(LIBS_OURS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
