@@ -282,6 +282,7 @@ yd_err yd_doc_last_update(struct yd_doc *doc, enum yd_format format, struct yd_b
 {
     if (doc->broken) return YD_ENOMEM;
     if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
+    if (yd_edit_is_open(doc)) return YD_ESTATE;
     if (doc->txn.touched.count == 0 && doc->txn.dels.count == 0) return YD_OK;
     size_t before = out->len;
     struct sink sink;
