@@ -4,8 +4,15 @@
 
 static yd_err on_new(struct driver *d, yd_slice rest, struct yd_buf *out)
 {
-    struct yd_doc_opts opts = {.keep_deleted = line_is(rest, "nogc")};
-    if (rest.len > 0 && !opts.keep_deleted) return line_put_usage(out, "new | new nogc");
+    struct yd_doc_opts opts = {.keep_deleted = false};
+    while (rest.len > 0) {
+        yd_slice word = line_word_take(&rest);
+        if (line_is(word, "nogc")) opts.keep_deleted = true;
+        if (line_is(word, "notes")) opts.note_changes = true;
+        if (!line_is(word, "nogc") && !line_is(word, "notes")) {
+            return line_put_usage(out, "new [nogc] [notes]");
+        }
+    }
     yd_doc_free(d->doc);
     d->doc = NULL;
     yd_err err = yd_doc_new(d->alloc, &opts, &d->doc);
@@ -225,7 +232,8 @@ static line_command command_find(yd_slice word)
         if (line_is(word, commands[i].name)) return commands[i].run;
     }
     line_command run = edits_command(word);
-    return run != NULL ? run : reads_command(word);
+    if (run == NULL) run = reads_command(word);
+    return run != NULL ? run : history_command(word);
 }
 
 yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out)
@@ -253,5 +261,6 @@ yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out)
     return line_put_usage(
         out, "new, apply, sv, state, last, snapshot, json, delta, length, position, "
              "resolve, pending, check, merge, diff, convert, vector, use, begin, edit, "
-             "commit, look, at, get, keys, read, read-delta or subdocs");
+             "commit, look, at, get, keys, read, read-delta, subdocs, changes, snap, "
+             "restore, equal, contains or parse");
 }

@@ -1,7 +1,7 @@
 /* driver.h - the engine behind a line protocol: one command in, one JSON object out. For tests in
  * any language; the same code natively (main.c) and as wasm (edge/wasm/driver_abi.c).
  *
- *   new | new nogc            forgets the old document
+ *   new [nogc] [notes]        forgets the old document; notes: with changes
  *   apply v1|v2 HEX           {"ok":true,"changed":bool} | {"ok":false,"error":"YD_...","at":N}
  *   sv | snapshot             {"ok":true,"hex":"..."}
  *   state v1|v2 [SVHEX]       {"ok":true,"hex":"..."}

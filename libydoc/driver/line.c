@@ -132,3 +132,18 @@ bool line_root_take(yd_slice *line, enum yd_root *root)
     }
     return false;
 }
+
+yd_err line_put_text(struct yd_buf *out, yd_slice text)
+{
+    static const char digits[] = "0123456789abcdef";
+    yd_err err = yd_buf_u8(out, '"');
+    for (size_t i = 0; i < text.len && err == YD_OK; i++) {
+        uint8_t c = text.ptr[i];
+        uint8_t escape[6] = {'\\', 'u', '0', '0', 0, 0};
+        escape[4] = (uint8_t)digits[c >> 4];
+        escape[5] = (uint8_t)digits[c & 15];
+        bool plain = c >= 0x20 && c != '"' && c != '\\';
+        err = plain ? yd_buf_u8(out, c) : yd_buf_append(out, (yd_slice){escape, sizeof escape});
+    }
+    return err == YD_OK ? yd_buf_u8(out, '"') : err;
+}

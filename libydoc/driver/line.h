@@ -30,5 +30,9 @@ typedef yd_err (*line_command)(struct driver *, yd_slice rest, struct yd_buf *ou
 line_command edits_command(yd_slice word);
 /* ---- reads.c: commands that look at one type */
 line_command reads_command(yd_slice word);
+/* Appends a JSON string. */
+YD_NODISCARD yd_err line_put_text(struct yd_buf *out, yd_slice text);
+/* ---- history.c: changes, snapshots, what is in an update */
+line_command history_command(yd_slice word);
 
 #endif

@@ -13,21 +13,6 @@ static bool ref_take(yd_slice rest, struct yd_type_ref *ref)
     return good;
 }
 
-static yd_err put_json_text(struct yd_buf *out, yd_slice text)
-{
-    static const char digits[] = "0123456789abcdef";
-    yd_err err = yd_buf_u8(out, '"');
-    for (size_t i = 0; i < text.len && err == YD_OK; i++) {
-        uint8_t c = text.ptr[i];
-        uint8_t escape[6] = {'\\', 'u', '0', '0', 0, 0};
-        escape[4] = (uint8_t)digits[c >> 4];
-        escape[5] = (uint8_t)digits[c & 15];
-        bool plain = c >= 0x20 && c != '"' && c != '\\';
-        err = plain ? yd_buf_u8(out, c) : yd_buf_append(out, (yd_slice){escape, sizeof escape});
-    }
-    return err == YD_OK ? yd_buf_u8(out, '"') : err;
-}
-
 static yd_err on_look(struct driver *d, yd_slice rest, struct yd_buf *out)
 {
     struct yd_type_ref ref;
@@ -45,7 +30,7 @@ static yd_err on_look(struct driver *d, yd_slice rest, struct yd_buf *out)
     if (err == YD_OK)
         err = line_put(out, shared.deleted ? ",\"deleted\":true,\"name\":"
                                            : ",\"deleted\":false,\"name\":");
-    if (err == YD_OK) err = put_json_text(out, shared.name);
+    if (err == YD_OK) err = line_put_text(out, shared.name);
     return err == YD_OK ? line_put(out, "}") : err;
 }
 
@@ -119,7 +104,7 @@ static yd_err subdoc_put(void *ctx, const struct yd_subdoc *subdoc)
 {
     struct yd_buf *out = ctx;
     yd_err err = line_put(out, out->len == 1 ? "{\"guid\":" : ",{\"guid\":");
-    if (err == YD_OK) err = put_json_text(out, subdoc->guid);
+    if (err == YD_OK) err = line_put_text(out, subdoc->guid);
     if (err == YD_OK) err = line_put(out, ",\"id\":[");
     if (err == YD_OK) err = line_put_number(out, subdoc->client);
     if (err == YD_OK) err = line_put(out, ",");

@@ -28,6 +28,7 @@ void yd_txn_begin(struct yd_doc *doc)
     txn->touched.count = 0;
     txn->dels.count = 0;
     txn->cands.count = 0;
+    doc->changes.count = 0;
 }
 
 /* Applies the part of a range that is here and parks the rest. */

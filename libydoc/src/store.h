@@ -237,7 +237,8 @@ struct yd_doc {
     struct vec stamps;     /* uint64_t per item handle: scratch of long conflict scans */
     uint32_t scan_epoch;
 
-    struct edit *edit; /* made by the first transaction of its own, see edit.h */
+    struct vec changes; /* struct noted, see changes.c: of the last transaction, if asked for */
+    struct edit *edit;  /* made by the first transaction of its own, see edit.h */
 };
 
 /* ---- mem.c */
@@ -373,6 +374,11 @@ YD_NODISCARD yd_err yd_delete_range(struct yd_doc *doc, uint32_t client, uint32_
 /* ---- apply.c */
 /* Begins a transaction. */
 void yd_txn_begin(struct yd_doc *doc);
+
+/* ---- changes.c */
+/* Books what the transaction at hand changed, before anything is collected. */
+YD_NODISCARD yd_err yd_changes_note(struct yd_doc *doc);
+void yd_changes_deinit(struct yd_doc *doc);
 
 /* ---- edit.c */
 bool yd_edit_is_open(const struct yd_doc *doc);

@@ -153,8 +153,8 @@ export function badOp (r, doc) {
     { do: 'listInsert', type: root('array'), index: doc.getArray('array').length + 1 + r.int(3), values: [1, 2] },
     { do: 'listDelete', type: root('array'), index: 0, length: doc.getArray('array').length + 1 },
     { do: 'listDelete', type: root('xml'), index: doc.getXmlFragment('xml').length, length: 1 },
-    { do: 'insert', type: nested(9007199254740990, 7), index: 0, text: 'x' },
-    { do: 'mapSet', type: nested(1, 2 ** 31 - 2), key: 'k', value: 1 },
+    { do: 'insert', type: nested(2 ** 52 + 11, 7), index: 0, text: 'x' },
+    { do: 'mapSet', type: nested(2 ** 52 + 12, 2 ** 31 - 2), key: 'k', value: 1 },
     { do: 'embed', type: root('text'), index: 0, value: new NewDoc('guid', {}) },
     { do: 'format', type: root('text'), index: 0, length: 2 ** 40, attrs: { b: 1 }, unless: doc.getText('text').length === 0 },
     { do: 'delta', type: root('text'), delta: [{ insert: 'good' }, { retain: 2 ** 30 }] }

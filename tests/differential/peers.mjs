@@ -6,6 +6,7 @@
 // engine sends. Formatting clean-up is off in shadows, which the engine does only when asked.
 import * as Y from 'yjs'
 import { script } from '../support/script.mjs'
+import { changesOf, parsedList, snapshotQuestions } from './history.mjs'
 import { badOp, perform, randomOp } from './ops.mjs'
 import { hex, roots, stateOf, stateV2Of, tagged } from './oracle.mjs'
 import { ROOTS, clientIds, random } from './session.mjs'
@@ -19,8 +20,9 @@ function newPeer (r, id, index, gc, isEngine) {
   const doc = new Y.Doc({ gc })
   doc.clientID = id
   roots(doc) // opened before anything arrives
-  const peer = { index, id, gc, doc, isEngine, emitted: [], emittedV2: [], inbox: [], tidy: !isEngine && r.chance(0.5) }
+  const peer = { index, id, gc, doc, isEngine, emitted: [], emittedV2: [], inbox: [], tidy: !isEngine && r.chance(0.5), changes: [], snapshots: [], updates: [] }
   if (!peer.tidy) doc.on('afterTransaction', transaction => { transaction._needFormattingCleanup = false })
+  doc.on('afterTransaction', transaction => { if (transaction.changed.size > 0) peer.changes = changesOf(transaction) })
   doc.on('update', update => peer.emitted.push(update))
   doc.on('updateV2', update => peer.emittedV2.push(update))
   return peer
@@ -32,12 +34,14 @@ const ok = { ok: true }
 function askLast (questions, peer) {
   const [v1, v2] = [peer.emitted, peer.emittedV2].map(list => list.map(hex).join(' '))
   if (peer.emitted.length > 1) throw new Error('a shadow may not write by itself')
+  questions.push(['changes', { changes: peer.changes }])
   questions.push(['last v1', { ok: true, hex: v1 }], ['last v2', { ok: true, hex: v2 }])
   questions.push(['sv', { ok: true, hex: hex(Y.encodeStateVector(peer.doc)) }])
 }
 
 function taken (peer) {
   const out = peer.emitted.map((bytes, i) => ({ v1: bytes, v2: peer.emittedV2[i] }))
+  peer.updates.push(...peer.emitted)
   peer.emitted = []
   peer.emittedV2 = []
   return out
@@ -46,6 +50,7 @@ function taken (peer) {
 /** One transaction of edits. */
 function editTurn (r, peer, questions, guid) {
   const count = r.chance(0.7) ? 1 : 2 + r.int(4)
+  peer.changes = []
   if (peer.isEngine) questions.push([`use ${peer.index}`, ok], [`begin ${peer.id}`, ok])
   peer.doc.transact(() => {
     for (let i = 0; i < count; i++) {
@@ -64,6 +69,7 @@ function editTurn (r, peer, questions, guid) {
 }
 
 function applyTurn (peer, { v, bytes }, questions) {
+  peer.changes = []
   if (v === 2) Y.applyUpdateV2(peer.doc, bytes, 'net')
   else Y.applyUpdate(peer.doc, bytes, 'net')
   if (!peer.isEngine) return
@@ -74,6 +80,13 @@ function applyTurn (peer, { v, bytes }, questions) {
 function stateQuestions (peer, questions) {
   questions.push([`use ${peer.index}`, ok], ['check', ok])
   questions.push(['state v1', { ok: true, hex: stateOf(peer.doc) }], ['state v2', { ok: true, hex: stateV2Of(peer.doc) }])
+}
+
+/** Both take a snapshot, and one more of the same. */
+function snapshotTurn (peer, questions) {
+  const snapshot = Y.snapshot(peer.doc)
+  peer.snapshots.push(snapshot)
+  questions.push([`use ${peer.index}`, ok], ['snap v1', { ok: true, hex: hex(Y.encodeSnapshot(snapshot)) }], ['snap v2', { ok: true, hex: hex(Y.encodeSnapshotV2(snapshot)) }])
 }
 
 /** Puts what a peer sent into the inboxes of others: some in V2, some twice, some not at all. */
@@ -137,6 +150,13 @@ function endQuestions (peer, questions) {
   questions.push(['pending', { ok: true, structs: doc.store.pendingStructs !== null, deletes: doc.store.pendingDs !== null }])
   for (const [name, type] of Object.entries(roots(doc))) questions.push([`json ${ROOTS[name]} ${name}`, { ok: true, value: tagged(type.toJSON()) }])
   questions.push(['delta text', { ok: true, value: tagged(doc.getText('text').toDelta()) }])
+  questions.push(['subdocs', { guids: [...doc.getSubdocs()].map(subdoc => subdoc.guid).sort() }])
+  for (const update of peer.updates.slice(-3)) {
+    questions.push([`parse v1 ${hex(update)}`, { parsed: parsedList(update, 1) }])
+    const v2 = Y.convertUpdateFormatV1ToV2(update)
+    questions.push([`parse v2 ${hex(v2)}`, { parsed: parsedList(v2, 2) }])
+  }
+  for (const question of snapshotQuestions(doc, peer.snapshots, peer.updates.slice(0, 4))) questions.push(question)
   if (gc) questions.push(['use 15', ok], ['new', ok], [`apply v1 ${stateOf(doc)}`, { done: true }], ['state v1', { ok: true, hex: canonical(doc) }])
 }
 
@@ -169,7 +189,7 @@ export function peersSession (seed) {
   const ids = clientIds(r, 2 + r.int(3))
   const peers = ids.map((id, i) => newPeer(r, id, i, gc, i === 0 || r.chance(0.5)))
   const questions = []
-  for (const peer of peers.filter(peer => peer.isEngine)) questions.push([`use ${peer.index}`, ok], [gc ? 'new' : 'new nogc', ok])
+  for (const peer of peers.filter(peer => peer.isEngine)) questions.push([`use ${peer.index}`, ok], [gc ? 'new notes' : 'new nogc notes', ok])
   const steps = 8 + r.int(30)
   for (let i = 0; i < steps; i++) {
     const peer = r.pick(peers)
@@ -177,6 +197,7 @@ export function peersSession (seed) {
     send(r, peers, peer, taken(peer), lossy)
     deliver(r, peers, r.pick(peers), questions, lossy, false)
     if (i % 4 === 3 && peer.isEngine) stateQuestions(peer, questions)
+    if (i % 8 === 5 && peer.isEngine) snapshotTurn(peer, questions)
   }
   const whole = repair(r, peers, questions)
   for (const peer of peers.filter(peer => peer.isEngine)) endQuestions(peer, questions)
