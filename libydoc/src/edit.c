@@ -71,6 +71,7 @@ yd_err yd_edit_commit(struct yd_doc *doc, struct yd_applied *applied)
     if (!yd_edit_is_open(doc) || doc->edit->filling > 0) return YD_ESTATE;
     doc->edit->open = false;
     // Something parked may have waited for these clocks: deletes now, structs with the next update.
+    if (doc->pending_dels > 0) yd_markers_clear(doc->edit);
     yd_err err = yd_pending_apply_deletes(doc);
     if (yd_pending_is_due(doc)) doc->retry = true;
     if (err == YD_OK) err = yd_txn_cleanup(doc);

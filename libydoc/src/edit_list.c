@@ -41,13 +41,16 @@ static yd_err values_put(struct yd_doc *doc, const struct spot *spot, const stru
                          size_t count, yd_err *fill_err)
 {
     struct slot slot = {.type = spot->type, .left = spot->left, .right = spot->right};
+    bool filled = false;
     for (size_t i = 0, taken = 1; i < count; i += taken, taken = 1) {
         if (value_is_plain(&values[i])) {
             YD_TRY(pack_put(doc, &slot, values + i, count - i, &taken));
         } else {
             YD_TRY(yd_value_put(doc, &slot, &values[i], &slot.left, fill_err));
+            filled |= values[i].fill != NULL;
         }
     }
+    if (filled) return YD_OK; // no place of this list is known any more
     yd_markers_insert(doc, spot->type, spot->index, count);
     yd_marker_add(doc, spot->type, slot.left, spot->index + count - 1, &spot->marks);
     return YD_OK;

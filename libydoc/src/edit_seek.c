@@ -316,3 +316,40 @@ yd_err yd_spot_cut(struct yd_doc *doc, struct spot *spot)
     spot->right = fresh;
     return YD_OK;
 }
+
+/* ---- invariants */
+
+/* Walks from the head to the unit of a marker. */
+static yd_err marker_walk(struct yd_doc *doc, const struct marker *m, struct spot *spot)
+{
+    uint32_t item = unit_item(doc, m->type, m->client, m->clock);
+    YD_ASSERT(item != NONE); // K1
+    while (spot->right != item) {
+        YD_ASSERT(spot->right != NONE);
+        YD_TRY(yd_spot_step(doc, spot));
+    }
+    YD_ASSERT(spot->index + (m->clock - item_at(doc, item)->clock) == m->index); // K1
+    YD_ASSERT(spot->marks.vec.count == m->mark_count);
+    for (uint32_t i = 0; i < m->mark_count; i++) {
+        const struct item *it = item_at(doc, attr_at(&spot->marks, i)->item);
+        YD_ASSERT(item_client(it) == m->marks[i].client && it->clock == m->marks[i].clock); // K2
+    }
+    return YD_OK;
+}
+
+void yd_markers_check(struct yd_doc *doc)
+{
+    struct edit *edit = doc->edit;
+    if (edit == NULL || edit->epoch != doc->txn.epoch) return; // they will be cleared
+    for (uint32_t i = 0; i < MARKERS; i++) {
+        const struct marker *m = &edit->markers[i];
+        if (m->type == NONE) continue;
+        if (type_at(doc, m->type)->seq == NONE || type_is_deleted(doc, m->type)) continue;
+        if (unit_item(doc, m->type, m->client, m->clock) == NONE) continue; // the type came anew
+        struct spot spot = {.type = m->type, .left = NONE};
+        spot.right = list_at(doc, type_at(doc, m->type)->seq)->head;
+        yd_err err = marker_walk(doc, m, &spot); // YD_ENOMEM: not checked
+        (void)err;
+        yd_spot_free(doc, &spot);
+    }
+}

@@ -41,6 +41,13 @@ static yd_err marks_minimise(struct yd_doc *doc, struct spot *spot, const struct
     return YD_OK;
 }
 
+/* Forgets the places behind an index. Once a type was filled by the caller, who may have edited this
+ * very text, no index is certain. */
+static void places_drop(struct yd_doc *doc, const struct text_edit *e, uint64_t index)
+{
+    yd_markers_drop(doc, e->spot.type, e->filled ? 0 : index);
+}
+
 static yd_err mark_put(struct yd_doc *doc, struct text_edit *e, const struct attr *attr)
 {
     struct slot slot = slot_of(&e->spot);
@@ -101,6 +108,7 @@ static yd_err content_put(struct yd_doc *doc, struct text_edit *e, const struct 
         return yd_edit_put(doc, &slot, &wire, &e->spot.right);
     }
     if (in->value->kind == YD_VALUE_TYPE) {
+        e->filled |= in->value->fill != NULL;
         return yd_value_put(doc, &slot, in->value, &e->spot.right, &e->fill_err);
     }
     struct wire wire = {.ref = in->is_any ? REF_EMBED_ANY : REF_EMBED, .len = 1};
@@ -125,12 +133,12 @@ static yd_err content_insert(struct yd_doc *doc, struct text_edit *e, const stru
     YD_TRY(content_put(doc, e, in));
     uint32_t made = e->spot.right;
     yd_markers_insert(doc, e->spot.type, index, in->len);
-    if (e->marks_changed) yd_markers_drop(doc, e->spot.type, index);
-    yd_marker_add(doc, e->spot.type, made, index + in->len - 1, &e->spot.marks);
+    if (e->marks_changed || e->filled) places_drop(doc, e, index);
+    if (!e->filled) yd_marker_add(doc, e->spot.type, made, index + in->len - 1, &e->spot.marks);
     YD_TRY(yd_spot_step(doc, &e->spot));
     e->marks_changed = false;
     YD_TRY(marks_close(doc, e));
-    if (e->marks_changed) yd_markers_drop(doc, e->spot.type, index + in->len);
+    if (e->marks_changed) places_drop(doc, e, index + in->len);
     e->marks_changed = false;
     return YD_OK;
 }
@@ -219,7 +227,7 @@ yd_err yd_text_mark(struct yd_doc *doc, struct text_edit *e, uint64_t length,
     }
     if (length > 0) YD_TRY(newlines_put(doc, e, length));
     YD_TRY(marks_close(doc, e));
-    if (e->marks_changed) yd_markers_drop(doc, e->spot.type, index);
+    if (e->marks_changed || e->filled) places_drop(doc, e, index);
     e->marks_changed = false;
     return YD_OK;
 }
@@ -303,8 +311,8 @@ yd_err yd_text_erase(struct yd_doc *doc, struct text_edit *e, uint64_t length)
     struct gap gap = {.before = &e->wanted, .now = &e->spot.marks};
     yd_err err = yd_text_gap(doc, &gap, start, e->spot.right);
     yd_attrs_free(doc, &gap.last);
-    if (gap.removed > 0 || e->spot.index > index) {
-        yd_markers_drop(doc, e->spot.type, index);
+    if (gap.removed > 0 || e->spot.index > index || e->filled) {
+        places_drop(doc, e, index);
     } else {
         yd_markers_delete(doc, e->spot.type, index, length - left);
     }

@@ -12,6 +12,7 @@ struct text_edit {
     struct attrs negated; /* what is to be on again behind it */
     struct yd_buf texts;  /* values of `given` */
     bool marks_changed;   /* a mark came or went */
+    bool filled;          /* a type was filled: see yd_value.fill */
     yd_err fill_err;
 };
 

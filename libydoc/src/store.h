@@ -383,6 +383,8 @@ void yd_changes_deinit(struct yd_doc *doc);
 /* ---- edit.c */
 bool yd_edit_is_open(const struct yd_doc *doc);
 void yd_edit_deinit(struct yd_doc *doc);
+/* Aborts when a remembered place is wrong. */
+void yd_markers_check(struct yd_doc *doc);
 
 /* ---- position.c */
 /* Type in the item with an id, or NONE. */
