@@ -6,9 +6,9 @@
  *
  * The place of an index is right behind the unit before it: what is deleted there, and marks, stay
  * to the right. A walk from the head would cost O(items) per keystroke, so units that were found
- * are remembered with their index. Yjs does the same, but its markers stop at whatever side they
- * come from, so that with them the neighbours of an insertion depend on what was looked up before;
- * here the place is always the one that a walk from the head ends at.
+ * are remembered with their index. Yjs does the same, but a walk from its markers may end at the
+ * other side of what is deleted, so that in lists the neighbours of an insertion depend on what was
+ * looked up before; here the place is always the one that a walk from the head ends at.
  *
  * Invariants, while a transaction is open and until something arrives:
  *   K1  a marker names a unit that is there and not deleted, and its index
