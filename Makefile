@@ -129,7 +129,8 @@ unit: $(UNITS) ## unit tests, one program per file of tests/unit
 asan: wasm ## all tests that run our code, under address and undefined-behaviour checks
 	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
-	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/run.mjs --sessions 300
+	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/run.mjs --sessions 200
+	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/peers-run.mjs --sessions 100
 	$(Q)cd tests && ASAN_OPTIONS=verify_asan_link_order=0 PARTYD=../$(BUILD)/asan/partyd \
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
@@ -140,9 +141,9 @@ $(B)/authdriver: $(B)/tests/auth/driver.o $(LIBS_OURS)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 auth: $(B)/authdriver ## tokens minted in Node against access control; outgoing HTTP
 	$(Q)cd tests && AUTHDRIVER=../$(B)/authdriver $(NODE_TEST) auth/*.test.mjs
-N ?= 2000
-differential: $(B)/ydoc ## N random sessions played in yjs and in the engine
-	$(Q)cd tests && YDOC=../$(B)/ydoc node differential/run.mjs --sessions $(N)
+differential: $(B)/ydoc ## N random sessions played in yjs and in the engine, N of peers that both edit
+	$(Q)cd tests && YDOC=../$(B)/ydoc node differential/run.mjs --sessions $(or $(N),2000)
+	$(Q)cd tests && YDOC=../$(B)/ydoc node differential/peers-run.mjs --sessions $(or $(N),1000)
 
 # The store after power loss, failing calls, flipped bits.
 CRASH_O := $(patsubst %.c,$(B)/%.o,$(wildcard tests/crash/*.c))
@@ -187,7 +188,7 @@ wasm: $(BUILD)/wasm/ydoc.wasm $(BUILD)/wasm/room.stamp ## engine and room for wa
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
 FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
   -D_GNU_SOURCE $(INC_SERVER) -I. -Itests $(DEPS_CFLAGS) -DPARTYD_VERSION='"$(VERSION)"'
-FUZZ_LIB_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(wildcard server/wire/*.c)
+FUZZ_LIB_SRC := $(ENGINE_SRC) libydoc/driver/script.c $(ROOM_SRC) $(wildcard server/wire/*.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard libydoc/src/*.h room/src/*.h server/wire/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -o $@

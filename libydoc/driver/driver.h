@@ -1,7 +1,7 @@
 /* driver.h - the engine behind a line protocol: one command in, one JSON object out. For tests in
  * any language; the same code natively (main.c) and as wasm (edge/wasm/driver_abi.c).
  *
- *   new | new nogc            forgets the old document
+ *   new [nogc] [notes]        forgets the old document; notes: with changes
  *   apply v1|v2 HEX           {"ok":true,"changed":bool} | {"ok":false,"error":"YD_...","at":N}
  *   sv | snapshot             {"ok":true,"hex":"..."}
  *   state v1|v2 [SVHEX]       {"ok":true,"hex":"..."}
@@ -17,6 +17,15 @@
  *   convert v1|v2 HEX         {"ok":true,"hex":"..."}   in the other format
  *   vector v1|v2 HEX          {"ok":true,"hex":"..."}   the state vector that an update tells
  *   check                     {"ok":true}, or the program ends
+ *   use N                     {"ok":true}   document N of 16; each begins empty
+ *   begin CLIENT              {"ok":true}   opens a transaction
+ *   edit HEX                  {"ok":true,"made":[[client,clock],...]}   a script, see script.h;
+ * made: the types that it made, also when it was refused commit {"ok":true,"changed":bool} look REF
+ * {"ok":true,"kind":N,"length":N,"keys":N,"deleted":bool,"name":"..."} at INDEX REF | get KEYHEX
+ * REF   {"ok":true,"value":...} or {"ok":true,"type":[client,clock,kind]} keys REF | read-delta REF
+ * | read text|array|map|xml REF   {"ok":true,"value":...} subdocs
+ * {"ok":true,"value":[{"guid":"...","id":[client,clock],"options":...}]} REF is `root NAME` or
+ * `type CLIENT CLOCK`.
  * "-" stands for an empty HEX. */
 #ifndef YDOC_DRIVER_H
 #define YDOC_DRIVER_H
@@ -24,9 +33,13 @@
 #include "ydoc/position.h"
 #include "ydoc/update.h"
 
+#define DRIVER_DOCS 16
+
 struct driver {
     yd_alloc alloc;
-    struct yd_doc *doc;
+    struct yd_doc *doc;                 /* the one in use */
+    struct yd_doc *others[DRIVER_DOCS]; /* but for `slot`, which is in use */
+    uint32_t slot;
     struct yd_buf bytes; /* decoded HEX */
     struct yd_buf made;  /* what the engine gave */
 };

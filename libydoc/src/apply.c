@@ -20,7 +20,7 @@
 /* Scratch for V2 of more bytes is given back. */
 #define INNER_KEPT ((size_t)64 << 10)
 
-static void txn_begin(struct yd_doc *doc)
+void yd_txn_begin(struct yd_doc *doc)
 {
     struct txn *txn = &doc->txn;
     txn->epoch++;
@@ -28,6 +28,7 @@ static void txn_begin(struct yd_doc *doc)
     txn->touched.count = 0;
     txn->dels.count = 0;
     txn->cands.count = 0;
+    doc->changes.count = 0;
 }
 
 /* Applies the part of a range that is here and parks the rest. */
@@ -210,7 +211,8 @@ yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
     if (applied == NULL) applied = &unused;
     *applied = (struct yd_applied){.error_at = 0};
     if (doc->broken) return YD_ENOMEM;
-    txn_begin(doc);
+    if (yd_edit_is_open(doc)) return YD_ESTATE;
+    yd_txn_begin(doc);
     if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     if (update.len > doc->opts.update_bytes_max) return YD_ETOOBIG;
     yd_slice bytes;

@@ -19,6 +19,8 @@
  *   D2  unless deleted content is kept, a deleted item has none between transactions
  *   P1  a client's pending record and the client name each other
  *   P2  the counts of parked bytes, runs and ranges are right
+ *   K1  a remembered unit is there, at the index remembered (edit_seek.c)
+ *   K2  the marks remembered with it are those on there
  */
 #include "codec.h"
 #include "section.h"
@@ -203,4 +205,5 @@ void yd_doc_check(struct yd_doc *doc)
     check_order(doc);
     check_text(doc);
     check_pending(doc);
+    yd_markers_check(doc);
 }

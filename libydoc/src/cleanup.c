@@ -232,6 +232,7 @@ yd_err yd_txn_cleanup(struct yd_doc *doc)
 {
     struct txn *txn = &doc->txn;
     YD_TRY(spans_normalise(doc, &txn->dels));
+    if (doc->opts.note_changes) YD_TRY(yd_changes_note(doc));
     const struct span *dels = txn->dels.at;
     if (!doc->opts.keep_deleted) {
         for (uint32_t i = txn->dels.count; i-- > 0;) span_collect(doc, &dels[i]);

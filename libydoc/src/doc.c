@@ -44,6 +44,8 @@ static void arena_free(struct yd_doc *doc, struct arena *arena)
 void yd_doc_free(struct yd_doc *doc)
 {
     if (doc == NULL) return;
+    yd_edit_deinit(doc);
+    yd_changes_deinit(doc);
     yd_pending_deinit(doc);
     yd_items_deinit(doc);
     yd_clients_deinit(doc);

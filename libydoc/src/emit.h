@@ -11,6 +11,9 @@ void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct
 /* The state, or what lies behind `targets` (a clock per client index), while something is
  * parked: the form that Yjs makes by merging updates. */
 YD_NODISCARD yd_err yd_emit_merged(struct yd_doc *doc, const uint32_t *targets, struct sink *sink);
+/* All that is deleted, and the state vector. by_id must be sorted. */
+YD_NODISCARD yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink);
+YD_NODISCARD yd_err yd_emit_vector(const struct yd_doc *doc, struct yd_buf *out);
 static inline uint32_t by_id_at(const struct yd_doc *doc, uint32_t i)
 {
     return ((const uint32_t *)doc->by_id.at)[i];

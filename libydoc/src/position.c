@@ -25,8 +25,7 @@ static uint32_t item_find(struct yd_doc *doc, uint64_t id, uint32_t clock)
     return handle == INDEX_GC ? NONE : handle;
 }
 
-/* Type in the item with an id, or NONE. */
-static uint32_t nested_find(struct yd_doc *doc, uint64_t id, uint32_t clock)
+uint32_t yd_nested_find(struct yd_doc *doc, uint64_t id, uint32_t clock)
 {
     uint32_t handle = item_find(doc, id, clock);
     if (handle == NONE || item_ref(item_at(doc, handle)) != REF_TYPE) return NONE;
@@ -80,7 +79,7 @@ yd_err yd_position_encode(struct yd_doc *doc, const struct yd_place *place, stru
     if (doc->broken) return YD_ENOMEM;
     const struct yd_type_ref *ref = &place->type;
     uint32_t type =
-        ref->nested ? nested_find(doc, ref->client, ref->clock) : root_find(doc, ref->name);
+        ref->nested ? yd_nested_find(doc, ref->client, ref->clock) : root_find(doc, ref->name);
     if (ref->nested && type == NONE) return YD_ENOTFOUND;
     size_t before = out->len;
     yd_err err = place_put(doc, place, type, out);
@@ -91,17 +90,6 @@ yd_err yd_position_encode(struct yd_doc *doc, const struct yd_place *place, stru
 
 /* ---- to an index */
 
-static struct yd_type_ref type_ref_of(const struct yd_doc *doc, uint32_t type)
-{
-    const struct type *t = type_at(doc, type);
-    if (t->owner == NONE) return (struct yd_type_ref){.name = name_text(doc, t->name)};
-    const struct item *owner = item_at(doc, t->owner);
-    return (struct yd_type_ref){.nested = true,
-                                .name = YD_EMPTY,
-                                .client = client_at(doc, item_client(owner))->id,
-                                .clock = owner->clock};
-}
-
 /* What counts left of an item, and of the item itself up to a clock. */
 static void place_of_item(const struct yd_doc *doc, uint32_t handle, uint32_t clock,
                           struct yd_place *place)
@@ -109,7 +97,7 @@ static void place_of_item(const struct yd_doc *doc, uint32_t handle, uint32_t cl
     const struct item *it = item_at(doc, handle);
     uint32_t type = list_at(doc, it->list)->type;
     uint32_t owner = type_at(doc, type)->owner;
-    place->type = type_ref_of(doc, type);
+    place->type = yd_type_ref_of(doc, type);
     place->index = 0;
     if (owner != NONE && item_is_deleted(item_at(doc, owner))) return;
     if (item_counts(it)) place->index = clock - it->clock + (place->assoc < 0 ? 1 : 0);
@@ -124,7 +112,7 @@ static void place_of_end(const struct yd_doc *doc, uint32_t type, struct yd_plac
 {
     place->index = 0;
     if (type == NONE) return; // a root that nobody wrote to
-    place->type = type_ref_of(doc, type);
+    place->type = yd_type_ref_of(doc, type);
     if (place->assoc >= 0) place->index = yd_type_length(doc, type);
 }
 
@@ -144,7 +132,7 @@ yd_err yd_position_resolve(struct yd_doc *doc, yd_slice bytes, struct yd_place *
     if (kind == POSITION_ROOT) {
         place_of_end(doc, root_find(doc, name), &found);
     } else if (kind == POSITION_TYPE) {
-        uint32_t type = nested_find(doc, client, (uint32_t)clock);
+        uint32_t type = yd_nested_find(doc, client, (uint32_t)clock);
         if (type == NONE) return YD_ENOTFOUND;
         place_of_end(doc, type, &found);
     } else {

@@ -31,6 +31,39 @@ yd_err yd_ranges_collect(const struct source *source, struct yd_buf *list)
     return YD_OK;
 }
 
+yd_err yd_ranges_read(struct yd_reader *r, bool is_v2, struct yd_buf *list)
+{
+    uint64_t clients = yd_count_read(r, 2);
+    for (uint64_t i = 0; i < clients && !r->failed; i++) {
+        struct range range = {.client = codec_varuint(r)};
+        uint64_t count = yd_count_read(r, 2);
+        uint64_t end = 0;
+        for (uint64_t k = 0; k < count && !r->failed; k++) {
+            uint64_t clock = codec_varuint(r) + (is_v2 ? end : 0);
+            uint64_t len = codec_varuint(r) + (is_v2 ? 1 : 0);
+            if (clock >= CLOCK_MAX || len > CLOCK_MAX - clock) r->failed = true;
+            if (r->failed || len == 0) continue;
+            end = clock + len;
+            range.clock = (uint32_t)clock;
+            range.len = (uint32_t)len;
+            range.rank = (uint32_t)range_count(list);
+            YD_TRY(yd_buf_append(list, (yd_slice){(const uint8_t *)&range, sizeof range}));
+        }
+    }
+    return r->failed ? YD_EMALFORMED : YD_OK;
+}
+
+bool yd_ranges_equal(const struct yd_buf *a, const struct yd_buf *b)
+{
+    if (a->len != b->len) return false;
+    for (size_t i = 0; i < range_count(a); i++) {
+        const struct range *x = range_at(a, i);
+        const struct range *y = range_at(b, i);
+        if (x->client != y->client || x->clock != y->clock || x->len != y->len) return false;
+    }
+    return true;
+}
+
 static bool range_before(const struct range *a, const struct range *b, bool by_clock)
 {
     if (a->client != b->client) return a->client > b->client;

@@ -4,6 +4,7 @@
 
 #include "out.h"
 #include "store.h"
+#include "ydoc/position.h"
 
 /* Text of a type's strings, one after the other. */
 void yd_type_text(const struct yd_doc *doc, uint32_t type, struct text_out *o);
@@ -15,6 +16,14 @@ static inline uint32_t root_find(const struct yd_doc *doc, yd_slice name)
     uint32_t index = yd_name_find(doc, name);
     return index == NONE ? NONE : name_at(doc, index)->root;
 }
+/* How a caller names a type. */
+struct yd_type_ref yd_type_ref_of(const struct yd_doc *doc, uint32_t type);
+/* One element of an item that is no type. */
+void yd_element_json(const struct yd_doc *doc, const struct item *it, uint32_t offset,
+                     struct text_out *o);
+/* A text as yd_doc_delta() writes it; type NONE: an empty one. */
+YD_NODISCARD yd_err yd_type_delta(struct yd_doc *doc, uint32_t type, enum yd_json_flags flags,
+                                  struct yd_buf *out);
 /* Whether an item counts in the length of its sequence. */
 static inline bool item_counts(const struct item *it)
 {

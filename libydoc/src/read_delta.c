@@ -125,13 +125,12 @@ static yd_err delta_write(struct delta *d, uint32_t type)
     return d->o->err;
 }
 
-yd_err yd_doc_delta(struct yd_doc *doc, yd_slice name, enum yd_json_flags flags, struct yd_buf *out)
+yd_err yd_type_delta(struct yd_doc *doc, uint32_t type, enum yd_json_flags flags,
+                     struct yd_buf *out)
 {
-    if (doc->broken) return YD_ENOMEM;
     size_t before = out->len;
     struct text_out o = {.buf = out, .tagged = (flags & YD_JSON_TAGGED) != 0};
     struct delta d = {.doc = doc, .o = &o, .first = true};
-    uint32_t type = root_find(doc, name);
     out_byte(&o, '[');
     yd_err err = type == NONE ? YD_OK : delta_write(&d, type);
     out_byte(&o, ']');
@@ -139,6 +138,12 @@ yd_err yd_doc_delta(struct yd_doc *doc, yd_slice name, enum yd_json_flags flags,
     if (err == YD_OK) err = o.err;
     if (err != YD_OK) out->len = before;
     return err;
+}
+
+yd_err yd_doc_delta(struct yd_doc *doc, yd_slice name, enum yd_json_flags flags, struct yd_buf *out)
+{
+    if (doc->broken) return YD_ENOMEM;
+    return yd_type_delta(doc, root_find(doc, name), flags, out);
 }
 
 uint64_t yd_type_length(const struct yd_doc *doc, uint32_t type)

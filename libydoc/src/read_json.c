@@ -180,6 +180,26 @@ static void item_json(struct json_walk *w, const struct item *it)
     }
 }
 
+void yd_element_json(const struct yd_doc *doc, const struct item *it, uint32_t offset,
+                     struct text_out *o)
+{
+    struct json_walk w = {.doc = doc, .o = o, .first = true};
+    yd_slice all = item_content(doc, it);
+    if (item_ref(it) == REF_STRING) {
+        bool second;
+        size_t at = yd_utf8_offset(all, offset, &second);
+        uint8_t a = all.ptr[at];
+        yd_slice character = {all.ptr + at, a < 0x80 ? 1 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : 4};
+        unit_json(&w, character, second ? 1 : 0);
+    } else if (item_ref(it) == REF_ANY || item_ref(it) == REF_JSON) {
+        size_t skip = yd_values_skip(item_ref(it), all, offset);
+        struct yd_reader r = yd_reader_of((yd_slice){all.ptr + skip, all.len - skip});
+        value_json(&w, item_ref(it), &r);
+    } else {
+        item_json(&w, it);
+    }
+}
+
 /* ---- types */
 
 static bool ref_is_map(uint32_t ref) { return ref == TYPE_MAP || ref == TYPE_XML_HOOK; }

@@ -11,6 +11,8 @@ void yd_source_init(struct source *source, const struct yd_buf *out)
     yd_v2_inner_init(&source->inner, out->alloc, out->max);
     yd_buf_init(&source->sections, out->alloc, SIZE_MAX / 2);
     source->deletes = YD_EMPTY;
+    source->error_at = 0;
+    source->has_lost = false;
 }
 
 void yd_source_deinit(struct source *source)
@@ -31,11 +33,15 @@ static yd_err sections_list(struct source *source, yd_slice bytes, bool inner)
         YD_TRY(yd_buf_append(&source->sections, entry));
     }
     yd_deletes_check(&r, &plan);
-    if (r.failed) return YD_EMALFORMED;
+    if (r.failed) {
+        source->error_at = (size_t)(r.at - bytes.ptr);
+        return YD_EMALFORMED;
+    }
     source->deletes = plan.deletes;
     yd_sections_sort(source_section(source, 0), source_count(source));
     uint32_t kept =
         yd_sections_keep_last(source_section(source, 0), source_count(source), &plan.has_lost);
+    source->has_lost = plan.has_lost;
     source->sections.len = kept * sizeof(struct section);
     return YD_OK;
 }
@@ -44,9 +50,12 @@ yd_err yd_source_open(struct source *source, struct yd_update update)
 {
     if (update.format == YD_V1) return sections_list(source, update.bytes, false);
     if (update.format != YD_V2) return YD_EUNSUPPORTED;
-    size_t error_at;
-    YD_TRY(yd_v2_read(update.bytes, &source->inner, &error_at));
-    return sections_list(source, yd_buf_slice(&source->inner.bytes), true);
+    YD_TRY(yd_v2_read(update.bytes, &source->inner, &source->error_at));
+    yd_err err = sections_list(source, yd_buf_slice(&source->inner.bytes), true);
+    if (err == YD_EMALFORMED) {
+        source->error_at = yd_v2_locate(update.bytes, &source->inner, source->error_at);
+    }
+    return err;
 }
 
 bool yd_section_peek(const struct section *section, struct wire *wire, const uint8_t **behind)

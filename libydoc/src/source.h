@@ -18,6 +18,8 @@ struct source {
     struct v2_inner inner;  /* of V2: the update in the inner form */
     struct yd_buf sections; /* struct section, highest client first, one per client */
     yd_slice deletes;
+    size_t error_at; /* after YD_EMALFORMED: offset of the first bad byte */
+    bool has_lost;   /* of several sections of a client the last one was kept */
 };
 
 void yd_source_init(struct source *source, const struct yd_buf *out);
@@ -43,6 +45,11 @@ static inline void section_step(struct section *section, const struct wire *wire
 }
 
 /* ---- ranges.c */
+/* Reads an untrusted delete set into `list`, ranges of length 0 left out.
+ * Errors: YD_EMALFORMED, YD_ENOMEM. */
+YD_NODISCARD yd_err yd_ranges_read(struct yd_reader *r, bool is_v2, struct yd_buf *list);
+/* Whether two sorted lists have the same ranges. */
+bool yd_ranges_equal(const struct yd_buf *a, const struct yd_buf *b);
 /* Appends the ranges of a source to `list`, those of length 0 left out. */
 YD_NODISCARD yd_err yd_ranges_collect(const struct source *source, struct yd_buf *list);
 /* By client from the highest, then by clock or by rank. */

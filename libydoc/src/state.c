@@ -106,7 +106,7 @@ static yd_err emit_ranges(const struct client *client, struct sink *sink)
     return YD_OK;
 }
 
-static yd_err emit_deletes(const struct yd_doc *doc, struct sink *sink)
+yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < doc->by_id.count; i++) {
@@ -120,7 +120,7 @@ static yd_err emit_deletes(const struct yd_doc *doc, struct sink *sink)
     return YD_OK;
 }
 
-static yd_err emit_vector(const struct yd_doc *doc, struct yd_buf *out)
+yd_err yd_emit_vector(const struct yd_doc *doc, struct yd_buf *out)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < doc->by_id.count; i++) {
@@ -148,7 +148,7 @@ yd_err yd_doc_state_vector(struct yd_doc *doc, struct yd_buf *out)
     if (doc->broken) return YD_ENOMEM;
     size_t before = out->len;
     YD_TRY(yd_clients_sort(doc));
-    return emit_done(out, before, emit_vector(doc, out));
+    return emit_done(out, before, yd_emit_vector(doc, out));
 }
 
 yd_err yd_doc_snapshot(struct yd_doc *doc, struct yd_buf *out)
@@ -158,8 +158,8 @@ yd_err yd_doc_snapshot(struct yd_doc *doc, struct yd_buf *out)
     struct sink sink;
     YD_TRY(yd_clients_sort(doc));
     yd_sink_begin(&sink, YD_V1, out);
-    yd_err err = yd_sink_end(&sink, emit_deletes(doc, &sink));
-    if (err == YD_OK) err = emit_vector(doc, out);
+    yd_err err = yd_sink_end(&sink, yd_emit_deletes(doc, &sink));
+    if (err == YD_OK) err = yd_emit_vector(doc, out);
     return emit_done(out, before, err);
 }
 
@@ -192,7 +192,7 @@ static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct sin
         if (client->next <= targets[index]) continue;
         YD_TRY(emit_section(doc, client, targets[index], sink));
     }
-    return emit_deletes(doc, sink);
+    return yd_emit_deletes(doc, sink);
 }
 
 yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format format,
@@ -282,6 +282,7 @@ yd_err yd_doc_last_update(struct yd_doc *doc, enum yd_format format, struct yd_b
 {
     if (doc->broken) return YD_ENOMEM;
     if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
+    if (yd_edit_is_open(doc)) return YD_ESTATE;
     if (doc->txn.touched.count == 0 && doc->txn.dels.count == 0) return YD_OK;
     size_t before = out->len;
     struct sink sink;

@@ -236,6 +236,9 @@ struct yd_doc {
     struct vec notes;      /* struct span: clocks found missing, scratch of apply */
     struct vec stamps;     /* uint64_t per item handle: scratch of long conflict scans */
     uint32_t scan_epoch;
+
+    struct vec changes; /* struct noted, see changes.c: of the last transaction, if asked for */
+    struct edit *edit;  /* made by the first transaction of its own, see edit.h */
 };
 
 /* ---- mem.c */
@@ -325,6 +328,8 @@ YD_NODISCARD yd_err yd_type_new(struct yd_doc *doc, uint32_t owner, uint32_t ref
 void yd_type_free(struct yd_doc *doc, uint32_t handle); /* with its sequence; keys must be gone */
 /* The history of a key, made on first use. */
 YD_NODISCARD yd_err yd_key_intern(struct yd_doc *doc, uint32_t type, yd_slice key, uint32_t *list);
+/* The history of a key, or NONE. */
+uint32_t yd_key_find(const struct yd_doc *doc, uint32_t type, yd_slice key);
 /* Ends the first key of a type. */
 void yd_key_free_first(struct yd_doc *doc, uint32_t type);
 
@@ -365,6 +370,25 @@ YD_NODISCARD yd_err yd_item_mark_deleted(struct yd_doc *doc, struct item *it);
 /* Deletes clocks of a client that are below its state. */
 YD_NODISCARD yd_err yd_delete_range(struct yd_doc *doc, uint32_t client, uint32_t clock,
                                     uint32_t end);
+
+/* ---- apply.c */
+/* Begins a transaction. */
+void yd_txn_begin(struct yd_doc *doc);
+
+/* ---- changes.c */
+/* Books what the transaction at hand changed, before anything is collected. */
+YD_NODISCARD yd_err yd_changes_note(struct yd_doc *doc);
+void yd_changes_deinit(struct yd_doc *doc);
+
+/* ---- edit.c */
+bool yd_edit_is_open(const struct yd_doc *doc);
+void yd_edit_deinit(struct yd_doc *doc);
+/* Aborts when a remembered place is wrong. */
+void yd_markers_check(struct yd_doc *doc);
+
+/* ---- position.c */
+/* Type in the item with an id, or NONE. */
+uint32_t yd_nested_find(struct yd_doc *doc, uint64_t id, uint32_t clock);
 
 /* ---- cleanup.c */
 /* Ends a transaction: collects what was deleted, joins neighbours. */

@@ -141,6 +141,14 @@ yd_err yd_key_intern(struct yd_doc *doc, uint32_t type, yd_slice text, uint32_t 
     return YD_OK;
 }
 
+uint32_t yd_key_find(const struct yd_doc *doc, uint32_t type, yd_slice text)
+{
+    uint32_t key = yd_name_find(doc, text);
+    if (key == NONE || doc->list_hash.cap == 0) return NONE;
+    uint32_t found = ((const uint32_t *)doc->list_hash.at)[key_slot(doc, type, key)];
+    return found == 0 ? NONE : found - 1;
+}
+
 /* Takes an entry out of the table and closes the gap behind it. */
 static void key_table_remove(struct yd_doc *doc, uint32_t slot)
 {

@@ -16,12 +16,12 @@ export function random (seed) {
 }
 
 export const ROOTS = { text: 'text', array: 'array', map: 'map', xml: 'xml' }
-const WORDS = ['a', 'xy', 'hello', '😀', 'a😀b', '漢字', '\0', 'é', ' ', 'long enough to be split', '👩‍👩‍👧', 'ab😀😀c']
-const FORMATS = [{ bold: true }, { bold: null }, { em: {} }, { em: null }, { color: 'red' }, { color: '漢' }, { bold: null, color: null }, { link: { href: 'x', n: 1.5 } }]
-const KEYS = ['k', 'k2', 'key three', '漢', '']
+export const WORDS = ['a', 'xy', 'hello', '😀', 'a😀b', '漢字', '\0', 'é', ' ', 'long enough to be split', '👩‍👩‍👧', 'ab😀😀c']
+export const FORMATS = [{ bold: true }, { bold: null }, { em: {} }, { em: null }, { color: 'red' }, { color: '漢' }, { bold: null, color: null }, { link: { href: 'x', n: 1.5 } }]
+export const KEYS = ['k', 'k2', 'key three', '漢', '']
 
 // Arrays take neither undefined nor bigint at their top level.
-function value (r, depth = 0, inMap = false) {
+export function value (r, depth = 0, inMap = false) {
   switch (r.int(depth > 2 ? 9 : 12)) {
     case 0: return r.int(200) - 100
     case 1: return r.pick([0, -0, 2 ** 31, 2 ** 53 - 1, -(2 ** 40), 0.1, 0.5, 1e300, NaN, Infinity, -Infinity])
@@ -92,7 +92,7 @@ function editXml (r, node) {
   else node.delete(r.int(node.length), 1)
 }
 
-function childTypes (type) {
+export function childTypes (type) {
   if (type instanceof Y.Text) return []
   const values = type instanceof Y.Map ? [...type.values()] : type.toArray()
   return values.filter(v => v instanceof Y.AbstractType)
@@ -113,7 +113,7 @@ function edit (r, doc, guid) {
   else editXml(r, type)
 }
 
-function clientIds (r, n) {
+export function clientIds (r, n) {
   const made = { small: () => 1 + r.int(100), wide: () => 1 + r.int(0xffffffff), huge: () => 2 ** 53 - 1 - r.int(1000), near: () => 70000 + r.int(8) }
   const ids = new Set()
   while (ids.size < n) ids.add(made[r.pick(Object.keys(made))]())

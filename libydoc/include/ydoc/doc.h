@@ -26,6 +26,7 @@ enum yd_format { YD_V1 = 1, YD_V2 = 2 };
 /* Zero in a field means its default, written behind it. */
 struct yd_doc_opts {
     bool keep_deleted;        /* Yjs gc:false. Default: deleted content is collected */
+    bool note_changes;        /* ydoc/changes.h: say what each transaction changed */
     size_t update_bytes_max;  /* one update, in V2 also as V1; default 64 MiB */
     size_t pending_bytes_max; /* parked for missing clocks; default 16 MiB */
     size_t doc_bytes_max;     /* memory of the whole doc; default 2 GiB (1 GiB on wasm32) */
