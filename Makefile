@@ -62,7 +62,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan auth crash e2e browser convex fuzzers vectors differential wasm fuzz bench check format clean help FORCE
+.PHONY: all unit asan auth crash e2e browser convex fuzzers vectors suite differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -136,6 +136,9 @@ asan: wasm ## all tests that run our code, under address and undefined-behaviour
 
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
 	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
+# What the tests of yjs itself ask for, with the engine as wasm, with yjs, and with peers of both.
+suite: wasm ## the cases of yjs's own tests, see docs/yjs-suite.md
+	$(Q)cd tests && WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) yjs-suite/*.test.mjs
 # Access on a line protocol, driven from Node.
 $(B)/authdriver: $(B)/tests/auth/driver.o $(LIBS_OURS)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@

@@ -44,15 +44,17 @@ static yd_err text_room(struct yd_doc *doc, const struct text_edit *e, uint64_t 
     return yd_edit_room(doc, marks + 3, bytes, len + marks);
 }
 
-static yd_err insertion_read(struct yd_doc *doc, const struct yd_value *value, yd_slice text,
-                             struct yd_buf *scratch, struct insertion *in)
+static yd_err text_read(yd_slice text, struct insertion *in)
 {
-    *in = (struct insertion){.text = text, .len = 1};
-    if (value == NULL) {
-        if (text.len >= CLOCK_MAX) return YD_ETOOBIG;
-        return yd_utf8_units(text, &in->len) ? YD_OK : YD_EMALFORMED;
-    }
-    in->value = value;
+    *in = (struct insertion){.text = text, .len = 0};
+    if (text.len >= CLOCK_MAX) return YD_ETOOBIG;
+    return yd_utf8_units(text, &in->len) ? YD_OK : YD_EMALFORMED;
+}
+
+static yd_err embed_read(struct yd_doc *doc, const struct yd_value *value, struct yd_buf *scratch,
+                         struct insertion *in)
+{
+    *in = (struct insertion){.value = value, .text = YD_EMPTY, .len = 1};
     YD_TRY(yd_value_check(value));
     if (value->kind == YD_VALUE_TYPE) return YD_OK;
     if (!value_is_plain(value)) return YD_EMALFORMED;
@@ -79,7 +81,7 @@ yd_err yd_edit_text_insert(struct yd_doc *doc, const struct yd_type_ref *text, u
     struct insertion in;
     uint32_t type;
     YD_TRY(yd_edit_enter(doc, text, &type));
-    YD_TRY(insertion_read(doc, NULL, utf8, NULL, &in));
+    YD_TRY(text_read(utf8, &in));
     if (utf8.len == 0) return YD_OK;
     text_begin(doc, &e);
     e.spot.type = type;
@@ -97,7 +99,7 @@ yd_err yd_edit_text_embed(struct yd_doc *doc, const struct yd_type_ref *text, ui
     yd_buf_init(&scratch, yd_mem_alloc(doc), SIZE_MAX / 2);
     text_begin(doc, &e);
     e.spot.type = type;
-    yd_err err = insertion_read(doc, value, YD_EMPTY, &scratch, &in);
+    yd_err err = embed_read(doc, value, &scratch, &in);
     if (err == YD_OK) err = content_insert(doc, &e, index, &in, attrs);
     err = text_end(doc, &e, err);
     yd_buf_deinit(&scratch);
@@ -182,12 +184,18 @@ struct delta_plan {
     uint64_t clocks;
 };
 
+static yd_err op_read(struct yd_doc *doc, const struct yd_delta_op *op, struct yd_buf *scratch,
+                      struct insertion *in)
+{
+    if (op->kind == YD_DELTA_EMBED) return embed_read(doc, &op->value, scratch, in);
+    return text_read(op->text, in);
+}
+
 static yd_err delta_insert_plan(struct yd_doc *doc, const struct yd_delta_op *op,
                                 struct yd_buf *scratch, struct delta_plan *plan)
 {
     struct insertion in;
-    const struct yd_value *value = op->kind == YD_DELTA_EMBED ? &op->value : NULL;
-    YD_TRY(insertion_read(doc, value, value == NULL ? op->text : YD_EMPTY, scratch, &in));
+    YD_TRY(op_read(doc, op, scratch, &in));
     plan->at += in.len;
     plan->len += in.len;
     plan->bytes += in.text.len;
@@ -228,8 +236,7 @@ static yd_err delta_op_run(struct yd_doc *doc, struct text_edit *e, const struct
     YD_TRY(yd_attrs_read(doc, &op->attrs, &e->texts, &e->given));
     if (op->kind == YD_DELTA_DELETE) return yd_text_erase(doc, e, op->length);
     if (op->kind == YD_DELTA_RETAIN) return yd_text_mark(doc, e, op->length, &e->given);
-    const struct yd_value *value = op->kind == YD_DELTA_EMBED ? &op->value : NULL;
-    YD_TRY(insertion_read(doc, value, value == NULL ? op->text : YD_EMPTY, scratch, &in));
+    YD_TRY(op_read(doc, op, scratch, &in));
     return in.len == 0 ? YD_OK : yd_text_put(doc, e, &in, &e->given);
 }
 

@@ -116,8 +116,8 @@ yd_err yd_values_equal(struct yd_doc *doc, const struct mark *a, const struct ma
     }
     struct yd_buf of_a;
     struct yd_buf of_b;
-    yd_slice x;
-    yd_slice y;
+    yd_slice x = YD_EMPTY;
+    yd_slice y = YD_EMPTY;
     yd_buf_init(&of_a, yd_mem_alloc(doc), SIZE_MAX / 2);
     yd_buf_init(&of_b, yd_mem_alloc(doc), SIZE_MAX / 2);
     yd_err err = as_any(&of_a, a, &x);

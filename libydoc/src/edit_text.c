@@ -41,8 +41,8 @@ static yd_err marks_minimise(struct yd_doc *doc, struct spot *spot, const struct
     return YD_OK;
 }
 
-/* Forgets the places behind an index. Once a type was filled by the caller, who may have edited this
- * very text, no index is certain. */
+/* Forgets the places behind an index. Once a type was filled by the caller, who may have edited
+ * this very text, no index is certain. */
 static void places_drop(struct yd_doc *doc, const struct text_edit *e, uint64_t index)
 {
     yd_markers_drop(doc, e->spot.type, e->filled ? 0 : index);

@@ -329,7 +329,7 @@ void yd_type_free(struct yd_doc *doc, uint32_t handle); /* with its sequence; ke
 /* The history of a key, made on first use. */
 YD_NODISCARD yd_err yd_key_intern(struct yd_doc *doc, uint32_t type, yd_slice key, uint32_t *list);
 /* The history of a key, or NONE. */
-uint32_t yd_key_find(const struct yd_doc *doc, uint32_t type, yd_slice key);
+uint32_t yd_key_find(const struct yd_doc *doc, uint32_t type, yd_slice text);
 /* Ends the first key of a type. */
 void yd_key_free_first(struct yd_doc *doc, uint32_t type);
 
