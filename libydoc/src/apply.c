@@ -9,6 +9,7 @@
  *                 An update of format V2 is written as V1 on the way.
  *   2. integrate  straight from the bytes. Only memory can run out.
  */
+#include "bulk.h"
 #include "codec.h"
 #include "section.h"
 
@@ -25,6 +26,7 @@ static void txn_begin(struct yd_doc *doc)
     struct txn *txn = &doc->txn;
     txn->epoch++;
     txn->known_part = false;
+    txn->whole = false;
     txn->touched.count = 0;
     txn->dels.count = 0;
     txn->cands.count = 0;
@@ -189,16 +191,53 @@ static yd_err update_integrate(struct yd_doc *doc, const struct update_plan *pla
     return yd_txn_cleanup(doc);
 }
 
-/* An update as bytes in the inner form. V1 is that already. */
-static yd_err update_read(struct yd_doc *doc, yd_slice update, enum yd_format format,
-                          struct update_plan *plan, yd_slice *bytes, size_t *error_at)
+/* The long way: a pass that checks, a pass that integrates. */
+static yd_err update_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool *parked,
+                           struct yd_applied *applied)
 {
-    *bytes = update;
-    if (format == YD_V1) return yd_update_validate(doc, update, false, plan, error_at);
-    YD_TRY(yd_v2_read(update, &doc->inner, error_at));
-    *bytes = yd_buf_slice(&doc->inner.bytes);
-    yd_err err = yd_update_validate(doc, *bytes, true, plan, error_at);
-    if (err == YD_EMALFORMED) *error_at = yd_v2_locate(update, &doc->inner, *error_at);
+    struct update_plan plan;
+    YD_TRY(yd_update_validate(doc, bytes, inner, &plan, &applied->error_at));
+    YD_TRY(limits_check(doc, bytes, &plan));
+    applied->known_part = plan.has_lost;
+    return update_integrate(doc, &plan, parked);
+}
+
+/* The short way into an empty document. */
+static yd_err update_load(struct yd_doc *doc, yd_slice bytes, bool inner, bool *parked)
+{
+    yd_slice deletes;
+    yd_err err = yd_bulk_apply(doc, bytes, inner, &deletes);
+    if (err != YD_OK) return err;
+    YD_TRY(deletes_apply(doc, deletes, parked));
+    YD_TRY(yd_txn_cleanup(doc));
+    yd_doc_fit(doc);
+    return YD_OK;
+}
+
+/* Updates shorter than this are no stored state. */
+#define LOAD_MIN 64
+
+static bool is_load(const struct yd_doc *doc, yd_slice bytes)
+{
+    return bytes.len >= LOAD_MIN && doc->clients.count == 0 && doc->pends.count == 0;
+}
+
+/* Of V2 the inner form goes on; V1 is that already. */
+static yd_err bytes_apply(struct yd_doc *doc, yd_slice update, enum yd_format format, bool *parked,
+                          struct yd_applied *applied)
+{
+    bool inner = format == YD_V2;
+    yd_slice bytes = update;
+    if (inner) {
+        YD_TRY(yd_v2_read(update, &doc->inner, &applied->error_at));
+        bytes = yd_buf_slice(&doc->inner.bytes);
+    }
+    yd_err err = BULK_UNFIT;
+    if (is_load(doc, bytes)) err = update_load(doc, bytes, inner, parked);
+    if (err == BULK_UNFIT) err = update_apply(doc, bytes, inner, parked, applied);
+    if (err == YD_EMALFORMED && inner) {
+        applied->error_at = yd_v2_locate(update, &doc->inner, applied->error_at);
+    }
     return err;
 }
 
@@ -206,26 +245,23 @@ yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
                     struct yd_applied *applied)
 {
     struct yd_applied unused;
-    struct update_plan plan;
     if (applied == NULL) applied = &unused;
     *applied = (struct yd_applied){.error_at = 0};
     if (doc->broken) return YD_ENOMEM;
     txn_begin(doc);
     if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     if (update.len > doc->opts.update_bytes_max) return YD_ETOOBIG;
-    yd_slice bytes;
-    yd_err err = update_read(doc, update, format, &plan, &bytes, &applied->error_at);
-    if (err == YD_OK) err = limits_check(doc, bytes, &plan);
     bool parked = false;
-    if (err == YD_OK) err = update_integrate(doc, &plan, &parked);
+    yd_err err = bytes_apply(doc, update, format, &parked, applied);
     doc->sections.count = 0; // they point into the update
     if (format == YD_V2 && doc->inner.bytes.cap > INNER_KEPT) yd_v2_inner_deinit(&doc->inner);
     if (err != YD_OK) {
+        applied->known_part = false;
         doc->broken = err == YD_ENOMEM;
         return err;
     }
     applied->changed = doc->txn.touched.count > 0 || doc->txn.dels.count > 0;
     applied->parked = parked;
-    applied->known_part = doc->txn.known_part || plan.has_lost;
+    applied->known_part |= doc->txn.known_part;
     return YD_OK;
 }

@@ -19,12 +19,6 @@
 /* Scans shorter than this remember what they saw on the stack. */
 #define SCAN_SHORT 16
 
-struct place {
-    uint32_t left; /* item handle, NONE or INDEX_GC */
-    uint32_t right;
-    uint32_t list; /* NONE: nowhere, the struct becomes GC */
-};
-
 /* The struct that holds a clock below the client's state: item handle or INDEX_GC. */
 static uint32_t struct_at(const struct yd_doc *doc, uint32_t client, uint32_t clock,
                           struct smap_pos *pos)
@@ -71,8 +65,7 @@ static yd_err right_of(struct yd_doc *doc, uint32_t left, uint32_t client, uint3
     return clean_start(doc, client, clock, handle);
 }
 
-/* The list that the wire names. */
-static yd_err list_from_wire(struct yd_doc *doc, const struct wire *wire, uint32_t *list)
+yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t *list)
 {
     uint32_t type;
     if (wire->root) {
@@ -119,7 +112,7 @@ static yd_err place_find(struct yd_doc *doc, struct item *it, const struct wire 
     } else if (place->right != NONE) {
         place->list = item_at(doc, place->right)->list;
     } else {
-        return list_from_wire(doc, wire, &place->list);
+        return yd_list_of(doc, wire, &place->list);
     }
     return YD_OK;
 }
@@ -294,12 +287,21 @@ static yd_err content_store(struct yd_doc *doc, uint32_t handle, const struct wi
 static yd_err item_settle(struct yd_doc *doc, uint32_t handle)
 {
     struct item *it = item_at(doc, handle);
-    if (item_ref(it) == REF_DELETED) YD_TRY(yd_item_mark_deleted(doc, it));
+    if (item_ref(it) == REF_DELETED && !item_is_deleted(it)) {
+        YD_TRY(yd_item_mark_deleted(doc, it));
+    }
     const struct list *list = list_at(doc, it->list);
     uint32_t owner = type_at(doc, list->type)->owner;
     bool orphan = owner != NONE && item_is_deleted(item_at(doc, owner));
     bool outdated = list->key != NONE && it->right != NONE;
     return orphan || outdated ? yd_item_delete(doc, handle) : YD_OK;
+}
+
+yd_err yd_item_place(struct yd_doc *doc, uint32_t handle, struct place *place)
+{
+    if (is_contested(doc, place)) YD_TRY(conflict_scan(doc, item_at(doc, handle), place));
+    YD_TRY(item_link(doc, handle, place));
+    return item_settle(doc, handle);
 }
 
 static yd_err gc_append(struct yd_doc *doc, uint32_t index, uint32_t len)
@@ -343,12 +345,9 @@ yd_err yd_integrate(struct yd_doc *doc, uint32_t index, uint32_t clock, const st
     struct place place;
     YD_TRY(place_find(doc, &fresh, wire, offset, &place));
     if (place.list == NONE) return gc_append(doc, index, len);
-    if (is_contested(doc, &place)) YD_TRY(conflict_scan(doc, &fresh, &place));
-
     uint32_t handle = yd_item_new(doc);
     *item_at(doc, handle) = fresh;
     YD_TRY(yd_client_append(doc, index, handle, len));
     YD_TRY(content_store(doc, handle, wire, offset));
-    YD_TRY(item_link(doc, handle, &place));
-    return item_settle(doc, handle);
+    return yd_item_place(doc, handle, &place);
 }

@@ -13,4 +13,17 @@ YD_NODISCARD yd_err yd_integrate(struct yd_doc *doc, uint32_t index, uint32_t cl
  * again. That shows only where the cut goes through a surrogate pair. */
 YD_NODISCARD yd_err yd_integrate_known(struct yd_doc *doc, const struct wire *wire);
 
+/* Between what an item goes. */
+struct place {
+    uint32_t left;  /* item handle, NONE or INDEX_GC */
+    uint32_t right; /* the same */
+    uint32_t list;  /* NONE: nowhere, the struct becomes GC */
+};
+
+/* The list that a struct without origins names; *list stays as it is if there is none. */
+YD_NODISCARD yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t *list);
+/* Links an item, of which only left, right and list are not set yet: finds its place among
+ * concurrent ones, and deletes what has to go with it. */
+YD_NODISCARD yd_err yd_item_place(struct yd_doc *doc, uint32_t handle, struct place *place);
+
 #endif

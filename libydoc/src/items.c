@@ -13,7 +13,9 @@
 static yd_err slab_first(struct yd_doc *doc, uint32_t n)
 {
     uint32_t cap = doc->first_cap == 0 ? FIRST_ITEMS : doc->first_cap;
-    while (cap < SLAB_ITEMS && cap < doc->item_used + n) cap *= 2;
+    while (cap < SLAB_ITEMS && cap < doc->item_used + n) {
+        cap = cap * 2 < SLAB_ITEMS ? cap * 2 : SLAB_ITEMS;
+    }
     if (cap == doc->first_cap) return YD_OK;
     struct item *slab = doc->slab_count == 0 ? NULL : doc->slabs[0];
     slab = yd_mem(doc, slab, doc->first_cap * sizeof *slab, cap * sizeof *slab);
@@ -28,6 +30,20 @@ static uint32_t items_cap(const struct yd_doc *doc)
 {
     if (doc->slab_count <= 1) return doc->first_cap;
     return doc->slab_count * SLAB_ITEMS;
+}
+
+yd_err yd_items_expect(struct yd_doc *doc, uint32_t n)
+{
+    if (doc->slab_count > 0 || n <= FIRST_ITEMS) return YD_OK;
+    uint32_t cap = n < SLAB_ITEMS ? n : SLAB_ITEMS;
+    doc->slabs = yd_mem(doc, NULL, 0, sizeof *doc->slabs);
+    if (doc->slabs == NULL) return YD_ENOMEM;
+    doc->slab_cap = 1;
+    doc->slabs[0] = yd_mem(doc, NULL, 0, cap * sizeof *doc->slabs[0]);
+    if (doc->slabs[0] == NULL) return YD_ENOMEM;
+    doc->slab_count = 1;
+    doc->first_cap = cap;
+    return YD_OK;
 }
 
 yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n)

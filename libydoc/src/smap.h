@@ -100,6 +100,8 @@ YD_NODISCARD yd_err yd_smap_insert_after(struct yd_doc *doc, struct smap *map, s
 /* Inserts before the first entry. */
 YD_NODISCARD yd_err yd_smap_insert_first(struct yd_doc *doc, struct smap *map, uint32_t key,
                                          uint32_t value);
+/* Makes room for n entries in an empty map. */
+YD_NODISCARD yd_err yd_smap_expect(struct yd_doc *doc, struct smap *map, uint32_t n);
 /* Inserts behind the last entry. */
 YD_NODISCARD yd_err yd_smap_append(struct yd_doc *doc, struct smap *map, uint32_t key,
                                    uint32_t value);

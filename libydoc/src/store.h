@@ -165,6 +165,7 @@ struct pend {
 struct txn {
     uint32_t epoch;
     bool known_part;
+    bool whole;         /* it made all that there is; dels need not say so */
     struct vec touched; /* uint32_t: clients whose state grew */
     struct vec dels;    /* struct span: what was deleted */
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
@@ -251,7 +252,16 @@ YD_NODISCARD static inline yd_err yd_vec_reserve(struct yd_doc *doc, struct vec 
     return more <= vec->cap - vec->count ? YD_OK : yd_vec_grow(doc, vec, more, size);
 }
 void yd_vec_free(struct yd_doc *doc, struct vec *vec, size_t size);
+/* Gives back the room behind count. Memory refused: later. */
+void yd_vec_fit(struct yd_doc *doc, struct vec *vec, size_t size);
+void yd_arena_fit(struct yd_doc *doc, struct arena *arena);
 YD_NODISCARD yd_err yd_arena_reserve(struct yd_doc *doc, struct arena *arena, size_t more);
+
+/* ---- doc.c */
+/* Lets go of everything in the document. What was read of an update of format V2 stays. */
+void yd_doc_empty(struct yd_doc *doc);
+/* Gives back what tables have beyond their need. */
+void yd_doc_fit(struct yd_doc *doc);
 
 /* ---- items.c */
 static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
@@ -260,6 +270,8 @@ static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
 }
 /* Makes room for n new items. Pointers to items may change here and nowhere else. */
 YD_NODISCARD yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n);
+/* Says that about n items will come. */
+YD_NODISCARD yd_err yd_items_expect(struct yd_doc *doc, uint32_t n);
 uint32_t yd_item_new(struct yd_doc *doc); /* from the reserved room */
 void yd_item_free(struct yd_doc *doc, uint32_t handle);
 void yd_items_deinit(struct yd_doc *doc);
