@@ -48,6 +48,22 @@ static yd_err range_apply(struct yd_doc *doc, uint64_t id, uint32_t clock, uint3
     return yd_pending_delete(doc, id, from, end - from);
 }
 
+/* Steps over the ranges of a client if they are, one by one, those that are deleted already: so
+ * says a stored state, and a client that connects again. */
+static bool deletes_known(const struct yd_doc *doc, uint32_t client, uint64_t count,
+                          struct yd_reader *r)
+{
+    if (client == NONE || client_at(doc, client)->dels.total != count) return false;
+    const struct smap *dels = &client_at(doc, client)->dels;
+    struct yd_reader at = *r;
+    for (struct smap_pos pos = smap_first(); !smap_is_end(dels, pos); pos = smap_next(dels, pos)) {
+        if (codec_clock(&at) != smap_key(dels, pos)) return false;
+        if (codec_clock(&at) != smap_value(dels, pos)) return false;
+    }
+    *r = at;
+    return true;
+}
+
 static yd_err deletes_apply(struct yd_doc *doc, yd_slice deletes, bool *parked)
 {
     struct yd_reader r = yd_reader_of(deletes);
@@ -55,6 +71,12 @@ static yd_err deletes_apply(struct yd_doc *doc, yd_slice deletes, bool *parked)
     for (uint64_t i = 0; i < clients; i++) {
         uint64_t id = codec_varuint(&r);
         uint64_t count = codec_varuint(&r);
+        struct txn *txn = &doc->txn;
+        bool is_new = txn->touched.count > 0 || txn->dels.count > 0;
+        if ((txn->whole || !is_new) && deletes_known(doc, yd_client_find(doc, id), count, &r)) {
+            txn->known_part |= count > 0 && !txn->whole;
+            continue;
+        }
         for (uint64_t k = 0; k < count; k++) {
             uint32_t clock = (uint32_t)codec_varuint(&r);
             uint32_t len = (uint32_t)codec_varuint(&r);

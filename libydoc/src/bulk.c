@@ -30,6 +30,8 @@ struct progress {
     uint32_t last;       /* value of the entry before it */
     uint32_t waiter;     /* client that waits for this one, or NONE */
     uint32_t end;        /* clock behind its last struct */
+    uint32_t buckets;    /* where those of the client begin */
+    uint32_t shift;      /* clocks of a bucket: 1 << shift */
     bool waits;
 };
 
@@ -37,19 +39,40 @@ struct bulk {
     struct yd_doc *doc;
     yd_slice update;
     struct progress *progress; /* per client */
+    uint32_t *buckets; /* per client and bucket: number of the entry that holds its first clock */
     struct wire wire;
+    struct codec_id own;          /* the client of the section */
+    uint32_t dels_from, dels_end; /* deleted clocks that its ranges lack so far */
 };
 
 /* ---- 1. decode */
 
 static yd_err id_intern(struct bulk *b, const struct id *id, uint32_t own, uint32_t *index)
 {
-    if (client_at(b->doc, own)->id == id->client) {
+    if (b->own.value == id->client) {
         *index = own;
         return YD_OK;
     }
     if (b->doc->clients.count + 2 >= CLIENT_MAX) return BULK_UNFIT;
     return yd_client_intern(b->doc, id->client, index);
+}
+
+/* Ranges in order: what touches the last one becomes part of it. */
+static yd_err dels_put(struct bulk *b, uint32_t index)
+{
+    uint32_t len = b->dels_end - b->dels_from;
+    if (len == 0) return YD_OK;
+    return smap_push(b->doc, &client_at(b->doc, index)->dels, b->dels_from, len);
+}
+
+static yd_err dels_add(struct bulk *b, uint32_t index, uint32_t clock)
+{
+    if (clock != b->dels_end) {
+        YD_TRY(dels_put(b, index));
+        b->dels_from = clock;
+    }
+    b->dels_end = clock + b->wire.len;
+    return YD_OK;
 }
 
 static yd_err content_keep(struct bulk *b, uint32_t handle)
@@ -98,11 +121,11 @@ static yd_err item_decode(struct bulk *b, uint32_t index, uint32_t clock, const 
     }
     if (wire->ref == REF_DELETED) {
         it->who |= ITEM_DELETED;
-        YD_TRY(yd_ranges_add(doc, &client_at(doc, index)->dels, clock, wire->len));
+        YD_TRY(dels_add(b, index, clock));
     } else {
         YD_TRY(content_keep(b, handle));
     }
-    return yd_smap_append(doc, &client_at(doc, index)->index, clock, handle);
+    return smap_push(doc, &client_at(doc, index)->index, clock, handle);
 }
 
 static yd_err struct_decode(struct bulk *b, struct yd_reader *r, bool inner, uint32_t index,
@@ -110,36 +133,39 @@ static yd_err struct_decode(struct bulk *b, struct yd_reader *r, bool inner, uin
 {
     struct yd_doc *doc = b->doc;
     const uint8_t *start = r->at;
-    v1_check(r, client_at(doc, index)->id, clock, &b->wire, inner);
+    v1_check(r, &b->own, clock, &b->wire, inner);
     if (r->failed || b->wire.ref == REF_SKIP) return BULK_UNFIT;
     if (doc->bytes > doc->opts.doc_bytes_max) return BULK_UNFIT;
     doc->structs++;
     if (b->wire.ref != REF_GC) return item_decode(b, index, clock, start + 1);
-    struct client *client = client_at(doc, index);
-    YD_TRY(yd_smap_append(doc, &client->index, clock, INDEX_GC));
-    return yd_ranges_add(doc, &client->dels, clock, b->wire.len);
+    YD_TRY(smap_push(doc, &client_at(doc, index)->index, clock, INDEX_GC));
+    return dels_add(b, index, clock);
 }
 
 static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
 {
     uint64_t count = yd_count_read(r, 2);
-    struct id id = {codec_varuint(r), 0};
+    const uint8_t *at = r->at;
+    uint64_t id = codec_varuint(r);
+    b->own = codec_id_of(r, at, id);
     uint64_t clock = codec_varuint(r);
     if (r->failed || count == 0 || clock != 0) return BULK_UNFIT;
     struct yd_doc *doc = b->doc;
     if (doc->clients.count + 2 >= CLIENT_MAX) return BULK_UNFIT;
     uint32_t index;
-    YD_TRY(yd_client_intern(doc, id.client, &index));
+    YD_TRY(yd_client_intern(doc, id, &index));
     struct smap *entries = &client_at(doc, index)->index;
     if (entries->total > 0) return BULK_UNFIT; // the client twice
     YD_TRY(yd_items_expect(doc, (uint32_t)count));
     YD_TRY(yd_smap_expect(doc, entries, (uint32_t)count));
+    b->dels_from = 0;
+    b->dels_end = 0;
     for (uint64_t i = 0; i < count; i++) {
         YD_TRY(struct_decode(b, r, inner, index, (uint32_t)clock));
         clock += b->wire.len;
     }
     client_at(doc, index)->next = (uint32_t)clock; // for all_link()
-    return YD_OK;
+    return dels_put(b, index);
 }
 
 static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
@@ -169,7 +195,8 @@ static void parent_read(const struct bulk *b, const struct item *it, struct wire
     struct yd_reader r = yd_reader_of(b->update);
     r.at += it->left;
     wire->flags = (uint8_t)it->right;
-    v1_parent(&r, wire, false);
+    static const struct codec_id unknown;
+    v1_parent(&r, wire, &unknown, false);
 }
 
 /* The client whose next struct an item needs first, or NONE. */
@@ -191,29 +218,66 @@ static uint32_t missing_client(struct bulk *b, const struct item *it, uint32_t o
     return b->wire.parent.clock < client_at(doc, parent)->next ? NONE : parent;
 }
 
+/* Numbers entries by their clocks, so that an origin is found in a step or two. There are at most
+ * as many buckets as entries, and one. */
+static void buckets_fill(struct bulk *b, const struct smap *index, struct progress *p)
+{
+    uint32_t *bucket = b->buckets + p->buckets;
+    uint32_t entry = 0;
+    struct smap_pos pos = smap_first();
+    for (uint32_t clock = 0; clock < p->end;) {
+        struct smap_pos next = smap_next(index, pos);
+        uint32_t end = smap_is_end(index, next) ? p->end : smap_key(index, next);
+        for (; clock < end; clock += (uint32_t)1 << p->shift) *bucket++ = entry;
+        pos = next;
+        entry++;
+    }
+}
+
+/* Entries lie in full chunks, because they came in order. */
+static uint32_t entry_key(const struct smap *index, uint32_t entry)
+{
+    return smap_chunk_at(index, entry / SMAP_CHUNK)->cells[entry % SMAP_CHUNK];
+}
+
+/* The struct that holds a clock below the end of its client: item handle or INDEX_GC. */
+static uint32_t entry_at(const struct bulk *b, uint32_t client, uint32_t clock)
+{
+    const struct progress *p = &b->progress[client];
+    const struct smap *index = &client_at(b->doc, client)->index;
+    uint32_t entry = b->buckets[p->buckets + (clock >> p->shift)];
+    while (entry + 1 < index->total && entry_key(index, entry + 1) <= clock) entry++;
+    const struct smap_chunk *chunk = smap_chunk_at(index, entry / SMAP_CHUNK);
+    return chunk->cells[chunk->cap + entry % SMAP_CHUNK];
+}
+
+/* The item that begins with the right origin; mostly the one behind `left`. */
+static uint32_t right_of(const struct bulk *b, const struct item *it, uint32_t left)
+{
+    if (left != NONE && item_at(b->doc, left)->right != NONE) {
+        uint32_t next = item_at(b->doc, left)->right;
+        const struct item *right = item_at(b->doc, next);
+        if (right->clock == it->right_clock && item_client(right) == it->right_client) return next;
+    }
+    return entry_at(b, it->right_client, it->right_clock);
+}
+
 /* The neighbours, if they are items of their own. */
 static yd_err place_find(struct bulk *b, const struct item *it, uint32_t last, struct place *place)
 {
     struct yd_doc *doc = b->doc;
-    struct smap_pos pos;
     if (it->origin_client != NONE) {
         uint32_t end = it->origin_clock + 1;
         bool follows = it->origin_client == item_client(it) && end == it->clock;
-        if (follows) {
-            place->left = last;
-        } else if (yd_smap_find(&client_at(doc, it->origin_client)->index, end - 1, &pos)) {
-            place->left = smap_value(&client_at(doc, it->origin_client)->index, pos);
-        }
-        if (place->left >= INDEX_GC) return BULK_UNFIT;
+        place->left = follows ? last : entry_at(b, it->origin_client, it->origin_clock);
+        if (place->left == INDEX_GC) return BULK_UNFIT;
         const struct item *left = item_at(doc, place->left);
         if (left->clock + left->len != end) return BULK_UNFIT;
         place->list = left->list;
     }
     if (it->right_client != NONE) {
-        struct smap *index = &client_at(doc, it->right_client)->index;
-        if (!yd_smap_find(index, it->right_clock, &pos)) return BULK_UNFIT;
-        place->right = smap_value(index, pos);
-        if (place->right >= INDEX_GC) return BULK_UNFIT;
+        place->right = right_of(b, it, place->left);
+        if (place->right == INDEX_GC) return BULK_UNFIT;
         const struct item *right = item_at(doc, place->right);
         if (right->clock != it->right_clock) return BULK_UNFIT;
         if (place->left == NONE) place->list = right->list;
@@ -283,16 +347,28 @@ static yd_err client_link(struct bulk *b, uint32_t top)
     }
 }
 
+static void progress_begin(struct bulk *b)
+{
+    struct yd_doc *doc = b->doc;
+    uint32_t buckets = 0;
+    for (uint32_t i = 0; i < doc->clients.count; i++) {
+        struct client *client = client_at(doc, i);
+        struct progress *p = &b->progress[i];
+        *p = (struct progress){
+            .last = NONE, .waiter = NONE, .end = client->next, .buckets = buckets};
+        while (p->end >> p->shift > client->index.total) p->shift++;
+        buckets += client->index.total + 1;
+        client->next = 0;
+        if (p->end > 0) buckets_fill(b, &client->index, p);
+    }
+}
+
 static yd_err all_link(struct bulk *b)
 {
     struct yd_doc *doc = b->doc;
     YD_TRY(yd_clients_sort(doc));
-    for (uint32_t i = 0; i < doc->clients.count; i++) {
-        struct client *client = client_at(doc, i);
-        b->progress[i] = (struct progress){.last = NONE, .waiter = NONE, .end = client->next};
-        client->next = 0;
-        YD_TRY(yd_client_touch(doc, i));
-    }
+    progress_begin(b);
+    for (uint32_t i = 0; i < doc->clients.count; i++) YD_TRY(yd_client_touch(doc, i));
     for (uint32_t i = doc->by_id.count; i-- > 0;) {
         YD_TRY(client_link(b, ((const uint32_t *)doc->by_id.at)[i]));
     }
@@ -304,10 +380,13 @@ static yd_err bulk_run(struct bulk *b, bool inner, yd_slice *deletes)
     struct yd_doc *doc = b->doc;
     YD_TRY(update_decode(b, inner, deletes));
     size_t size = (doc->clients.count + 1) * sizeof *b->progress;
+    size_t buckets_size = ((size_t)doc->structs + doc->clients.count + 1) * sizeof *b->buckets;
     b->progress = yd_mem(doc, NULL, 0, size);
-    if (b->progress == NULL) return YD_ENOMEM;
-    yd_err err = all_link(b);
-    yd_mem(doc, b->progress, size, 0);
+    b->buckets = yd_mem(doc, NULL, 0, buckets_size);
+    yd_err err = YD_ENOMEM;
+    if (b->progress != NULL && b->buckets != NULL) err = all_link(b);
+    if (b->progress != NULL) yd_mem(doc, b->progress, size, 0);
+    if (b->buckets != NULL) yd_mem(doc, b->buckets, buckets_size, 0);
     return err;
 }
 

@@ -12,6 +12,7 @@ static size_t or_default(size_t value, size_t otherwise) { return value == 0 ? o
 
 static void tables_begin(struct yd_doc *doc)
 {
+    doc->version = 1; // that of nothing kept is 0
     doc->item_free = NONE;
     doc->list_free = NONE;
     doc->type_free = NONE;
@@ -60,6 +61,8 @@ static void tables_free(struct yd_doc *doc)
     yd_vec_free(doc, &doc->names_hash, sizeof(uint32_t));
     arena_free(doc, &doc->name_bytes);
     arena_free(doc, &doc->text);
+    yd_kept_free(doc, &doc->kept_deletes);
+    yd_kept_free(doc, &doc->kept_vector);
 }
 
 /* What transactions work with. */
@@ -90,6 +93,7 @@ void yd_doc_empty(struct yd_doc *doc)
 
 void yd_doc_fit(struct yd_doc *doc)
 {
+    yd_items_fit(doc);
     yd_vec_fit(doc, &doc->clients, sizeof(struct client));
     yd_vec_fit(doc, &doc->by_id, sizeof(uint32_t));
     yd_vec_fit(doc, &doc->lists, sizeof(struct list));

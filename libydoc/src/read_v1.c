@@ -7,18 +7,21 @@
  */
 #include "v1_struct.h"
 
+static const struct codec_id unknown;
+
 void yd_v1_read(struct yd_reader *r, struct wire *wire)
 {
-    v1_struct(r, wire, false, true);
+    v1_struct(r, wire, &unknown, false, true);
     YD_ASSERT(!r->failed);
 }
 
-void yd_v1_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire)
+void yd_v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock, struct wire *wire)
 {
-    v1_check(r, client, clock, wire, false);
+    v1_check(r, own, clock, wire, false);
 }
 
-void yd_inner_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire)
+void yd_inner_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock,
+                    struct wire *wire)
 {
-    v1_check(r, client, clock, wire, true);
+    v1_check(r, own, clock, wire, true);
 }

@@ -19,6 +19,7 @@ struct section {
     uint32_t client;  /* index or NONE while it is unknown */
     bool parked;      /* out of pending, not out of the update at hand */
     bool closed;      /* blocked: goes on in a later transaction */
+    uint32_t end;     /* of an update: clock behind its last struct */
     uint32_t covered; /* parked: clock behind what was taken out so far */
     struct cursor next;
     struct cursor park;       /* of a closed one: where it goes on */

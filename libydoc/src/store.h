@@ -19,6 +19,8 @@
 #include "smap.h"
 #include "ydoc/doc.h"
 
+#include <string.h>
+
 #define NONE       UINT32_MAX
 #define CLOCK_MAX  ((uint32_t)INT32_MAX) /* clocks are below; Yjs has 2^53, real ones never */
 #define CLIENT_MAX ((uint32_t)1 << 24)   /* clients of a document: 24 bits in an item */
@@ -186,6 +188,14 @@ struct slack_table {
     uint32_t reserved;   /* bytes of all rooms; part of text.len, not dead */
 };
 
+/* Bytes that were asked for twice while nothing changed, kept for the next time: every handshake
+ * asks for the same two. */
+struct kept {
+    uint8_t *ptr;
+    size_t len;       /* 0: nothing is kept */
+    uint64_t version; /* of the document when they were asked for last */
+};
+
 struct yd_doc {
     yd_alloc alloc;
     struct yd_doc_opts opts;
@@ -237,6 +247,10 @@ struct yd_doc {
     struct vec notes;      /* struct span: clocks found missing, scratch of apply */
     struct vec stamps;     /* uint64_t per item handle: scratch of long conflict scans */
     uint32_t scan_epoch;
+
+    uint64_t version;         /* counts changes of state or delete set */
+    struct kept kept_deletes; /* the delete set in V1 */
+    struct kept kept_vector;  /* the state vector */
 };
 
 /* ---- mem.c */
@@ -263,17 +277,41 @@ void yd_doc_empty(struct yd_doc *doc);
 /* Gives back what tables have beyond their need. */
 void yd_doc_fit(struct yd_doc *doc);
 
+/* ---- kept.c */
+void yd_kept_free(struct yd_doc *doc, struct kept *kept);
+
 /* ---- items.c */
 static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
 {
     return doc->slabs[handle >> SLAB_BITS] + (handle & (SLAB_ITEMS - 1));
 }
 /* Makes room for n new items. Pointers to items may change here and nowhere else. */
-YD_NODISCARD yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n);
+YD_NODISCARD yd_err yd_items_grow(struct yd_doc *doc, uint32_t n);
+static inline uint32_t items_cap(const struct yd_doc *doc)
+{
+    return doc->slab_count <= 1 ? doc->first_cap : doc->slab_count * SLAB_ITEMS;
+}
+YD_NODISCARD static inline yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n)
+{
+    if (n <= doc->item_free_count + (items_cap(doc) - doc->item_used)) return YD_OK;
+    return yd_items_grow(doc, n);
+}
 /* Says that about n items will come. */
 YD_NODISCARD yd_err yd_items_expect(struct yd_doc *doc, uint32_t n);
-uint32_t yd_item_new(struct yd_doc *doc); /* from the reserved room */
+/* A slot of the reserved room. */
+static inline uint32_t yd_item_new(struct yd_doc *doc)
+{
+    uint32_t handle = doc->item_free;
+    if (handle != NONE) {
+        doc->item_free = item_at(doc, handle)->right;
+        doc->item_free_count--;
+        return handle;
+    }
+    YD_ASSERT(doc->item_used < items_cap(doc));
+    return doc->item_used++;
+}
 void yd_item_free(struct yd_doc *doc, uint32_t handle);
+void yd_items_fit(struct yd_doc *doc); /* gives back room of the first slab */
 void yd_items_deinit(struct yd_doc *doc);
 
 /* ---- clients.c */
@@ -342,7 +380,19 @@ void yd_key_free_first(struct yd_doc *doc, uint32_t type);
 
 /* ---- text.c */
 /* Appends content bytes; *off is where they lie. Errors: YD_ENOMEM. */
-YD_NODISCARD yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off);
+YD_NODISCARD static inline yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off)
+{
+    struct arena *text = &doc->text;
+    *off = text->len;
+    if (bytes.len == 0) return YD_OK;
+    if (bytes.len > text->cap - text->len) {
+        yd_err err = yd_arena_reserve(doc, text, bytes.len);
+        if (err != YD_OK) return err;
+    }
+    memcpy(text->ptr + text->len, bytes.ptr, bytes.len);
+    text->len += (uint32_t)bytes.len;
+    return YD_OK;
+}
 static inline yd_slice text_slice(const struct yd_doc *doc, uint32_t off, uint32_t len)
 {
     return len == 0 ? YD_EMPTY : (yd_slice){doc->text.ptr + off, len};

@@ -30,11 +30,11 @@ V1_INLINE yd_slice v1_bytes(struct yd_reader *r)
     return bytes;
 }
 
-V1_INLINE void v1_id(struct yd_reader *r, struct id *id, bool strict)
+V1_INLINE void v1_id(struct yd_reader *r, struct id *id, const struct codec_id *own, bool strict)
 {
-    id->client = codec_varuint(r);
+    id->client = codec_client(r, own);
     const uint8_t *at = r->at;
-    uint64_t clock = codec_varuint(r);
+    uint64_t clock = codec_clock(r);
     if (strict && clock >= CLOCK_MAX) v1_refuse(r, at);
     id->clock = (uint32_t)clock;
 }
@@ -142,18 +142,20 @@ V1_INLINE void v1_content(struct yd_reader *r, struct wire *wire, bool strict)
     }
 }
 
-V1_INLINE void v1_parent(struct yd_reader *r, struct wire *wire, bool strict)
+V1_INLINE void v1_parent(struct yd_reader *r, struct wire *wire, const struct codec_id *own,
+                         bool strict)
 {
     wire->root = codec_varuint(r) == 1;
     if (wire->root) {
         wire->name = v1_text(r, strict);
     } else {
-        v1_id(r, &wire->parent, strict);
+        v1_id(r, &wire->parent, own, strict);
     }
     wire->key = wire->flags & WIRE_KEY ? v1_text(r, strict) : YD_EMPTY;
 }
 
-V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, bool strict, bool inner)
+V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, const struct codec_id *own,
+                         bool strict, bool inner)
 {
     const uint8_t *start = r->at;
     uint8_t info = codec_u8(r);
@@ -166,10 +168,10 @@ V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, bool strict, bo
         return;
     }
     if (strict && wire->ref > (inner ? REF_FORMAT_ANY : REF_SKIP)) v1_refuse(r, start);
-    if (wire->flags & WIRE_ORIGIN) v1_id(r, &wire->origin, strict);
-    if (wire->flags & WIRE_RIGHT) v1_id(r, &wire->right, strict);
+    if (wire->flags & WIRE_ORIGIN) v1_id(r, &wire->origin, own, strict);
+    if (wire->flags & WIRE_RIGHT) v1_id(r, &wire->right, own, strict);
     if ((wire->flags & WIRE_ORIGINS) == 0) {
-        v1_parent(r, wire, strict);
+        v1_parent(r, wire, own, strict);
     } else {
         wire->flags &= WIRE_ORIGINS; // a key is inherited with the parent
     }
@@ -182,18 +184,18 @@ static inline bool refers_ahead(const struct id *id, uint64_t client, uint32_t c
     return id->client == client && id->clock >= clock;
 }
 
-V1_INLINE void v1_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire,
-                        bool inner)
+V1_INLINE void v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock,
+                        struct wire *wire, bool inner)
 {
     const uint8_t *start = r->at;
-    v1_struct(r, wire, true, inner);
+    v1_struct(r, wire, own, true, inner);
     if (r->failed) return;
     bool ahead = wire->len >= CLOCK_MAX - clock;
     if (wire_is_item(wire)) {
-        if (wire->flags & WIRE_ORIGIN) ahead |= refers_ahead(&wire->origin, client, clock);
-        if (wire->flags & WIRE_RIGHT) ahead |= refers_ahead(&wire->right, client, clock);
+        if (wire->flags & WIRE_ORIGIN) ahead |= refers_ahead(&wire->origin, own->value, clock);
+        if (wire->flags & WIRE_RIGHT) ahead |= refers_ahead(&wire->right, own->value, clock);
         if ((wire->flags & WIRE_ORIGINS) == 0 && !wire->root) {
-            ahead |= refers_ahead(&wire->parent, client, clock);
+            ahead |= refers_ahead(&wire->parent, own->value, clock);
         }
     }
     if (ahead) v1_refuse(r, start);

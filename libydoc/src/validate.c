@@ -61,7 +61,9 @@ ONE_BODY void section_check(struct yd_reader *r, bool inner, struct section *sec
                             struct update_plan *plan)
 {
     uint64_t count = count_read(r, 2);
+    const uint8_t *at = r->at;
     *section = (struct section){.id = codec_varuint(r), .client = NONE};
+    struct codec_id own = codec_id_of(r, at, section->id);
     section->next.clock = clock_read(r);
     section->next.at = r->at;
     section->next.run = NONE;
@@ -69,13 +71,14 @@ ONE_BODY void section_check(struct yd_reader *r, bool inner, struct section *sec
     uint32_t clock = section->next.clock;
     for (uint64_t i = 0; i < count && !r->failed; i++) {
         if (inner) {
-            yd_inner_check(r, section->id, clock, &plan->wire);
+            yd_inner_check(r, &own, clock, &plan->wire);
         } else {
-            yd_v1_check(r, section->id, clock, &plan->wire);
+            yd_v1_check(r, &own, clock, &plan->wire);
         }
         if (!r->failed) clock += plan->wire.len;
     }
     section->next.end = r->at;
+    section->end = clock;
     plan->structs += count;
 }
 
