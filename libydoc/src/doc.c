@@ -2,6 +2,7 @@
  *
  * Where it sits:   the caller -> here -> all tables
  */
+#include "integrate.h"
 #include "section.h"
 
 #include <string.h>
@@ -57,6 +58,7 @@ static void tables_free(struct yd_doc *doc)
     yd_vec_free(doc, &doc->types, sizeof(struct type));
     yd_vec_free(doc, &doc->list_hash, sizeof(uint32_t));
     yd_slack_free(doc);
+    yd_fingers_free(doc);
     yd_vec_free(doc, &doc->names, sizeof(struct name));
     yd_vec_free(doc, &doc->names_hash, sizeof(uint32_t));
     arena_free(doc, &doc->name_bytes);

@@ -188,6 +188,22 @@ struct slack_table {
     uint32_t reserved;   /* bytes of all rooms; part of text.len, not dead */
 };
 
+/* Items that conflict scans passed, see conflict.c. */
+struct finger {
+    uint64_t id;     /* of the client */
+    uint32_t handle; /* of its item */
+    uint32_t unused;
+};
+struct fingers { /* of siblings: same list, origin and right origin */
+    uint32_t list;
+    uint32_t origin_client;
+    uint32_t origin_clock;
+    uint32_t right_client;
+    uint32_t right_clock;
+    struct vec at; /* struct finger, by id */
+};
+#define FINGERS 4
+
 /* Bytes that were asked for twice while nothing changed, kept for the next time: every handshake
  * asks for the same two. */
 struct kept {
@@ -247,6 +263,8 @@ struct yd_doc {
     struct vec notes;      /* struct span: clocks found missing, scratch of apply */
     struct vec stamps;     /* uint64_t per item handle: scratch of long conflict scans */
     uint32_t scan_epoch;
+    uint32_t finger_turn; /* which of the fingers is given away next */
+    struct fingers fingers[FINGERS];
 
     uint64_t version;         /* counts changes of state or delete set */
     struct kept kept_deletes; /* the delete set in V1 */
