@@ -199,7 +199,7 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 
 # ---- benchmarks --------------------------------------------------------------------------------
 bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/partyd ## all of build/bench
-$(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/libydoc.a
+$(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/bench/engine/walk.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/fanout: $(B)/bench/fanout/fanout.o $(B)/libydoc.a
