@@ -14,10 +14,10 @@
  *   engine cut BLOB SV REPS             what a holder of a state vector lacks, without a document
  *   engine convert BLOB REPS            the update in the other format, without a document
  * A stream is { u32 little-endian length, bytes }*, a blob one update, both V1; with "v2" as the
- * last word a blob is V2, and so is what is encoded. Prints one JSON line: cpu and wall in ms per
- * repetition, memory after the first repetition. Files are read before the clock starts; documents
- * are freed outside it. CPU time is the figure to compare: on a shared machine the wall clock is
- * noise.
+ * last word a blob that is loaded is V2, and so is what is encoded of one in V1. Prints one JSON
+ * line: cpu and wall in ms per repetition, memory after the first repetition. Files are read before
+ * the clock starts; documents are freed outside it. CPU time is the figure to compare: on a shared
+ * machine the wall clock is noise.
  */
 #include "ydoc/cold.h"
 #include "ydoc/update.h"
@@ -203,7 +203,7 @@ static void run_reapply(struct bench *bench, yd_slice update)
 static void run_diff(struct bench *bench, yd_slice update, const yd_slice *sv)
 {
     struct yd_doc *doc = doc_new(bench);
-    must(yd_doc_apply(doc, update, bench->format, NULL));
+    must(yd_doc_apply(doc, update, YD_V1, NULL));
     struct yd_buf own;
     yd_buf_init(&own, bench->heap, SIZE_MAX / 2);
     must(yd_doc_state_vector(doc, &own));

@@ -75,7 +75,7 @@ static uint32_t type_above(const struct yd_doc *doc, uint32_t type)
 }
 
 /* Name of the root that a type is in. */
-static uint32_t root_find(const struct yd_doc *doc, uint32_t *root_of, uint32_t type)
+static uint32_t root_above(const struct yd_doc *doc, uint32_t *root_of, uint32_t type)
 {
     uint32_t at = type;
     while (root_of[at] == NONE && type_at(doc, at)->owner != NONE) at = type_above(doc, at);
@@ -115,7 +115,7 @@ static yd_err entry_book(const struct yd_doc *doc, struct tables *t, struct yd_a
         return YD_OK;
     }
     const struct list *list = list_at(doc, item_at(doc, handle)->list);
-    part_add(&t->roots[root_find(doc, t->root_of, list->type)], live, size);
+    part_add(&t->roots[root_above(doc, t->root_of, list->type)], live, size);
     if (list->key != NONE) part_add(&t->keys[list->key], live, size);
     if (live) {
         struct yd_kind_part *kind = &a->kinds[kind_of(wire->ref)];

@@ -13,11 +13,6 @@
 #include "codec.h"
 #include "section.h"
 
-/* What a struct or a range of an update can cost at most: an item and index entries for it and
- * for the three cuts it may cause. */
-#define STRUCT_COST ((uint64_t)256)
-#define RANGE_COST  ((uint64_t)160)
-
 /* Scratch for V2 of more bytes is given back. */
 #define INNER_KEPT ((size_t)64 << 10)
 

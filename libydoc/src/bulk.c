@@ -20,10 +20,6 @@
 
 #include <string.h>
 
-/* What the long way allows for a struct and a range, see apply.c. */
-#define STRUCT_COST ((uint64_t)256)
-#define RANGE_COST  ((uint64_t)160)
-
 /* How far a client is linked. */
 struct progress {
     struct smap_pos pos; /* entry that comes next */
@@ -133,7 +129,7 @@ static yd_err struct_decode(struct bulk *b, struct yd_reader *r, bool inner, uin
 {
     struct yd_doc *doc = b->doc;
     const uint8_t *start = r->at;
-    v1_check(r, &b->own, clock, &b->wire, inner);
+    yd_v1_check(r, &b->own, clock, inner, &b->wire);
     if (r->failed || b->wire.ref == REF_SKIP) return BULK_UNFIT;
     if (doc->bytes > doc->opts.doc_bytes_max) return BULK_UNFIT;
     doc->structs++;
@@ -200,7 +196,7 @@ static void parent_read(const struct bulk *b, const struct item *it, struct wire
 }
 
 /* The client whose next struct an item needs first, or NONE. */
-static uint32_t missing_client(struct bulk *b, const struct item *it, uint32_t own)
+static uint32_t bulk_missing(struct bulk *b, const struct item *it, uint32_t own)
 {
     const struct yd_doc *doc = b->doc;
     uint32_t origin = it->origin_client, right = it->right_client;
@@ -252,7 +248,7 @@ static uint32_t entry_at(const struct bulk *b, uint32_t client, uint32_t clock)
 }
 
 /* The item that begins with the right origin; mostly the one behind `left`. */
-static uint32_t right_of(const struct bulk *b, const struct item *it, uint32_t left)
+static uint32_t bulk_right(const struct bulk *b, const struct item *it, uint32_t left)
 {
     if (left != NONE && item_at(b->doc, left)->right != NONE) {
         uint32_t next = item_at(b->doc, left)->right;
@@ -263,7 +259,7 @@ static uint32_t right_of(const struct bulk *b, const struct item *it, uint32_t l
 }
 
 /* The neighbours, if they are items of their own. */
-static yd_err place_find(struct bulk *b, const struct item *it, uint32_t last, struct place *place)
+static yd_err bulk_place(struct bulk *b, const struct item *it, uint32_t last, struct place *place)
 {
     struct yd_doc *doc = b->doc;
     if (it->origin_client != NONE) {
@@ -276,7 +272,7 @@ static yd_err place_find(struct bulk *b, const struct item *it, uint32_t last, s
         place->list = left->list;
     }
     if (it->right_client != NONE) {
-        place->right = right_of(b, it, place->left);
+        place->right = bulk_right(b, it, place->left);
         if (place->right == INDEX_GC) return BULK_UNFIT;
         const struct item *right = item_at(doc, place->right);
         if (right->clock != it->right_clock) return BULK_UNFIT;
@@ -291,9 +287,9 @@ static yd_err item_place(struct bulk *b, uint32_t handle, uint32_t last)
     struct item *it = item_at(doc, handle);
     struct place place = {NONE, NONE, NONE};
     if (it->origin_client == NONE && it->right_client == NONE) {
-        YD_TRY(yd_list_of(doc, &b->wire, &place.list)); // as missing_client() left it
+        YD_TRY(yd_list_of(doc, &b->wire, &place.list)); // as bulk_missing() left it
     } else {
-        YD_TRY(place_find(b, it, last, &place));
+        YD_TRY(bulk_place(b, it, last, &place));
     }
     if (place.list == NONE) return BULK_UNFIT;
     return yd_item_place(doc, handle, &place);
@@ -314,7 +310,7 @@ static yd_err step_link(struct bulk *b, uint32_t at, uint32_t *missing)
         client->next = is_last ? progress->end : smap_key(&client->index, next);
     } else {
         const struct item *it = item_at(doc, handle);
-        *missing = missing_client(b, it, at);
+        *missing = bulk_missing(b, it, at);
         if (*missing == at) return BULK_UNFIT;
         if (*missing != NONE) return YD_OK;
         uint32_t len = it->len;
@@ -397,4 +393,37 @@ yd_err yd_bulk_apply(struct yd_doc *doc, yd_slice update, bool inner, yd_slice *
     if (err == BULK_UNFIT) yd_doc_empty(doc);
     doc->txn.whole = err == YD_OK;
     return err;
+}
+
+/* As Yjs: an item that came deleted is deleted by the transaction, a collected struct is not. */
+static yd_err came_deleted(struct yd_doc *doc, uint32_t index, struct smap_pos pos)
+{
+    struct vec *dels = &doc->txn.dels;
+    uint32_t handle = smap_value(&client_at(doc, index)->index, pos);
+    if (handle == INDEX_GC || !item_is_deleted(item_at(doc, handle))) return YD_OK;
+    const struct item *it = item_at(doc, handle);
+    YD_TRY(yd_vec_reserve(doc, dels, 1, sizeof(struct span)));
+    ((struct span *)dels->at)[dels->count++] = (struct span){index, it->clock, it->len};
+    return YD_OK;
+}
+
+yd_err yd_txn_complete(struct yd_doc *doc)
+{
+    if (!doc->txn.whole) return YD_OK;
+    uint32_t before = doc->txn.dels.count;
+    yd_err err = YD_OK;
+    for (uint32_t i = 0; i < doc->clients.count && err == YD_OK; i++) {
+        const struct smap *index = &client_at(doc, i)->index;
+        struct smap_pos pos = smap_first();
+        for (; !smap_is_end(index, pos) && err == YD_OK; pos = smap_next(index, pos)) {
+            err = came_deleted(doc, i, pos);
+        }
+    }
+    if (err == YD_OK) err = yd_spans_normalise(doc, &doc->txn.dels);
+    if (err != YD_OK) {
+        doc->txn.dels.count = before;
+        return err;
+    }
+    doc->txn.whole = false;
+    return YD_OK;
 }

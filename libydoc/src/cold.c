@@ -19,7 +19,8 @@
 
 #include <string.h>
 
-#define MIB ((size_t)1 << 20)
+/* The ceiling where none is given. */
+#define COLD_MAX ((size_t)64 << 20)
 /* A tail shorter than this is left alone. */
 #define TAIL_MIN ((size_t)4096)
 /* Length of a record of the tail. */
@@ -117,8 +118,6 @@ static yd_err tail_merge(struct yd_cold *cold)
     return err;
 }
 
-static bool format_is_known(enum yd_format format) { return format == YD_V1 || format == YD_V2; }
-
 /* Checks an update and brings it into V1: in `v1` if it was none, otherwise as it is. */
 static yd_err update_read(struct yd_buf *v1, yd_slice update, enum yd_format format, size_t max,
                           yd_slice *bytes)
@@ -142,7 +141,7 @@ static yd_err cold_begin(yd_alloc alloc, size_t bytes_max, struct yd_cold **cold
 {
     struct yd_cold *made = alloc.resize(alloc.ctx, NULL, 0, sizeof *made);
     if (made == NULL) return YD_ENOMEM;
-    *made = (struct yd_cold){.alloc = alloc, .max = bytes_max == 0 ? 64 * MIB : bytes_max};
+    *made = (struct yd_cold){.alloc = alloc, .max = bytes_max == 0 ? COLD_MAX : bytes_max};
     if (made->max > UINT32_MAX / 2) made->max = UINT32_MAX / 2; // records have four bytes of length
     *cold = made;
     return YD_OK;

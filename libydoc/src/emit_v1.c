@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* All varUints of one struct. */
-#define HEAD_MAX ((size_t)96)
+#define EMIT_MAX ((size_t)96)
 
 static inline uint8_t *put_u32(uint8_t *p, uint32_t value)
 {
@@ -60,14 +60,14 @@ struct emit {
     struct spelled other;
 };
 
-static inline uint8_t *put_id(struct emit *e, uint8_t *p, uint32_t client, uint32_t clock)
+static inline uint8_t *emit_id(struct emit *e, uint8_t *p, uint32_t client, uint32_t clock)
 {
     struct spelled *s = client == e->own.client ? &e->own : &e->other;
     return put_u32(put_client(e->doc, p, s, client), clock);
 }
 
 /* Content bytes; `room` of them may be written behind. */
-static inline uint8_t *put_bytes(const struct arena *text, uint8_t *p, const struct item *it)
+static inline uint8_t *emit_bytes(const struct arena *text, uint8_t *p, const struct item *it)
 {
     if (it->bytes <= 16 && text->cap - it->content >= 16) {
         memcpy(p, text->ptr + it->content, 16); // a copy of a fixed size needs no call
@@ -77,7 +77,7 @@ static inline uint8_t *put_bytes(const struct arena *text, uint8_t *p, const str
     return p + it->bytes;
 }
 
-static uint8_t *put_name(const struct yd_doc *doc, uint8_t *p, uint32_t name)
+static uint8_t *emit_name(const struct yd_doc *doc, uint8_t *p, uint32_t name)
 {
     yd_slice text = name_text(doc, name);
     p = put_u32(p, (uint32_t)text.len);
@@ -94,20 +94,20 @@ static size_t names_size(const struct yd_doc *doc, const struct item *it, const 
     return size + (type->owner == NONE ? name_at(doc, type->name)->len : 0);
 }
 
-static uint8_t *put_parent(struct emit *e, uint8_t *p, const struct list *list)
+static uint8_t *emit_parent(struct emit *e, uint8_t *p, const struct list *list)
 {
     const struct type *type = type_at(e->doc, list->type);
     *p++ = type->owner == NONE ? 1 : 0;
     if (type->owner == NONE) {
-        p = put_name(e->doc, p, type->name);
+        p = emit_name(e->doc, p, type->name);
     } else {
         const struct item *owner = item_at(e->doc, type->owner);
-        p = put_id(e, p, item_client(owner), owner->clock);
+        p = emit_id(e, p, item_client(owner), owner->clock);
     }
-    return list->key == NONE ? p : put_name(e->doc, p, list->key);
+    return list->key == NONE ? p : emit_name(e->doc, p, list->key);
 }
 
-static inline uint8_t *put_content(struct emit *e, uint8_t *p, const struct item *it, uint32_t ref)
+static inline uint8_t *emit_content(struct emit *e, uint8_t *p, const struct item *it, uint32_t ref)
 {
     switch (ref) {
     case REF_DELETED: return put_u32(p, it->len);
@@ -126,20 +126,20 @@ static inline uint8_t *put_content(struct emit *e, uint8_t *p, const struct item
     }
     default: break;
     }
-    return put_bytes(&e->doc->text, p, it);
+    return emit_bytes(&e->doc->text, p, it);
 }
 
-static inline uint8_t *item_put(struct emit *e, uint8_t *p, const struct item *it,
-                                const struct list *list)
+static inline uint8_t *emit_item(struct emit *e, uint8_t *p, const struct item *it,
+                                 const struct list *list)
 {
     uint32_t ref = item_ref(it);
     bool origin = it->origin_client != NONE, right = it->right_client != NONE;
     *p++ = (uint8_t)(ref | (origin ? WIRE_ORIGIN : 0) | (right ? WIRE_RIGHT : 0) |
                      (list->key != NONE ? WIRE_KEY : 0));
-    if (origin) p = put_id(e, p, it->origin_client, it->origin_clock);
-    if (right) p = put_id(e, p, it->right_client, it->right_clock);
-    if (!origin && !right) p = put_parent(e, p, list);
-    return put_content(e, p, it, ref);
+    if (origin) p = emit_id(e, p, it->origin_client, it->origin_clock);
+    if (right) p = emit_id(e, p, it->right_client, it->right_clock);
+    if (!origin && !right) p = emit_parent(e, p, list);
+    return emit_content(e, p, it, ref);
 }
 
 static yd_err entry_long(struct emit *e, const struct client *client, struct smap_pos pos)
@@ -164,10 +164,10 @@ yd_err yd_emit_v1(const struct yd_doc *doc, const struct client *client, struct 
             continue;
         }
         const struct list *list = list_at(doc, it->list);
-        size_t need = HEAD_MAX + it->bytes + names_size(doc, it, list);
+        size_t need = EMIT_MAX + it->bytes + names_size(doc, it, list);
         if (item_ref(it) == REF_TYPE) need += type_at(doc, it->content)->name_len;
         if (need > out->cap - out->len) YD_TRY(yd_buf_reserve(out, need));
-        out->len = (size_t)(item_put(&e, out->ptr + out->len, it, list) - out->ptr);
+        out->len = (size_t)(emit_item(&e, out->ptr + out->len, it, list) - out->ptr);
     }
     return YD_OK;
 }

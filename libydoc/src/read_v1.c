@@ -3,7 +3,7 @@
  * Where it sits:   validate.c, apply.c, pending.c -> here
  * Source:          Yjs UpdateDecoderV1, readItemContent; docs/encoding.md
  *
- * The body is in v1_struct.h and compiled three times here.
+ * The body is in v1_struct.h and compiled twice here.
  */
 #include "v1_struct.h"
 
@@ -15,13 +15,8 @@ void yd_v1_read(struct yd_reader *r, struct wire *wire)
     YD_ASSERT(!r->failed);
 }
 
-void yd_v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock, struct wire *wire)
+void yd_v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock, bool inner,
+                 struct wire *wire)
 {
-    v1_check(r, own, clock, wire, false);
-}
-
-void yd_inner_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock,
-                    struct wire *wire)
-{
-    v1_check(r, own, clock, wire, true);
+    v1_check(r, own, clock, wire, inner);
 }

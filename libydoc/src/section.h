@@ -4,6 +4,11 @@
 
 #include "wire.h"
 
+/* What a struct or a range of an update can cost at most: an item and index entries for it and
+ * for the three cuts it may cause. */
+#define STRUCT_COST ((uint64_t)256)
+#define RANGE_COST  ((uint64_t)160)
+
 /* Before a struct of a section. */
 struct cursor {
     const uint8_t *at;

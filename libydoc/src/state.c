@@ -329,14 +329,14 @@ static yd_err emit_spans(struct yd_doc *doc, struct sink *sink)
 
 static yd_err emit_last(struct yd_doc *doc, struct sink *sink)
 {
+    YD_TRY(yd_txn_complete(doc));
     YD_TRY(touched_sort(doc));
-    if (doc->txn.whole) YD_TRY(yd_clients_sort(doc));
     YD_TRY(sink_uint(sink, doc->sections.count));
     for (uint32_t i = 0; i < doc->sections.count; i++) {
         const struct section *section = section_at(doc, i);
         YD_TRY(emit_section(doc, client_at(doc, section->client), section->next.clock, sink));
     }
-    return doc->txn.whole ? emit_deletes(doc, sink) : emit_spans(doc, sink);
+    return emit_spans(doc, sink);
 }
 
 yd_err yd_doc_last_update(struct yd_doc *doc, enum yd_format format, struct yd_buf *out)

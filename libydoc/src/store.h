@@ -167,7 +167,8 @@ struct pend {
 struct txn {
     uint32_t epoch;
     bool known_part;
-    bool whole;         /* it made all that there is; dels need not say so */
+    bool whole;         /* it loaded all that there is; dels lack what came deleted, until
+                           yd_txn_complete() */
     struct vec touched; /* uint32_t: clients whose state grew */
     struct vec dels;    /* struct span: what was deleted */
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
@@ -288,6 +289,10 @@ void yd_vec_free(struct yd_doc *doc, struct vec *vec, size_t size);
 void yd_vec_fit(struct yd_doc *doc, struct vec *vec, size_t size);
 void yd_arena_fit(struct yd_doc *doc, struct arena *arena);
 YD_NODISCARD yd_err yd_arena_reserve(struct yd_doc *doc, struct arena *arena, size_t more);
+
+/* ---- bulk.c */
+/* Adds to dels what came deleted with a load: nobody asks, mostly. */
+YD_NODISCARD yd_err yd_txn_complete(struct yd_doc *doc);
 
 /* ---- doc.c */
 /* Lets go of everything in the document. What was read of an update of format V2 stays. */
@@ -450,6 +455,6 @@ YD_NODISCARD yd_err yd_delete_range(struct yd_doc *doc, uint32_t client, uint32_
 /* Ends a transaction: collects what was deleted, joins neighbours. */
 YD_NODISCARD yd_err yd_txn_cleanup(struct yd_doc *doc);
 /* Sorts and joins the spans of a transaction. */
-void yd_spans_normalise(struct vec *vec);
+YD_NODISCARD yd_err yd_spans_normalise(struct yd_doc *doc, struct vec *vec);
 
 #endif
