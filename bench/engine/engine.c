@@ -1,22 +1,28 @@
 /* engine.c - measures the engine on files: the same commands for every engine that is compared.
  *
- * Where it sits:   bench/engine/run -> here -> ydoc/doc.h, ydoc/update.h
+ * Where it sits:   bench/engine/run -> here -> ydoc/doc.h, ydoc/update.h, ydoc/cold.h; walk.c
  *   engine apply STREAM REPS [listen]   every record of a stream into a new document
  *   engine load BLOB REPS               one update into a new document
  *   engine reapply BLOB REPS            an update into a document that has it already
  *   engine encode BLOB REPS             the state of the loaded document
  *   engine diff BLOB SV|self REPS       what a holder of a state vector lacks
  *   engine many STREAM COPIES           every record COPIES times into a document of its own
- *   engine merge STREAM REPS            all records as one update, without a document
+ *   engine merge STREAM BATCH REPS [LIMIT]   records as one update, without a document: all in
+ *                                       one call if BATCH is 0, else so many at a time, then those
+ *   engine cold STREAM COPIES           every record COPIES times as a cold document of its own
+ *   engine walk FILE REPS               the floor: every varint read, payloads stepped over
  *   engine cut BLOB SV REPS             what a holder of a state vector lacks, without a document
  *   engine convert BLOB REPS            the update in the other format, without a document
  * A stream is { u32 little-endian length, bytes }*, a blob one update, both V1; with "v2" as the
- * last word a blob is V2, and so is what is encoded. Prints one JSON line: cpu and wall in ms per
- * repetition, memory after the first repetition. Files are read before the clock starts; documents
- * are freed outside it. CPU time is the figure to compare: on a shared machine the wall clock is
- * noise.
+ * last word a blob that is loaded is V2, and so is what is encoded of one in V1. Prints one JSON
+ * line: cpu and wall in ms per repetition, memory after the first repetition. Files are read before
+ * the clock starts; documents are freed outside it. CPU time is the figure to compare: on a shared
+ * machine the wall clock is noise.
  */
+#include "ydoc/cold.h"
 #include "ydoc/update.h"
+
+#include "walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,7 +203,7 @@ static void run_reapply(struct bench *bench, yd_slice update)
 static void run_diff(struct bench *bench, yd_slice update, const yd_slice *sv)
 {
     struct yd_doc *doc = doc_new(bench);
-    must(yd_doc_apply(doc, update, bench->format, NULL));
+    must(yd_doc_apply(doc, update, YD_V1, NULL));
     struct yd_buf own;
     yd_buf_init(&own, bench->heap, SIZE_MAX / 2);
     must(yd_doc_state_vector(doc, &own));
@@ -235,6 +241,56 @@ static void run_many(struct bench *bench, yd_slice file)
     free(docs);
 }
 
+/* The documents of `many` as bytes: made, and each asked for its vector and for what an up-to-date
+ * peer lacks. enc: the encoded size of all. */
+static void run_cold(struct bench *bench, yd_slice file)
+{
+    yd_slice stream = file, update;
+    while (record_next(&stream, &update)) bench->count++;
+    bench->count *= (size_t)bench->reps;
+    struct yd_cold **colds = malloc(bench->count * sizeof *colds + 1);
+    struct yd_buf sv;
+    if (colds == NULL) die("no memory");
+    yd_buf_init(&sv, bench->heap, SIZE_MAX / 2);
+    clock_start(bench);
+    size_t made = 0;
+    for (stream = file; made < bench->count; made++) {
+        if (!record_next(&stream, &update)) {
+            stream = file;
+            (void)record_next(&stream, &update);
+        }
+        must(yd_cold_new(bench->heap, update, YD_V1, 0, &colds[made]));
+        bench->enc += update.len;
+    }
+    clock_stop(bench);
+    memory_note(bench);
+    clock_start(bench);
+    for (size_t i = 0; i < made; i++) {
+        yd_buf_clear(&sv);
+        yd_buf_clear(&bench->out);
+        must(yd_cold_state_vector(colds[i], &sv));
+        must(yd_cold_diff(colds[i], yd_buf_slice(&sv), YD_V1, &bench->out));
+    }
+    clock_stop(bench);
+    while (made > 0) yd_cold_free(colds[--made]);
+    yd_buf_deinit(&sv);
+    free(colds);
+}
+
+/* The floor. */
+static void run_walk(struct bench *bench, yd_slice file, bool is_stream)
+{
+    while (bench->done < bench->reps) {
+        yd_slice stream = file, update = file;
+        clock_start(bench);
+        uint64_t structs = 0;
+        while (is_stream && record_next(&stream, &update)) structs += walk_update(update);
+        if (!is_stream) structs = walk_update(update);
+        clock_stop(bench);
+        bench->count = (size_t)structs;
+    }
+}
+
 /* One call without a document. The buffer is new each time, as a server's is. */
 static void run_update(struct bench *bench, yd_slice file, const yd_slice *sv)
 {
@@ -253,23 +309,49 @@ static void run_update(struct bench *bench, yd_slice file, const yd_slice *sv)
     }
 }
 
-static void run_merge(struct bench *bench, yd_slice file)
+/* One merge of some updates. The buffer is new each time, as a server's is. */
+static void merge_into(struct bench *bench, const struct yd_update *updates, size_t count,
+                       struct yd_buf *out)
+{
+    yd_buf_init(out, bench->heap, SIZE_MAX / 2);
+    must(yd_update_merge(updates, count, YD_V1, out, NULL));
+}
+
+/* batch 0: all in one call; otherwise by so many, then what came of it. */
+static void merge_batches(struct bench *bench, const struct yd_update *updates, size_t batch)
+{
+    size_t made = 0, batches = batch == 0 ? 1 : (bench->count + batch - 1) / batch;
+    struct yd_buf *parts = calloc(batches + 1, sizeof *parts), all;
+    struct yd_update *again = calloc(batches + 1, sizeof *again);
+    if (parts == NULL || again == NULL) die("no memory");
+    clock_start(bench);
+    for (size_t at = 0; at < bench->count; made++) {
+        size_t n = batch == 0 || bench->count - at < batch ? bench->count - at : batch;
+        merge_into(bench, updates + at, n, &parts[made]);
+        again[made] = (struct yd_update){yd_buf_slice(&parts[made]), YD_V1};
+        at += n;
+    }
+    yd_buf_init(&all, bench->heap, SIZE_MAX / 2);
+    if (batch > 0) merge_into(bench, again, made, &all);
+    clock_stop(bench);
+    bench->enc = batch > 0 ? all.len : parts[0].len;
+    yd_buf_deinit(&all);
+    while (made > 0) yd_buf_deinit(&parts[--made]);
+    free(parts);
+    free(again);
+}
+
+static void run_merge(struct bench *bench, yd_slice file, size_t batch, size_t limit)
 {
     yd_slice stream = file, record;
-    while (record_next(&stream, &record)) bench->count++;
+    while (bench->count < limit && record_next(&stream, &record)) bench->count++;
     struct yd_update *updates = malloc(bench->count * sizeof *updates + 1);
     if (updates == NULL) die("no memory");
     stream = file;
-    for (size_t i = 0; record_next(&stream, &record); i++) {
+    for (size_t i = 0; i < bench->count && record_next(&stream, &record); i++) {
         updates[i] = (struct yd_update){record, YD_V1};
     }
-    while (bench->done < bench->reps) {
-        clock_start(bench);
-        must(yd_update_merge(updates, bench->count, YD_V1, &bench->out, NULL));
-        clock_stop(bench);
-        bench->enc = bench->out.len;
-        yd_buf_deinit(&bench->out);
-    }
+    while (bench->done < bench->reps) merge_batches(bench, updates, batch);
     free(updates);
 }
 
@@ -316,51 +398,81 @@ static int count_of(const char *text)
     return (int)value;
 }
 
+static const char usage[] =
+    "usage: engine apply STREAM REPS [listen] | load|reapply|encode|convert BLOB REPS [v2] |\n"
+    "       diff|cut BLOB SV|self REPS [v2] | merge STREAM BATCH REPS [LIMIT] |\n"
+    "       many|cold STREAM COPIES | walk FILE REPS";
+
+/* A command that reads a blob and a state vector. */
+static void run_with_vector(struct bench *bench, yd_slice file, const char *path, bool is_cut)
+{
+    bool self = strcmp(path, "self") == 0;
+    yd_slice sv = self ? YD_EMPTY : file_read(path);
+    if (is_cut) {
+        run_update(bench, file, &sv);
+    } else {
+        run_diff(bench, file, self ? NULL : &sv);
+    }
+    if (!self) free((void *)(uintptr_t)sv.ptr);
+}
+
+static void run_merge_args(struct bench *bench, yd_slice file, int argc, char **argv)
+{
+    if (argc < 5) die(usage);
+    size_t limit = argc > 5 ? strtoul(argv[5], NULL, 10) : SIZE_MAX;
+    bench->reps = count_of(argv[4]);
+    run_merge(bench, file, strtoul(argv[3], NULL, 10), limit);
+}
+
+static void run(struct bench *bench, yd_slice file, int argc, char **argv)
+{
+    const char *command = argv[1], *name = strrchr(argv[2], '.'), *last = argv[argc - 1];
+    if (strcmp(command, "merge") == 0) {
+        run_merge_args(bench, file, argc, argv);
+        return;
+    }
+    bool is_cut = strcmp(command, "cut") == 0;
+    if (is_cut || strcmp(command, "diff") == 0) {
+        if (argc < 5) die(usage);
+        bench->reps = count_of(argv[4]);
+        run_with_vector(bench, file, argv[3], is_cut);
+        return;
+    }
+    bench->reps = count_of(argv[3]);
+    if (strcmp(command, "apply") == 0) {
+        run_apply(bench, file, strcmp(last, "listen") == 0);
+    } else if (strcmp(command, "load") == 0) {
+        run_load(bench, file);
+    } else if (strcmp(command, "reapply") == 0) {
+        run_reapply(bench, file);
+    } else if (strcmp(command, "encode") == 0) {
+        yd_slice nothing = YD_EMPTY;
+        run_diff(bench, file, &nothing);
+    } else if (strcmp(command, "many") == 0) {
+        run_many(bench, file);
+    } else if (strcmp(command, "cold") == 0) {
+        run_cold(bench, file);
+    } else if (strcmp(command, "convert") == 0) {
+        run_update(bench, file, NULL);
+    } else if (strcmp(command, "walk") == 0) {
+        run_walk(bench, file, name != NULL && strcmp(name, ".us") == 0);
+    } else {
+        die(usage);
+    }
+}
+
 static struct bench bench; /* too large for a stack frame */
 
 int main(int argc, char **argv)
 {
-    if (argc < 4 || (argc < 5 && (strcmp(argv[1], "diff") == 0 || strcmp(argv[1], "cut") == 0))) {
-        die("usage: engine apply|load|reapply|encode|diff|many|merge|cut|convert FILE [SV] REPS "
-            "[v2]");
-    }
-    const char *command = argv[1], *last = argc > 4 ? argv[4] : "";
-    bool is_cut = strcmp(command, "cut") == 0;
-    bool is_diff = is_cut || strcmp(command, "diff") == 0;
+    if (argc < 4) die(usage);
     bench.format = strcmp(argv[argc - 1], "v2") == 0 ? YD_V2 : YD_V1;
     bench.heap = (yd_alloc){counted, &bench};
     yd_buf_init(&bench.out, bench.heap, SIZE_MAX / 2);
     yd_slice file = file_read(argv[2]);
-    bench.reps = count_of(is_diff ? argv[4] : argv[3]);
     bench.rss_before = status_bytes("VmRSS");
-    if (strcmp(command, "apply") == 0) {
-        run_apply(&bench, file, strcmp(last, "listen") == 0);
-    } else if (strcmp(command, "load") == 0) {
-        run_load(&bench, file);
-    } else if (strcmp(command, "reapply") == 0) {
-        run_reapply(&bench, file);
-    } else if (strcmp(command, "encode") == 0) {
-        yd_slice nothing = YD_EMPTY;
-        run_diff(&bench, file, &nothing);
-    } else if (is_diff) {
-        bool self = strcmp(argv[3], "self") == 0;
-        yd_slice sv = self ? YD_EMPTY : file_read(argv[3]);
-        if (is_cut) {
-            run_update(&bench, file, &sv);
-        } else {
-            run_diff(&bench, file, self ? NULL : &sv);
-        }
-        if (!self) free((void *)(uintptr_t)sv.ptr);
-    } else if (strcmp(command, "many") == 0) {
-        run_many(&bench, file);
-    } else if (strcmp(command, "merge") == 0) {
-        run_merge(&bench, file);
-    } else if (strcmp(command, "convert") == 0) {
-        run_update(&bench, file, NULL);
-    } else {
-        die("unknown command");
-    }
-    report(&bench, command);
+    run(&bench, file, argc, argv);
+    report(&bench, argv[1]);
     yd_buf_deinit(&bench.out);
     free((void *)(uintptr_t)file.ptr);
     return EXIT_SUCCESS;

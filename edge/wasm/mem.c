@@ -1,14 +1,27 @@
 /* mem.c - memory for wasm32: the functions of string.h and an allocator.
  *
- * memcpy, memmove and memset become single bulk-memory instructions. This file is compiled
- * freestanding, or the compiler could turn a body into a call of itself.
+ * memmove and memset become single bulk-memory instructions, and so does a memcpy that is long.
+ * This file is compiled freestanding, or the compiler could turn a body into a call of itself.
  */
 #include "mem.h"
 
 #include <stdint.h>
 #include <string.h>
 
-void *memcpy(void *to, const void *from, size_t n) { return __builtin_memmove(to, from, n); }
+/* The instruction costs as much as a call of the host: not for a word or two. */
+void *(memcpy)(void *to, const void *from, size_t n)
+{
+    uint8_t *p = to;
+    const uint8_t *q = from;
+    if (n > 48) return __builtin_memmove(to, from, n);
+    for (; n >= sizeof(uint64_t); n -= sizeof(uint64_t)) {
+        memcpy(p, q, sizeof(uint64_t));
+        p += sizeof(uint64_t);
+        q += sizeof(uint64_t);
+    }
+    while (n-- > 0) *p++ = *q++;
+    return to;
+}
 void *memmove(void *to, const void *from, size_t n) { return __builtin_memmove(to, from, n); }
 void *memset(void *to, int value, size_t n) { return __builtin_memset(to, value, n); }
 

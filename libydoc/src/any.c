@@ -29,13 +29,24 @@ uint64_t yd_read_varint(struct yd_reader *r, bool *negative)
     return 0;
 }
 
-static void text_skip(struct yd_reader *r, bool checked)
+static inline void text_skip(struct yd_reader *r, bool checked)
 {
     const uint8_t *start = r->at;
-    yd_slice text = yd_read_varbytes(r);
-    if (checked || yd_utf8_check(text)) return;
+    yd_slice text = codec_bytes(r, codec_varuint(r));
+    if (!r->failed && (checked || yd_utf8_check(text))) return;
     r->at = start;
     r->failed = true;
+}
+
+/* Most integers are small. */
+static inline void integer_skip(struct yd_reader *r)
+{
+    bool negative;
+    if (r->at < r->end && *r->at < 0x80 && !r->failed) {
+        r->at++;
+    } else {
+        (void)yd_read_varint(r, &negative);
+    }
 }
 
 /* Open containers. Bit 0 of a level: an object, whose members have keys. */
@@ -45,20 +56,19 @@ struct any_stack {
 };
 
 /* Steps over a scalar, or opens a container. */
-static void value_skip(struct yd_reader *r, struct any_stack *stack, bool checked)
+static inline void value_skip(struct yd_reader *r, struct any_stack *stack, bool checked)
 {
     const uint8_t *start = r->at;
-    uint8_t tag = yd_read_u8(r);
-    bool negative;
+    uint8_t tag = codec_u8(r);
     switch (tag) {
     case ANY_UNDEFINED:
     case ANY_NULL:
     case ANY_TRUE:
     case ANY_FALSE: return;
-    case ANY_INTEGER: (void)yd_read_varint(r, &negative); return;
-    case ANY_FLOAT32: (void)yd_read_bytes(r, 4); return;
+    case ANY_INTEGER: integer_skip(r); return;
+    case ANY_FLOAT32: (void)codec_bytes(r, 4); return;
     case ANY_FLOAT64:
-    case ANY_BIGINT: (void)yd_read_bytes(r, 8); return;
+    case ANY_BIGINT: (void)codec_bytes(r, 8); return;
     case ANY_STRING: text_skip(r, checked); return;
     case ANY_BYTES: (void)yd_read_varbytes(r); return;
     case ANY_ARRAY:
@@ -74,19 +84,21 @@ static void value_skip(struct yd_reader *r, struct any_stack *stack, bool checke
     r->failed = true;
 }
 
-void yd_any_skip(struct yd_reader *r, bool checked)
+void yd_any_skip(struct yd_reader *reader, bool checked)
 {
     struct any_stack stack;
+    struct yd_reader r = *reader;
     stack.depth = 0;
-    value_skip(r, &stack, checked);
-    while (stack.depth > 0 && !r->failed) {
+    value_skip(&r, &stack, checked);
+    while (stack.depth > 0 && !r.failed) {
         uint64_t *left = &stack.left[stack.depth - 1];
         if (*left < 2) {
             stack.depth--;
             continue;
         }
         *left -= 2;
-        if (*left & 1) text_skip(r, checked);
-        value_skip(r, &stack, checked);
+        if (*left & 1) text_skip(&r, checked);
+        value_skip(&r, &stack, checked);
     }
+    *reader = r;
 }

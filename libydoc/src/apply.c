@@ -9,13 +9,9 @@
  *                 An update of format V2 is written as V1 on the way.
  *   2. integrate  straight from the bytes. Only memory can run out.
  */
+#include "bulk.h"
 #include "codec.h"
 #include "section.h"
-
-/* What a struct or a range of an update can cost at most: an item and index entries for it and
- * for the three cuts it may cause. */
-#define STRUCT_COST ((uint64_t)256)
-#define RANGE_COST  ((uint64_t)160)
 
 /* Scratch for V2 of more bytes is given back. */
 #define INNER_KEPT ((size_t)64 << 10)
@@ -25,6 +21,7 @@ void yd_txn_begin(struct yd_doc *doc)
     struct txn *txn = &doc->txn;
     txn->epoch++;
     txn->known_part = false;
+    txn->whole = false;
     txn->touched.count = 0;
     txn->dels.count = 0;
     txn->cands.count = 0;
@@ -47,6 +44,22 @@ static yd_err range_apply(struct yd_doc *doc, uint64_t id, uint32_t clock, uint3
     return yd_pending_delete(doc, id, from, end - from);
 }
 
+/* Steps over the ranges of a client if they are, one by one, those that are deleted already: so
+ * says a stored state, and a client that connects again. */
+static bool deletes_known(const struct yd_doc *doc, uint32_t client, uint64_t count,
+                          struct yd_reader *r)
+{
+    if (client == NONE || client_at(doc, client)->dels.total != count) return false;
+    const struct smap *dels = &client_at(doc, client)->dels;
+    struct yd_reader at = *r;
+    for (struct smap_pos pos = smap_first(); !smap_is_end(dels, pos); pos = smap_next(dels, pos)) {
+        if (codec_clock(&at) != smap_key(dels, pos)) return false;
+        if (codec_clock(&at) != smap_value(dels, pos)) return false;
+    }
+    *r = at;
+    return true;
+}
+
 static yd_err deletes_apply(struct yd_doc *doc, yd_slice deletes, bool *parked)
 {
     struct yd_reader r = yd_reader_of(deletes);
@@ -54,6 +67,12 @@ static yd_err deletes_apply(struct yd_doc *doc, yd_slice deletes, bool *parked)
     for (uint64_t i = 0; i < clients; i++) {
         uint64_t id = codec_varuint(&r);
         uint64_t count = codec_varuint(&r);
+        struct txn *txn = &doc->txn;
+        bool is_new = txn->touched.count > 0 || txn->dels.count > 0;
+        if ((txn->whole || !is_new) && deletes_known(doc, yd_client_find(doc, id), count, &r)) {
+            txn->known_part |= count > 0 && !txn->whole;
+            continue;
+        }
         for (uint64_t k = 0; k < count; k++) {
             uint32_t clock = (uint32_t)codec_varuint(&r);
             uint32_t len = (uint32_t)codec_varuint(&r);
@@ -190,16 +209,53 @@ static yd_err update_integrate(struct yd_doc *doc, const struct update_plan *pla
     return yd_txn_cleanup(doc);
 }
 
-/* An update as bytes in the inner form. V1 is that already. */
-static yd_err update_read(struct yd_doc *doc, yd_slice update, enum yd_format format,
-                          struct update_plan *plan, yd_slice *bytes, size_t *error_at)
+/* The long way: a pass that checks, a pass that integrates. */
+static yd_err update_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool *parked,
+                           struct yd_applied *applied)
 {
-    *bytes = update;
-    if (format == YD_V1) return yd_update_validate(doc, update, false, plan, error_at);
-    YD_TRY(yd_v2_read(update, &doc->inner, error_at));
-    *bytes = yd_buf_slice(&doc->inner.bytes);
-    yd_err err = yd_update_validate(doc, *bytes, true, plan, error_at);
-    if (err == YD_EMALFORMED) *error_at = yd_v2_locate(update, &doc->inner, *error_at);
+    struct update_plan plan;
+    YD_TRY(yd_update_validate(doc, bytes, inner, &plan, &applied->error_at));
+    YD_TRY(limits_check(doc, bytes, &plan));
+    applied->known_part = plan.has_lost;
+    return update_integrate(doc, &plan, parked);
+}
+
+/* The short way into an empty document. */
+static yd_err update_load(struct yd_doc *doc, yd_slice bytes, bool inner, bool *parked)
+{
+    yd_slice deletes;
+    yd_err err = yd_bulk_apply(doc, bytes, inner, &deletes);
+    if (err != YD_OK) return err;
+    YD_TRY(deletes_apply(doc, deletes, parked));
+    YD_TRY(yd_txn_cleanup(doc));
+    yd_doc_fit(doc);
+    return YD_OK;
+}
+
+/* Updates shorter than this are no stored state. */
+#define LOAD_MIN 64
+
+static bool is_load(const struct yd_doc *doc, yd_slice bytes)
+{
+    return bytes.len >= LOAD_MIN && doc->clients.count == 0 && doc->pends.count == 0;
+}
+
+/* Of V2 the inner form goes on; V1 is that already. */
+static yd_err bytes_apply(struct yd_doc *doc, yd_slice update, enum yd_format format, bool *parked,
+                          struct yd_applied *applied)
+{
+    bool inner = format == YD_V2;
+    yd_slice bytes = update;
+    if (inner) {
+        YD_TRY(yd_v2_read(update, &doc->inner, &applied->error_at));
+        bytes = yd_buf_slice(&doc->inner.bytes);
+    }
+    yd_err err = BULK_UNFIT;
+    if (is_load(doc, bytes)) err = update_load(doc, bytes, inner, parked);
+    if (err == BULK_UNFIT) err = update_apply(doc, bytes, inner, parked, applied);
+    if (err == YD_EMALFORMED && inner) {
+        applied->error_at = yd_v2_locate(update, &doc->inner, applied->error_at);
+    }
     return err;
 }
 
@@ -207,7 +263,6 @@ yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
                     struct yd_applied *applied)
 {
     struct yd_applied unused;
-    struct update_plan plan;
     if (applied == NULL) applied = &unused;
     *applied = (struct yd_applied){.error_at = 0};
     if (doc->broken) return YD_ENOMEM;
@@ -215,19 +270,17 @@ yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
     yd_txn_begin(doc);
     if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     if (update.len > doc->opts.update_bytes_max) return YD_ETOOBIG;
-    yd_slice bytes;
-    yd_err err = update_read(doc, update, format, &plan, &bytes, &applied->error_at);
-    if (err == YD_OK) err = limits_check(doc, bytes, &plan);
     bool parked = false;
-    if (err == YD_OK) err = update_integrate(doc, &plan, &parked);
+    yd_err err = bytes_apply(doc, update, format, &parked, applied);
     doc->sections.count = 0; // they point into the update
     if (format == YD_V2 && doc->inner.bytes.cap > INNER_KEPT) yd_v2_inner_deinit(&doc->inner);
     if (err != YD_OK) {
+        applied->known_part = false;
         doc->broken = err == YD_ENOMEM;
         return err;
     }
     applied->changed = doc->txn.touched.count > 0 || doc->txn.dels.count > 0;
     applied->parked = parked;
-    applied->known_part = doc->txn.known_part || plan.has_lost;
+    applied->known_part |= doc->txn.known_part;
     return YD_OK;
 }

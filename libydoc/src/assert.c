@@ -3,7 +3,7 @@
  * In a file of its own, so that a host that wants to say more before it ends can link its own. */
 #include "ydoc/base.h"
 
-_Noreturn void yd_assert_failed(const char *what, const char *file, int line)
+YD_NORETURN void yd_assert_failed(const char *what, const char *file, int line)
 {
     (void)what;
     (void)file;

@@ -62,8 +62,7 @@ static yd_err spans_sort(struct yd_doc *doc, struct vec *vec)
     return YD_OK;
 }
 
-/* Sorts and joins the spans of a transaction. */
-static yd_err spans_normalise(struct yd_doc *doc, struct vec *vec)
+yd_err yd_spans_normalise(struct yd_doc *doc, struct vec *vec)
 {
     if (vec->count < 2) return YD_OK;
     YD_TRY(spans_sort(doc, vec));
@@ -231,7 +230,7 @@ static yd_err cand_join(struct yd_doc *doc, const struct span *cand)
 yd_err yd_txn_cleanup(struct yd_doc *doc)
 {
     struct txn *txn = &doc->txn;
-    YD_TRY(spans_normalise(doc, &txn->dels));
+    YD_TRY(yd_spans_normalise(doc, &txn->dels));
     if (doc->opts.note_changes) YD_TRY(yd_changes_note(doc));
     const struct span *dels = txn->dels.at;
     if (!doc->opts.keep_deleted) {

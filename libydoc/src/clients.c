@@ -142,6 +142,7 @@ yd_err yd_client_touch(struct yd_doc *doc, uint32_t index)
     struct client *client = client_at(doc, index);
     if (client->epoch == doc->txn.epoch) return YD_OK;
     YD_TRY(yd_vec_reserve(doc, &doc->txn.touched, 1, sizeof(uint32_t)));
+    doc->version++;
     client->epoch = doc->txn.epoch;
     client->before = client->next;
     ((uint32_t *)doc->txn.touched.at)[doc->txn.touched.count++] = index;
@@ -152,7 +153,7 @@ yd_err yd_client_append(struct yd_doc *doc, uint32_t index, uint32_t value, uint
 {
     YD_TRY(yd_client_touch(doc, index));
     struct client *client = client_at(doc, index);
-    YD_TRY(yd_smap_append(doc, &client->index, client->next, value));
+    YD_TRY(smap_push(doc, &client->index, client->next, value));
     client->next += len;
     doc->structs++;
     return YD_OK;

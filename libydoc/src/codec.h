@@ -4,6 +4,8 @@
 
 #include "ydoc/base.h"
 
+#include <string.h>
+
 /* yd_read_varuint() for values of two bytes and more. */
 uint64_t yd_codec_varuint_long(struct yd_reader *r);
 
@@ -12,6 +14,62 @@ static inline uint64_t codec_varuint(struct yd_reader *r)
 {
     if (r->at < r->end && *r->at < 0x80 && !r->failed) return *r->at++;
     return yd_codec_varuint_long(r);
+}
+
+/* The same for clocks, which mostly have two or three bytes. */
+static inline uint64_t codec_clock(struct yd_reader *r)
+{
+    const uint8_t *p = r->at;
+    if (yd_reader_left(r) < 3 || r->failed) return yd_codec_varuint_long(r);
+    if (p[0] < 0x80) {
+        r->at = p + 1;
+        return p[0];
+    }
+    if (p[1] < 0x80) {
+        r->at = p + 2;
+        return (p[0] & 0x7fu) | (uint32_t)p[1] << 7;
+    }
+    if (p[2] < 0x80) {
+        r->at = p + 3;
+        return (p[0] & 0x7fu) | (p[1] & 0x7fu) << 7 | (uint32_t)p[2] << 14;
+    }
+    return yd_codec_varuint_long(r);
+}
+
+/* A client id as its bytes stand on the wire. Most ids in a section are the section's own: they
+ * need not be decoded. */
+struct codec_id {
+    uint64_t value;
+    uint64_t word; /* the bytes, as a word of this machine */
+    uint64_t mask; /* which of the word they are; 0: nothing is recognised */
+    uint32_t len;
+};
+
+/* value: what was just read from the bytes from `at` on. */
+static inline struct codec_id codec_id_of(const struct yd_reader *r, const uint8_t *at,
+                                          uint64_t value)
+{
+    struct codec_id id = {.value = value, .len = (uint32_t)(r->at - at)};
+    if (r->failed || id.len == 0 || id.len > 7 || (size_t)(r->end - at) < sizeof id.word) return id;
+    uint8_t ones[8] = {0};
+    memset(ones, 0xff, id.len);
+    memcpy(&id.mask, ones, sizeof id.mask);
+    memcpy(&id.word, at, sizeof id.word);
+    id.word &= id.mask;
+    return id;
+}
+
+static inline uint64_t codec_client(struct yd_reader *r, const struct codec_id *own)
+{
+    uint64_t word;
+    if (own->mask != 0 && yd_reader_left(r) >= sizeof word && !r->failed) {
+        memcpy(&word, r->at, sizeof word);
+        if ((word & own->mask) == own->word) {
+            r->at += own->len;
+            return own->value;
+        }
+    }
+    return codec_varuint(r);
 }
 
 static inline uint8_t codec_u8(struct yd_reader *r)

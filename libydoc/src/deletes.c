@@ -59,6 +59,7 @@ yd_err yd_item_mark_deleted(struct yd_doc *doc, struct item *it)
 {
     struct vec *dels = &doc->txn.dels;
     YD_TRY(yd_vec_reserve(doc, dels, 1, sizeof(struct span)));
+    doc->version++;
     it->who |= ITEM_DELETED;
     struct span *end = (struct span *)dels->at + dels->count;
     bool joins = dels->count > 0 && end[-1].client == item_client(it) &&

@@ -2,6 +2,7 @@
  *
  * Where it sits:   the caller -> here -> all tables
  */
+#include "integrate.h"
 #include "section.h"
 
 #include <string.h>
@@ -9,6 +10,15 @@
 #define MIB ((size_t)1 << 20)
 
 static size_t or_default(size_t value, size_t otherwise) { return value == 0 ? otherwise : value; }
+
+static void tables_begin(struct yd_doc *doc)
+{
+    doc->version = 1; // that of nothing kept is 0
+    doc->item_free = NONE;
+    doc->list_free = NONE;
+    doc->type_free = NONE;
+    doc->run_free = NONE;
+}
 
 yd_err yd_doc_new(yd_alloc alloc, const struct yd_doc_opts *opts, struct yd_doc **doc)
 {
@@ -26,11 +36,8 @@ yd_err yd_doc_new(yd_alloc alloc, const struct yd_doc_opts *opts, struct yd_doc 
     o->doc_bytes_max = or_default(o->doc_bytes_max, most);
     if (o->doc_bytes_max > most) o->doc_bytes_max = most;
     if (o->update_bytes_max > most / 2) o->update_bytes_max = most / 2;
-    made->item_free = NONE;
-    made->list_free = NONE;
-    made->type_free = NONE;
-    made->run_free = NONE;
     made->txn.epoch = 1;
+    tables_begin(made);
     yd_v2_inner_init(&made->inner, yd_mem_alloc(made), o->update_bytes_max);
     *doc = made;
     return YD_OK;
@@ -41,9 +48,9 @@ static void arena_free(struct yd_doc *doc, struct arena *arena)
     if (arena->cap > 0) yd_mem(doc, arena->ptr, arena->cap, 0);
 }
 
-void yd_doc_free(struct yd_doc *doc)
+/* Content: what an update brought. */
+static void tables_free(struct yd_doc *doc)
 {
-    if (doc == NULL) return;
     yd_edit_deinit(doc);
     yd_changes_deinit(doc);
     yd_pending_deinit(doc);
@@ -53,18 +60,63 @@ void yd_doc_free(struct yd_doc *doc)
     yd_vec_free(doc, &doc->types, sizeof(struct type));
     yd_vec_free(doc, &doc->list_hash, sizeof(uint32_t));
     yd_slack_free(doc);
+    yd_fingers_free(doc);
     yd_vec_free(doc, &doc->names, sizeof(struct name));
     yd_vec_free(doc, &doc->names_hash, sizeof(uint32_t));
     arena_free(doc, &doc->name_bytes);
     arena_free(doc, &doc->text);
+    yd_kept_free(doc, &doc->kept_deletes);
+    yd_kept_free(doc, &doc->kept_vector);
+}
+
+/* What transactions work with. */
+static void scratch_free(struct yd_doc *doc)
+{
     yd_vec_free(doc, &doc->txn.touched, sizeof(uint32_t));
     yd_vec_free(doc, &doc->txn.dels, sizeof(struct span));
     yd_vec_free(doc, &doc->txn.cands, sizeof(struct span));
-    yd_v2_inner_deinit(&doc->inner);
     yd_vec_free(doc, &doc->sections, sizeof(struct section));
     yd_vec_free(doc, &doc->stack, sizeof(struct step));
     yd_vec_free(doc, &doc->notes, sizeof(struct span));
     yd_vec_free(doc, &doc->stamps, sizeof(uint64_t));
+}
+
+void yd_doc_empty(struct yd_doc *doc)
+{
+    tables_free(doc);
+    scratch_free(doc);
+    struct yd_doc kept = *doc;
+    memset(doc, 0, sizeof *doc);
+    doc->alloc = kept.alloc;
+    doc->opts = kept.opts;
+    doc->bytes = kept.bytes;
+    doc->inner = kept.inner;
+    doc->txn.epoch = kept.txn.epoch;
+    tables_begin(doc);
+}
+
+void yd_doc_fit(struct yd_doc *doc)
+{
+    yd_items_fit(doc);
+    yd_vec_fit(doc, &doc->clients, sizeof(struct client));
+    yd_vec_fit(doc, &doc->by_id, sizeof(uint32_t));
+    yd_vec_fit(doc, &doc->lists, sizeof(struct list));
+    yd_vec_fit(doc, &doc->types, sizeof(struct type));
+    yd_vec_fit(doc, &doc->names, sizeof(struct name));
+    yd_arena_fit(doc, &doc->name_bytes);
+    yd_arena_fit(doc, &doc->text);
+    yd_vec_free(doc, &doc->sections, sizeof(struct section));
+    yd_vec_free(doc, &doc->stack, sizeof(struct step));
+    yd_vec_free(doc, &doc->notes, sizeof(struct span));
+    yd_vec_free(doc, &doc->stamps, sizeof(uint64_t));
+}
+
+void yd_doc_free(struct yd_doc *doc)
+{
+    if (doc == NULL) return;
+    tables_free(doc);
+    scratch_free(doc);
+    yd_v2_inner_deinit(&doc->inner);
     YD_ASSERT(doc->bytes == sizeof *doc);
     doc->alloc.resize(doc->alloc.ctx, doc, sizeof *doc, 0);
 }

@@ -11,6 +11,20 @@ void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct
 /* The state, or what lies behind `targets` (a clock per client index), while something is
  * parked: the form that Yjs makes by merging updates. */
 YD_NODISCARD yd_err yd_emit_merged(struct yd_doc *doc, const uint32_t *targets, struct sink *sink);
+/* ---- kept.c */
+bool yd_kept_is_valid(const struct yd_doc *doc, const struct kept *kept);
+static inline yd_slice kept_bytes(const struct kept *kept)
+{
+    return (yd_slice){kept->ptr, kept->len};
+}
+/* Says that these bytes, made just now, were asked for. */
+void yd_kept_note(struct yd_doc *doc, struct kept *kept, yd_slice bytes);
+
+/* ---- emit_v1.c */
+/* Appends all structs from an entry on, the first one whole, in format V1. */
+YD_NODISCARD yd_err yd_emit_v1(const struct yd_doc *doc, const struct client *client,
+                               struct smap_pos pos, struct yd_buf *out);
+
 /* All that is deleted, and the state vector. by_id must be sorted. */
 YD_NODISCARD yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink);
 YD_NODISCARD yd_err yd_emit_vector(const struct yd_doc *doc, struct yd_buf *out);

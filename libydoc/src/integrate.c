@@ -7,33 +7,12 @@
  * How it works
  *   1. the neighbours that the author saw are looked up, and cut free if they are inside items
  *   2. the list comes from them or from the wire; without a list the struct becomes GC
- *   3. if something stands between the neighbours by now, it is concurrent: the scan decides
+ *   3. if something stands between the neighbours by now, it is concurrent: conflict.c decides
  *   4. link, append to the client, and what the content asks for
  */
 #include "integrate.h"
 
 #include "codec.h"
-
-#include <string.h>
-
-/* Scans shorter than this remember what they saw on the stack. */
-#define SCAN_SHORT 16
-
-struct place {
-    uint32_t left; /* item handle, NONE or INDEX_GC */
-    uint32_t right;
-    uint32_t list; /* NONE: nowhere, the struct becomes GC */
-};
-
-/* The struct that holds a clock below the client's state: item handle or INDEX_GC. */
-static uint32_t struct_at(const struct yd_doc *doc, uint32_t client, uint32_t clock,
-                          struct smap_pos *pos)
-{
-    struct smap *index = &client_at(doc, client)->index;
-    bool found = yd_smap_find(index, clock, pos);
-    YD_ASSERT(found);
-    return smap_value(index, *pos);
-}
 
 /* The item that ends with a clock, cut there if need be. */
 static yd_err clean_end(struct yd_doc *doc, uint32_t client, uint32_t clock, uint32_t *handle)
@@ -71,8 +50,7 @@ static yd_err right_of(struct yd_doc *doc, uint32_t left, uint32_t client, uint3
     return clean_start(doc, client, clock, handle);
 }
 
-/* The list that the wire names. */
-static yd_err list_from_wire(struct yd_doc *doc, const struct wire *wire, uint32_t *list)
+yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t *list)
 {
     uint32_t type;
     if (wire->root) {
@@ -119,119 +97,8 @@ static yd_err place_find(struct yd_doc *doc, struct item *it, const struct wire 
     } else if (place->right != NONE) {
         place->list = item_at(doc, place->right)->list;
     } else {
-        return list_from_wire(doc, wire, &place->list);
+        return yd_list_of(doc, wire, &place->list);
     }
-    return YD_OK;
-}
-
-static bool same_origin(const struct item *a, const struct item *b)
-{
-    return a->origin_client == b->origin_client &&
-           (a->origin_client == NONE || a->origin_clock == b->origin_clock);
-}
-
-static bool same_right(const struct item *a, const struct item *b)
-{
-    return a->right_client == b->right_client &&
-           (a->right_client == NONE || a->right_clock == b->right_clock);
-}
-
-/* What a conflict scan has passed: items in order, the first SCAN_SHORT in `near`, and all of
- * them stamped once there are more. */
-struct scan {
-    uint32_t near[SCAN_SHORT];
-    uint32_t count; /* items passed */
-    uint32_t reset; /* those before this position are no longer in conflict */
-};
-
-static yd_err scan_stamp(struct yd_doc *doc, struct scan *scan, uint32_t handle)
-{
-    struct vec *stamps = &doc->stamps;
-    if (stamps->cap < doc->item_used) {
-        uint32_t old = stamps->cap;
-        YD_TRY(yd_vec_reserve(doc, stamps, doc->item_used, sizeof(uint64_t)));
-        memset((uint64_t *)stamps->at + old, 0, (stamps->cap - old) * sizeof(uint64_t));
-    }
-    uint64_t *at = stamps->at;
-    if (scan->count == SCAN_SHORT) {
-        doc->scan_epoch++;
-        for (uint32_t i = 0; i < SCAN_SHORT; i++) {
-            at[scan->near[i]] = (uint64_t)doc->scan_epoch << 32 | i;
-        }
-    }
-    at[handle] = (uint64_t)doc->scan_epoch << 32 | scan->count;
-    return YD_OK;
-}
-
-static yd_err scan_add(struct yd_doc *doc, struct scan *scan, uint32_t handle)
-{
-    if (scan->count < SCAN_SHORT) {
-        scan->near[scan->count] = handle;
-    } else {
-        YD_TRY(scan_stamp(doc, scan, handle));
-    }
-    scan->count++;
-    return YD_OK;
-}
-
-/* Position of an item in the scan, NONE if it was not passed. */
-static uint32_t scan_position(const struct yd_doc *doc, const struct scan *scan, uint32_t handle)
-{
-    if (scan->count > SCAN_SHORT) {
-        uint64_t stamp = ((const uint64_t *)doc->stamps.at)[handle];
-        return stamp >> 32 == doc->scan_epoch ? (uint32_t)stamp : NONE;
-    }
-    for (uint32_t i = scan->count; i-- > 0;) {
-        if (scan->near[i] == handle) return i;
-    }
-    return NONE;
-}
-
-/* The item that holds the origin of `it`; mostly its left neighbour. */
-static uint32_t origin_item(const struct yd_doc *doc, const struct item *it)
-{
-    if (it->left != NONE) {
-        const struct item *l = item_at(doc, it->left);
-        if (item_client(l) == it->origin_client && it->origin_clock - l->clock < l->len) {
-            return it->left;
-        }
-    }
-    struct smap_pos pos;
-    return struct_at(doc, it->origin_client, it->origin_clock, &pos);
-}
-
-/* Step 3: moves place->left over the concurrent items that go before `it`. */
-static yd_err conflict_scan(struct yd_doc *doc, const struct item *it, struct place *place)
-{
-    struct scan scan;
-    scan.count = 0;
-    scan.reset = 0;
-    uint64_t id = client_at(doc, item_client(it))->id;
-    uint32_t left = place->left;
-    uint32_t at = left != NONE ? item_at(doc, left)->right : list_at(doc, place->list)->head;
-    while (at != NONE && at != place->right) {
-        const struct item *other = item_at(doc, at);
-        YD_TRY(scan_add(doc, &scan, at));
-        if (same_origin(it, other)) {
-            if (client_at(doc, item_client(other))->id < id) {
-                left = at;
-                scan.reset = scan.count;
-            } else if (same_right(it, other)) {
-                break;
-            }
-        } else {
-            if (other->origin_client == NONE) break;
-            uint32_t origin = origin_item(doc, other);
-            uint32_t position = origin == INDEX_GC ? NONE : scan_position(doc, &scan, origin);
-            if (position == NONE) break;
-            if (position < scan.reset) {
-                left = at;
-                scan.reset = scan.count;
-            }
-        }
-        at = other->right;
-    }
-    place->left = left;
     return YD_OK;
 }
 
@@ -294,12 +161,21 @@ static yd_err content_store(struct yd_doc *doc, uint32_t handle, const struct wi
 static yd_err item_settle(struct yd_doc *doc, uint32_t handle)
 {
     struct item *it = item_at(doc, handle);
-    if (item_ref(it) == REF_DELETED) YD_TRY(yd_item_mark_deleted(doc, it));
+    if (item_ref(it) == REF_DELETED && !item_is_deleted(it)) {
+        YD_TRY(yd_item_mark_deleted(doc, it));
+    }
     const struct list *list = list_at(doc, it->list);
     uint32_t owner = type_at(doc, list->type)->owner;
     bool orphan = owner != NONE && item_is_deleted(item_at(doc, owner));
     bool outdated = list->key != NONE && it->right != NONE;
     return orphan || outdated ? yd_item_delete(doc, handle) : YD_OK;
+}
+
+yd_err yd_item_place(struct yd_doc *doc, uint32_t handle, struct place *place)
+{
+    if (is_contested(doc, place)) YD_TRY(yd_conflict_scan(doc, handle, place));
+    YD_TRY(item_link(doc, handle, place));
+    return item_settle(doc, handle);
 }
 
 static yd_err gc_append(struct yd_doc *doc, uint32_t index, uint32_t len)
@@ -343,12 +219,9 @@ yd_err yd_integrate(struct yd_doc *doc, uint32_t index, uint32_t clock, const st
     struct place place;
     YD_TRY(place_find(doc, &fresh, wire, offset, &place));
     if (place.list == NONE) return gc_append(doc, index, len);
-    if (is_contested(doc, &place)) YD_TRY(conflict_scan(doc, &fresh, &place));
-
     uint32_t handle = yd_item_new(doc);
     *item_at(doc, handle) = fresh;
     YD_TRY(yd_client_append(doc, index, handle, len));
     YD_TRY(content_store(doc, handle, wire, offset));
-    YD_TRY(item_link(doc, handle, &place));
-    return item_settle(doc, handle);
+    return yd_item_place(doc, handle, &place);
 }

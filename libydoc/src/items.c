@@ -13,7 +13,10 @@
 static yd_err slab_first(struct yd_doc *doc, uint32_t n)
 {
     uint32_t cap = doc->first_cap == 0 ? FIRST_ITEMS : doc->first_cap;
-    while (cap < SLAB_ITEMS && cap < doc->item_used + n) cap *= 2;
+    while (cap < SLAB_ITEMS && cap < doc->item_used + n) {
+        cap += cap / 2 + FIRST_ITEMS / 2;
+        if (cap > SLAB_ITEMS) cap = SLAB_ITEMS;
+    }
     if (cap == doc->first_cap) return YD_OK;
     struct item *slab = doc->slab_count == 0 ? NULL : doc->slabs[0];
     slab = yd_mem(doc, slab, doc->first_cap * sizeof *slab, cap * sizeof *slab);
@@ -24,15 +27,22 @@ static yd_err slab_first(struct yd_doc *doc, uint32_t n)
     return YD_OK;
 }
 
-static uint32_t items_cap(const struct yd_doc *doc)
+yd_err yd_items_expect(struct yd_doc *doc, uint32_t n)
 {
-    if (doc->slab_count <= 1) return doc->first_cap;
-    return doc->slab_count * SLAB_ITEMS;
+    if (doc->slab_count > 0 || n <= FIRST_ITEMS) return YD_OK;
+    uint32_t cap = n < SLAB_ITEMS ? n : SLAB_ITEMS;
+    doc->slabs = yd_mem(doc, NULL, 0, sizeof *doc->slabs);
+    if (doc->slabs == NULL) return YD_ENOMEM;
+    doc->slab_cap = 1;
+    doc->slabs[0] = yd_mem(doc, NULL, 0, cap * sizeof *doc->slabs[0]);
+    if (doc->slabs[0] == NULL) return YD_ENOMEM;
+    doc->slab_count = 1;
+    doc->first_cap = cap;
+    return YD_OK;
 }
 
-yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n)
+yd_err yd_items_grow(struct yd_doc *doc, uint32_t n)
 {
-    if (n <= doc->item_free_count + (items_cap(doc) - doc->item_used)) return YD_OK;
     if (doc->slab_count == doc->slab_cap) {
         uint32_t cap = doc->slab_cap == 0 ? 1 : doc->slab_cap * 2;
         size_t size = sizeof *doc->slabs;
@@ -44,25 +54,13 @@ yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n)
     if (doc->first_cap < SLAB_ITEMS) {
         yd_err err = slab_first(doc, n);
         if (err != YD_OK || n <= items_cap(doc) - doc->item_used) return err;
-        return yd_items_reserve(doc, n); // at most once: the first slab is full-grown now
+        return yd_items_grow(doc, n); // at most once: the first slab is full-grown now
     }
     if (doc->slab_count >= (INDEX_GC >> SLAB_BITS)) return YD_ENOMEM;
     struct item *slab = yd_mem(doc, NULL, 0, SLAB_ITEMS * sizeof *slab);
     if (slab == NULL) return YD_ENOMEM;
     doc->slabs[doc->slab_count++] = slab;
     return YD_OK;
-}
-
-uint32_t yd_item_new(struct yd_doc *doc)
-{
-    uint32_t handle = doc->item_free;
-    if (handle != NONE) {
-        doc->item_free = item_at(doc, handle)->right;
-        doc->item_free_count--;
-        return handle;
-    }
-    YD_ASSERT(doc->item_used < items_cap(doc));
-    return doc->item_used++;
 }
 
 void yd_item_free(struct yd_doc *doc, uint32_t handle)
@@ -72,6 +70,17 @@ void yd_item_free(struct yd_doc *doc, uint32_t handle)
     it->right = doc->item_free;
     doc->item_free = handle;
     doc->item_free_count++;
+}
+
+void yd_items_fit(struct yd_doc *doc)
+{
+    uint32_t used = doc->item_used;
+    if (doc->slab_count != 1 || used == doc->first_cap || used == 0) return;
+    size_t size = sizeof *doc->slabs[0];
+    struct item *slab = yd_mem(doc, doc->slabs[0], doc->first_cap * size, used * size);
+    if (slab == NULL) return;
+    doc->slabs[0] = slab;
+    doc->first_cap = used;
 }
 
 void yd_items_deinit(struct yd_doc *doc)

@@ -51,3 +51,21 @@ yd_err yd_arena_reserve(struct yd_doc *doc, struct arena *arena, size_t more)
     arena->cap = (uint32_t)cap;
     return YD_OK;
 }
+
+void yd_vec_fit(struct yd_doc *doc, struct vec *vec, size_t size)
+{
+    if (vec->cap == vec->count) return;
+    void *at = yd_mem(doc, vec->at, vec->cap * size, vec->count * size);
+    if (at == NULL && vec->count > 0) return;
+    vec->at = at;
+    vec->cap = vec->count;
+}
+
+void yd_arena_fit(struct yd_doc *doc, struct arena *arena)
+{
+    if (arena->cap == arena->len) return;
+    uint8_t *ptr = yd_mem(doc, arena->ptr, arena->cap, arena->len);
+    if (ptr == NULL && arena->len > 0) return;
+    arena->ptr = ptr;
+    arena->cap = arena->len;
+}

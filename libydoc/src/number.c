@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define DIGITS_MAX 17
+#define NUMBER_DIGITS 17
 
 /* value = r / s; every decimal between r - low and r + high over s reads back as it. */
 struct fraction {
@@ -89,7 +89,7 @@ static uint32_t fraction_digits(struct fraction *f, char *digits)
         int order = yd_big_compare(&f->r, &f->low);
         bool low = f->even ? order <= 0 : order < 0;
         bool high = above_one(f);
-        YD_ASSERT(n < DIGITS_MAX);
+        YD_ASSERT(n < NUMBER_DIGITS);
         if (low && high) {
             struct big twice;
             yd_big_add(&twice, &f->r, &f->r);
@@ -102,7 +102,7 @@ static uint32_t fraction_digits(struct fraction *f, char *digits)
     }
 }
 
-static char *text_put(char *out, const char *text, size_t len)
+static char *digits_put(char *out, const char *text, size_t len)
 {
     memcpy(out, text, len);
     return out + len;
@@ -127,14 +127,14 @@ static char *layout_put(char *p, const char *digits, uint32_t n, int power)
         *p++ = digits[0];
         if (n > 1) {
             *p++ = '.';
-            p = text_put(p, digits + 1, n - 1);
+            p = digits_put(p, digits + 1, n - 1);
         }
         return exponent_put(p, power - 1);
     }
     if (power <= 0) {
-        p = text_put(p, "0.", 2);
+        p = digits_put(p, "0.", 2);
         for (int i = power; i < 0; i++) *p++ = '0';
-        return text_put(p, digits, n);
+        return digits_put(p, digits, n);
     }
     for (int i = 0; i < power || i < count; i++) {
         if (i == power) *p++ = '.';
@@ -150,10 +150,10 @@ size_t yd_number_text(char out[NUMBER_TEXT_MAX], double value)
     int exponent = (int)(bits >> 52 & 0x7ff);
     uint64_t mantissa = bits & (((uint64_t)1 << 52) - 1);
     char *p = out;
-    if (exponent == 0x7ff && mantissa != 0) return (size_t)(text_put(p, "NaN", 3) - out);
-    if (bits << 1 == 0) return (size_t)(text_put(p, "0", 1) - out); // -0 too
+    if (exponent == 0x7ff && mantissa != 0) return (size_t)(digits_put(p, "NaN", 3) - out);
+    if (bits << 1 == 0) return (size_t)(digits_put(p, "0", 1) - out); // -0 too
     if (bits >> 63) *p++ = '-';
-    if (exponent == 0x7ff) return (size_t)(text_put(p, "Infinity", 8) - out);
+    if (exponent == 0x7ff) return (size_t)(digits_put(p, "Infinity", 8) - out);
     bool narrow = mantissa == 0 && exponent > 1;
     if (exponent > 0) {
         mantissa |= (uint64_t)1 << 52;
@@ -161,7 +161,7 @@ size_t yd_number_text(char out[NUMBER_TEXT_MAX], double value)
         exponent = 1;
     }
     struct fraction f;
-    char digits[DIGITS_MAX];
+    char digits[NUMBER_DIGITS];
     fraction_of(&f, mantissa, exponent - 1075, narrow);
     int power = fraction_scale(&f);
     uint32_t n = fraction_digits(&f, digits);

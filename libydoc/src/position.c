@@ -40,8 +40,8 @@ static yd_err id_put(struct yd_buf *out, struct id id)
     return yd_buf_varuint(out, id.clock);
 }
 
-static yd_err item_put(const struct yd_doc *doc, const struct item *it, uint32_t offset,
-                       struct yd_buf *out)
+static yd_err position_item_put(const struct yd_doc *doc, const struct item *it, uint32_t offset,
+                                struct yd_buf *out)
 {
     YD_TRY(yd_buf_u8(out, POSITION_ITEM));
     return id_put(out, (struct id){client_at(doc, item_client(it))->id, it->clock + offset});
@@ -55,8 +55,8 @@ static yd_err end_put(const struct yd_type_ref *type, struct yd_buf *out)
 }
 
 /* The element at the index, or the end. A place that belongs to what is left of it names that. */
-static yd_err place_put(const struct yd_doc *doc, const struct yd_place *place, uint32_t type,
-                        struct yd_buf *out)
+static yd_err position_put(const struct yd_doc *doc, const struct yd_place *place, uint32_t type,
+                           struct yd_buf *out)
 {
     bool left = place->assoc < 0;
     uint64_t index = place->index;
@@ -66,10 +66,10 @@ static yd_err place_put(const struct yd_doc *doc, const struct yd_place *place, 
     for (; at != NONE; at = item_at(doc, at)->right) {
         const struct item *it = item_at(doc, at);
         if (item_counts(it)) {
-            if (it->len > index) return item_put(doc, it, (uint32_t)index, out);
+            if (it->len > index) return position_item_put(doc, it, (uint32_t)index, out);
             index -= it->len;
         }
-        if (left && it->right == NONE) return item_put(doc, it, it->len - 1, out);
+        if (left && it->right == NONE) return position_item_put(doc, it, it->len - 1, out);
     }
     return end_put(&place->type, out);
 }
@@ -82,7 +82,7 @@ yd_err yd_position_encode(struct yd_doc *doc, const struct yd_place *place, stru
         ref->nested ? yd_nested_find(doc, ref->client, ref->clock) : root_find(doc, ref->name);
     if (ref->nested && type == NONE) return YD_ENOTFOUND;
     size_t before = out->len;
-    yd_err err = place_put(doc, place, type, out);
+    yd_err err = position_put(doc, place, type, out);
     if (err == YD_OK) err = yd_buf_varint(out, place->assoc < 0 ? 1u : 0u, place->assoc < 0);
     if (err != YD_OK) out->len = before;
     return err;

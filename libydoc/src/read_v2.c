@@ -72,15 +72,15 @@ static void put_uint(struct v2_in *in, uint64_t value)
     if (in->err == YD_OK) in_err(in, yd_buf_varuint(&in->inner->bytes, value));
 }
 
-static void put_bytes(struct v2_in *in, yd_slice bytes)
+static void inner_bytes(struct v2_in *in, yd_slice bytes)
 {
     if (in->err == YD_OK) in_err(in, yd_buf_append(&in->inner->bytes, bytes));
 }
 
-static void put_varbytes(struct v2_in *in, yd_slice bytes)
+static void inner_varbytes(struct v2_in *in, yd_slice bytes)
 {
     put_uint(in, bytes.len);
-    put_bytes(in, bytes);
+    inner_bytes(in, bytes);
 }
 
 /* ---- fields */
@@ -123,9 +123,9 @@ static void copy_text(struct v2_in *in)
     struct text_part part = yd_text_next(&in->text);
     in_watch(in, &in->text.lens.r);
     put_uint(in, part.bytes.len + (part.half_before ? 3 : 0) + (part.half_behind ? 3 : 0));
-    if (part.half_before) put_bytes(in, half);
-    put_bytes(in, part.bytes);
-    if (part.half_behind) put_bytes(in, half);
+    if (part.half_before) inner_bytes(in, half);
+    inner_bytes(in, part.bytes);
+    if (part.half_behind) inner_bytes(in, half);
 }
 
 /* A key is an index into the table of those seen, or the next text. */
@@ -175,9 +175,9 @@ static bool copy_value(struct v2_in *in)
     if (in->err != YD_OK) return false;
     bool same = yd_slice_equal(yd_buf_slice(any), value);
     if (same) {
-        put_varbytes(in, yd_buf_slice(json));
+        inner_varbytes(in, yd_buf_slice(json));
     } else {
-        put_bytes(in, value);
+        inner_bytes(in, value);
     }
     return !same;
 }
@@ -193,7 +193,7 @@ static void copy_values(struct v2_in *in, uint32_t ref)
     put_uint(in, count);
     for (uint64_t i = 0; i < count && in->err == YD_OK; i++) {
         if (ref == REF_ANY) {
-            put_bytes(in, rest_any(in));
+            inner_bytes(in, rest_any(in));
             continue;
         }
         size_t before = in->inner->bytes.len;
@@ -216,7 +216,7 @@ static void copy_content(struct v2_in *in, uint8_t info, size_t info_at)
         yd_slice bytes = yd_read_bytes(&in->rest, codec_varuint(&in->rest));
         if (in->rest.failed) in->rest.at = at;
         in_watch(in, &in->rest);
-        put_varbytes(in, bytes);
+        inner_varbytes(in, bytes);
         break;
     }
     case REF_STRING: copy_text(in); break;
@@ -234,7 +234,7 @@ static void copy_content(struct v2_in *in, uint8_t info, size_t info_at)
     }
     default: // REF_DOC
         copy_text(in);
-        put_bytes(in, rest_any(in));
+        inner_bytes(in, rest_any(in));
         break;
     }
     if (!is_value || in->err != YD_OK) return;
@@ -264,7 +264,7 @@ static void copy_struct(struct v2_in *in)
     in_watch(in, &in->info.r);
     if (ref > REF_SKIP) in_refuse(in, at);
     if (info_at <= in->wanted) in->wanted_at = in->rest.at;
-    put_bytes(in, (yd_slice){&info, 1});
+    inner_bytes(in, (yd_slice){&info, 1});
     if (ref == REF_GC) {
         copy_uint(in, &in->len);
     } else if (ref == REF_SKIP) {

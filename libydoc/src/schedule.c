@@ -189,10 +189,22 @@ static yd_err step_work(struct yd_doc *doc, struct step step, struct wire *wire)
     }
 }
 
+/* Steps over a section of which everything is here: what a client offers that connects again. */
+static bool section_is_known(struct yd_doc *doc, struct section *section)
+{
+    // Kept deleted text may hold a pair that others have cut: it is looked at, see below.
+    if (section->parked || doc->opts.keep_deleted || section->next.left == 0) return false;
+    if (section->end > state_of(doc, section->id)) return false;
+    section->next.left = 0;
+    doc->txn.known_part = true;
+    return true;
+}
+
 yd_err yd_schedule(struct yd_doc *doc)
 {
     doc->notes.count = 0;
     for (uint32_t i = 0; i < doc->sections.count; i++) {
+        if (section_is_known(doc, section_at(doc, i))) continue;
         struct step step;
         struct wire wire;
         while (section_take(doc, i, &step, &wire)) YD_TRY(step_work(doc, step, &wire));

@@ -4,6 +4,11 @@
 
 #include "wire.h"
 
+/* What a struct or a range of an update can cost at most: an item and index entries for it and
+ * for the three cuts it may cause. */
+#define STRUCT_COST ((uint64_t)256)
+#define RANGE_COST  ((uint64_t)160)
+
 /* Before a struct of a section. */
 struct cursor {
     const uint8_t *at;
@@ -19,6 +24,7 @@ struct section {
     uint32_t client;  /* index or NONE while it is unknown */
     bool parked;      /* out of pending, not out of the update at hand */
     bool closed;      /* blocked: goes on in a later transaction */
+    uint32_t end;     /* of an update: clock behind its last struct */
     uint32_t covered; /* parked: clock behind what was taken out so far */
     struct cursor next;
     struct cursor park;       /* of a closed one: where it goes on */

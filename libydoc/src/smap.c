@@ -32,11 +32,11 @@ static void chunk_free(struct yd_doc *doc, struct smap_chunk *chunk)
     yd_mem(doc, chunk, chunk_bytes(chunk->cap), 0);
 }
 
-/* Doubles the room of a small chunk. */
+/* Doubles the room of a small chunk. The values move behind the keys' new room. */
 static struct smap_chunk *chunk_grow(struct yd_doc *doc, struct smap_chunk *chunk)
 {
     uint32_t old = chunk->cap;
-    uint32_t cap = old * 2;
+    uint32_t cap = old * 2 < SMAP_CHUNK ? old * 2 : SMAP_CHUNK;
     chunk = yd_mem(doc, chunk, chunk_bytes(old), chunk_bytes(cap));
     if (chunk == NULL) return NULL;
     memmove(chunk->cells + cap, chunk->cells + old, old * sizeof(uint32_t));
@@ -195,6 +195,16 @@ yd_err yd_smap_insert_first(struct yd_doc *doc, struct smap *map, uint32_t key, 
     if (map->total == 0) return yd_smap_append(doc, map, key, value);
     struct smap_pos pos = smap_first();
     return place_put(doc, map, &pos, key, value);
+}
+
+yd_err yd_smap_expect(struct yd_doc *doc, struct smap *map, uint32_t n)
+{
+    if (map->chunk_count > 0 || n == 0) return YD_OK;
+    struct smap_chunk *chunk = chunk_new(doc, n < SMAP_CHUNK ? n : SMAP_CHUNK);
+    if (chunk == NULL) return YD_ENOMEM;
+    map->u.one = chunk;
+    map->chunk_count = 1;
+    return YD_OK;
 }
 
 yd_err yd_smap_append(struct yd_doc *doc, struct smap *map, uint32_t key, uint32_t value)

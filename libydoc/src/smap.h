@@ -100,9 +100,24 @@ YD_NODISCARD yd_err yd_smap_insert_after(struct yd_doc *doc, struct smap *map, s
 /* Inserts before the first entry. */
 YD_NODISCARD yd_err yd_smap_insert_first(struct yd_doc *doc, struct smap *map, uint32_t key,
                                          uint32_t value);
+/* Makes room for n entries in an empty map. */
+YD_NODISCARD yd_err yd_smap_expect(struct yd_doc *doc, struct smap *map, uint32_t n);
 /* Inserts behind the last entry. */
 YD_NODISCARD yd_err yd_smap_append(struct yd_doc *doc, struct smap *map, uint32_t key,
                                    uint32_t value);
+/* The same, at once where there is room. */
+YD_NODISCARD static inline yd_err smap_push(struct yd_doc *doc, struct smap *map, uint32_t key,
+                                            uint32_t value)
+{
+    if (map->chunk_count == 0) return yd_smap_append(doc, map, key, value);
+    struct smap_chunk *last = smap_chunk_at(map, map->chunk_count - 1);
+    if (last->count == last->cap) return yd_smap_append(doc, map, key, value);
+    last->cells[last->count] = key;
+    last->cells[last->cap + last->count] = value;
+    last->count++;
+    map->total++;
+    return YD_OK;
+}
 /* Replaces the key of an entry; the order must stay. */
 void yd_smap_rekey(struct smap *map, struct smap_pos pos, uint32_t key);
 /* Removes `count` entries behind pos; pos stays valid. */

@@ -6,6 +6,11 @@
 #include "sink.h"
 #include "ydoc/update.h"
 
+static inline bool format_is_known(enum yd_format format)
+{
+    return format == YD_V1 || format == YD_V2;
+}
+
 /* A run of deleted clocks. */
 struct range {
     uint64_t client;

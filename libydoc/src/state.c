@@ -68,15 +68,14 @@ void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct
     wire->len = client_entry_end(client, pos) - smap_key(&client->index, pos);
 }
 
-static yd_err emit_own(const struct yd_doc *doc, struct client *client, uint32_t from,
-                       struct sink *sink)
+/* Structs from `pos` on; the first one only from clock `from` on. */
+static yd_err emit_own(const struct yd_doc *doc, const struct client *client, struct smap_pos pos,
+                       uint32_t from, struct sink *sink)
 {
-    struct smap_pos pos;
-    bool found = yd_smap_find(&client->index, from, &pos);
-    YD_ASSERT(found);
     for (; !smap_is_end(&client->index, pos); pos = smap_next(&client->index, pos)) {
         struct wire wire;
         struct id id = {client->id, smap_key(&client->index, pos)};
+        if (!sink->is_v2 && from <= id.clock) return yd_emit_v1(doc, client, pos, sink->out);
         yd_entry_wire(doc, client, pos, &wire);
         YD_TRY(sink_struct(sink, &wire, id, from > id.clock ? from - id.clock : 0, false));
     }
@@ -92,7 +91,7 @@ static yd_err emit_section(const struct yd_doc *doc, struct client *client, uint
     YD_ASSERT(found);
     uint32_t count = yd_smap_count_from(&client->index, pos);
     YD_TRY(yd_sink_section(sink, count, client->id, from));
-    return emit_own(doc, client, from, sink);
+    return emit_own(doc, client, pos, from, sink);
 }
 
 /* A client's ranges. */
@@ -120,6 +119,18 @@ yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink)
     return YD_OK;
 }
 
+static yd_err emit_deletes(struct yd_doc *doc, struct sink *sink)
+{
+    if (sink->is_v2) return yd_emit_deletes(doc, sink);
+    struct kept *kept = &doc->kept_deletes;
+    if (yd_kept_is_valid(doc, kept)) return yd_buf_append(sink->out, kept_bytes(kept));
+    size_t before = sink->out->len;
+    YD_TRY(yd_emit_deletes(doc, sink));
+    yd_slice bytes = {sink->out->ptr + before, sink->out->len - before};
+    yd_kept_note(doc, kept, bytes);
+    return YD_OK;
+}
+
 yd_err yd_emit_vector(const struct yd_doc *doc, struct yd_buf *out)
 {
     uint32_t count = 0;
@@ -136,6 +147,17 @@ yd_err yd_emit_vector(const struct yd_doc *doc, struct yd_buf *out)
     return YD_OK;
 }
 
+static yd_err emit_vector(struct yd_doc *doc, struct yd_buf *out)
+{
+    struct kept *kept = &doc->kept_vector;
+    if (yd_kept_is_valid(doc, kept)) return yd_buf_append(out, kept_bytes(kept));
+    size_t before = out->len;
+    YD_TRY(yd_emit_vector(doc, out));
+    yd_slice bytes = {out->ptr + before, out->len - before};
+    yd_kept_note(doc, kept, bytes);
+    return YD_OK;
+}
+
 /* Takes back what a failed call appended. */
 static yd_err emit_done(struct yd_buf *out, size_t before, yd_err err)
 {
@@ -148,7 +170,7 @@ yd_err yd_doc_state_vector(struct yd_doc *doc, struct yd_buf *out)
     if (doc->broken) return YD_ENOMEM;
     size_t before = out->len;
     YD_TRY(yd_clients_sort(doc));
-    return emit_done(out, before, yd_emit_vector(doc, out));
+    return emit_done(out, before, emit_vector(doc, out));
 }
 
 yd_err yd_doc_snapshot(struct yd_doc *doc, struct yd_buf *out)
@@ -163,20 +185,45 @@ yd_err yd_doc_snapshot(struct yd_doc *doc, struct yd_buf *out)
     return emit_done(out, before, err);
 }
 
-/* Reads an untrusted state vector into clocks by client index. Unknown clients do not matter. */
+/* Reads an untrusted state vector into clocks by client index. Unknown clients do not matter. A
+ * vector goes from the highest client down, as by_id does from its end: most ids are the next. */
 static yd_err vector_read(struct yd_doc *doc, yd_slice sv, uint32_t *targets)
 {
     memset(targets, 0, doc->clients.count * sizeof *targets);
     if (sv.len == 0) return YD_OK;
     struct yd_reader r = yd_reader_of(sv);
     uint64_t count = codec_varuint(&r);
+    uint32_t rank = doc->by_id.count;
     for (uint64_t i = 0; i < count && !r.failed; i++) {
         uint64_t id = codec_varuint(&r);
         uint64_t clock = codec_varuint(&r);
-        uint32_t client = r.failed ? NONE : yd_client_find(doc, id);
+        if (r.failed) break;
+        uint32_t client = rank > 0 ? by_id_at(doc, rank - 1) : NONE;
+        if (client != NONE && client_at(doc, client)->id == id) {
+            rank--;
+        } else {
+            client = yd_client_find(doc, id);
+        }
         if (client != NONE) targets[client] = clock > CLOCK_MAX ? CLOCK_MAX : (uint32_t)clock;
     }
     return r.failed ? YD_EMALFORMED : YD_OK;
+}
+
+/* True for the vector that this document gave out last, unchanged: nothing but deletes is due. */
+static bool vector_is_own(const struct yd_doc *doc, yd_slice sv)
+{
+    return yd_kept_is_valid(doc, &doc->kept_vector) &&
+           yd_slice_equal(sv, kept_bytes(&doc->kept_vector));
+}
+
+/* Asks for about as much room as a whole state takes, so that it need not move while it grows.
+ * Memory refused: it may still be enough. */
+static void room_expect(const struct yd_doc *doc, struct yd_buf *out)
+{
+    size_t size = (size_t)doc->structs * 16 + (doc->text.len - doc->text.dead);
+    if (size > out->max - out->len) return;
+    yd_err unused = yd_buf_reserve(out, size);
+    (void)unused;
 }
 
 static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct sink *sink)
@@ -192,7 +239,18 @@ static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct sin
         if (client->next <= targets[index]) continue;
         YD_TRY(emit_section(doc, client, targets[index], sink));
     }
-    return yd_emit_deletes(doc, sink);
+    return emit_deletes(doc, sink);
+}
+
+/* What a holder of everything gets: no structs, all deletes. */
+static yd_err emit_up_to_date(struct yd_doc *doc, enum yd_format format, struct yd_buf *out)
+{
+    struct sink sink;
+    size_t before = out->len;
+    yd_sink_begin(&sink, format, out);
+    yd_err err = sink_uint(&sink, 0);
+    if (err == YD_OK) err = emit_deletes(doc, &sink);
+    return emit_done(out, before, yd_sink_end(&sink, err));
 }
 
 yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format format,
@@ -201,15 +259,17 @@ yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format forma
     if (doc->broken) return YD_ENOMEM;
     if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     size_t before = out->len;
-    size_t size = (doc->clients.count + 1) * sizeof(uint32_t);
+    bool waits = doc->pending_runs > 0 || doc->pending_dels > 0;
     YD_TRY(yd_clients_sort(doc));
+    if (!waits && vector_is_own(doc, sv)) return emit_up_to_date(doc, format, out);
+    size_t size = (doc->clients.count + 1) * sizeof(uint32_t);
     uint32_t *targets = yd_mem(doc, NULL, 0, size);
     if (targets == NULL) return YD_ENOMEM;
     yd_err err = vector_read(doc, sv, targets);
-    bool waits = doc->pending_runs > 0 || doc->pending_dels > 0;
     if (err == YD_OK) {
         struct sink sink;
         yd_sink_begin(&sink, format, out);
+        if (sv.len == 0 && format == YD_V1) room_expect(doc, out);
         err = waits ? yd_emit_merged(doc, targets, &sink) : emit_state(doc, targets, &sink);
         err = yd_sink_end(&sink, err);
     }
@@ -269,6 +329,7 @@ static yd_err emit_spans(struct yd_doc *doc, struct sink *sink)
 
 static yd_err emit_last(struct yd_doc *doc, struct sink *sink)
 {
+    YD_TRY(yd_txn_complete(doc));
     YD_TRY(touched_sort(doc));
     YD_TRY(sink_uint(sink, doc->sections.count));
     for (uint32_t i = 0; i < doc->sections.count; i++) {

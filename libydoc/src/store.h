@@ -19,6 +19,8 @@
 #include "smap.h"
 #include "ydoc/doc.h"
 
+#include <string.h>
+
 #define NONE       UINT32_MAX
 #define CLOCK_MAX  ((uint32_t)INT32_MAX) /* clocks are below; Yjs has 2^53, real ones never */
 #define CLIENT_MAX ((uint32_t)1 << 24)   /* clients of a document: 24 bits in an item */
@@ -165,6 +167,8 @@ struct pend {
 struct txn {
     uint32_t epoch;
     bool known_part;
+    bool whole;         /* it loaded all that there is; dels lack what came deleted, until
+                           yd_txn_complete() */
     struct vec touched; /* uint32_t: clients whose state grew */
     struct vec dels;    /* struct span: what was deleted */
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
@@ -183,6 +187,30 @@ struct slack_table {
     uint32_t size;       /* a power of two; 0: no table yet */
     uint32_t pushed_out; /* entries that lost their slot since the table got its size */
     uint32_t reserved;   /* bytes of all rooms; part of text.len, not dead */
+};
+
+/* Items that conflict scans passed, see conflict.c. */
+struct finger {
+    uint64_t id;     /* of the client */
+    uint32_t handle; /* of its item */
+    uint32_t unused;
+};
+struct fingers { /* of siblings: same list, origin and right origin */
+    uint32_t list;
+    uint32_t origin_client;
+    uint32_t origin_clock;
+    uint32_t right_client;
+    uint32_t right_clock;
+    struct vec at; /* struct finger, by id */
+};
+#define FINGERS 4
+
+/* Bytes that were asked for twice while nothing changed, kept for the next time: every handshake
+ * asks for the same two. */
+struct kept {
+    uint8_t *ptr;
+    size_t len;       /* 0: nothing is kept */
+    uint64_t version; /* of the document when they were asked for last */
 };
 
 struct yd_doc {
@@ -239,6 +267,12 @@ struct yd_doc {
 
     struct vec changes; /* struct noted, see changes.c: of the last transaction, if asked for */
     struct edit *edit;  /* made by the first transaction of its own, see edit.h */
+    uint32_t finger_turn; /* which of the fingers is given away next */
+    struct fingers fingers[FINGERS];
+
+    uint64_t version;         /* counts changes of state or delete set */
+    struct kept kept_deletes; /* the delete set in V1 */
+    struct kept kept_vector;  /* the state vector */
 };
 
 /* ---- mem.c */
@@ -254,7 +288,23 @@ YD_NODISCARD static inline yd_err yd_vec_reserve(struct yd_doc *doc, struct vec 
     return more <= vec->cap - vec->count ? YD_OK : yd_vec_grow(doc, vec, more, size);
 }
 void yd_vec_free(struct yd_doc *doc, struct vec *vec, size_t size);
+/* Gives back the room behind count. Memory refused: later. */
+void yd_vec_fit(struct yd_doc *doc, struct vec *vec, size_t size);
+void yd_arena_fit(struct yd_doc *doc, struct arena *arena);
 YD_NODISCARD yd_err yd_arena_reserve(struct yd_doc *doc, struct arena *arena, size_t more);
+
+/* ---- bulk.c */
+/* Adds to dels what came deleted with a load: nobody asks, mostly. */
+YD_NODISCARD yd_err yd_txn_complete(struct yd_doc *doc);
+
+/* ---- doc.c */
+/* Lets go of everything in the document. What was read of an update of format V2 stays. */
+void yd_doc_empty(struct yd_doc *doc);
+/* Gives back what tables have beyond their need. */
+void yd_doc_fit(struct yd_doc *doc);
+
+/* ---- kept.c */
+void yd_kept_free(struct yd_doc *doc, struct kept *kept);
 
 /* ---- items.c */
 static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
@@ -262,9 +312,32 @@ static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
     return doc->slabs[handle >> SLAB_BITS] + (handle & (SLAB_ITEMS - 1));
 }
 /* Makes room for n new items. Pointers to items may change here and nowhere else. */
-YD_NODISCARD yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n);
-uint32_t yd_item_new(struct yd_doc *doc); /* from the reserved room */
+YD_NODISCARD yd_err yd_items_grow(struct yd_doc *doc, uint32_t n);
+static inline uint32_t items_cap(const struct yd_doc *doc)
+{
+    return doc->slab_count <= 1 ? doc->first_cap : doc->slab_count * SLAB_ITEMS;
+}
+YD_NODISCARD static inline yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n)
+{
+    if (n <= doc->item_free_count + (items_cap(doc) - doc->item_used)) return YD_OK;
+    return yd_items_grow(doc, n);
+}
+/* Says that about n items will come. */
+YD_NODISCARD yd_err yd_items_expect(struct yd_doc *doc, uint32_t n);
+/* A slot of the reserved room. */
+static inline uint32_t yd_item_new(struct yd_doc *doc)
+{
+    uint32_t handle = doc->item_free;
+    if (handle != NONE) {
+        doc->item_free = item_at(doc, handle)->right;
+        doc->item_free_count--;
+        return handle;
+    }
+    YD_ASSERT(doc->item_used < items_cap(doc));
+    return doc->item_used++;
+}
 void yd_item_free(struct yd_doc *doc, uint32_t handle);
+void yd_items_fit(struct yd_doc *doc); /* gives back room of the first slab */
 void yd_items_deinit(struct yd_doc *doc);
 
 /* ---- clients.c */
@@ -335,7 +408,19 @@ void yd_key_free_first(struct yd_doc *doc, uint32_t type);
 
 /* ---- text.c */
 /* Appends content bytes; *off is where they lie. Errors: YD_ENOMEM. */
-YD_NODISCARD yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off);
+YD_NODISCARD static inline yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off)
+{
+    struct arena *text = &doc->text;
+    *off = text->len;
+    if (bytes.len == 0) return YD_OK;
+    if (bytes.len > text->cap - text->len) {
+        yd_err err = yd_arena_reserve(doc, text, bytes.len);
+        if (err != YD_OK) return err;
+    }
+    memcpy(text->ptr + text->len, bytes.ptr, bytes.len);
+    text->len += (uint32_t)bytes.len;
+    return YD_OK;
+}
 static inline yd_slice text_slice(const struct yd_doc *doc, uint32_t off, uint32_t len)
 {
     return len == 0 ? YD_EMPTY : (yd_slice){doc->text.ptr + off, len};
@@ -394,6 +479,6 @@ uint32_t yd_nested_find(struct yd_doc *doc, uint64_t id, uint32_t clock);
 /* Ends a transaction: collects what was deleted, joins neighbours. */
 YD_NODISCARD yd_err yd_txn_cleanup(struct yd_doc *doc);
 /* Sorts and joins the spans of a transaction. */
-void yd_spans_normalise(struct vec *vec);
+YD_NODISCARD yd_err yd_spans_normalise(struct yd_doc *doc, struct vec *vec);
 
 #endif

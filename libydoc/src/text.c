@@ -105,16 +105,6 @@ static void slack_put(struct yd_doc *doc, uint32_t end, uint32_t cap)
     doc->slack.reserved += cap - end;
 }
 
-yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off)
-{
-    *off = doc->text.len;
-    if (bytes.len == 0) return YD_OK;
-    YD_TRY(yd_arena_reserve(doc, &doc->text, bytes.len));
-    memcpy(doc->text.ptr + doc->text.len, bytes.ptr, bytes.len);
-    doc->text.len += (uint32_t)bytes.len;
-    return YD_OK;
-}
-
 void yd_text_drop(struct yd_doc *doc, uint32_t off, uint32_t len)
 {
     if (len > 0 && off + len == doc->text.len) {

@@ -44,7 +44,7 @@ static yd_err section_copy(struct section section, uint32_t from, bool whole, st
 }
 
 /* A state vector as sections: id and next.clock. */
-static yd_err vector_read(yd_slice sv, struct yd_buf *vector)
+static yd_err vector_list(yd_slice sv, struct yd_buf *vector)
 {
     struct yd_reader r = yd_reader_of(sv);
     uint64_t count = sv.len == 0 ? 0 : codec_varuint(&r);
@@ -115,8 +115,6 @@ static yd_err update_copy(struct yd_update update, const struct yd_buf *vector,
     return update_done(out, before, err);
 }
 
-static bool format_is_known(enum yd_format format) { return format == YD_V1 || format == YD_V2; }
-
 yd_err yd_update_convert(struct yd_update update, enum yd_format format, struct yd_buf *out)
 {
     if (!format_is_known(format)) return YD_EUNSUPPORTED;
@@ -129,7 +127,7 @@ yd_err yd_update_diff(struct yd_update update, yd_slice sv, enum yd_format forma
     if (!format_is_known(format)) return YD_EUNSUPPORTED;
     struct yd_buf vector;
     yd_buf_init(&vector, out->alloc, SIZE_MAX / 2);
-    yd_err err = vector_read(sv, &vector);
+    yd_err err = vector_list(sv, &vector);
     if (err == YD_OK) err = update_copy(update, &vector, format, out);
     yd_buf_deinit(&vector);
     return err;

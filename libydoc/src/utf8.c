@@ -37,6 +37,19 @@ static size_t sequence_len(const uint8_t *p, const uint8_t *end)
     return 4;
 }
 
+/* Whether all of less than 8 bytes are ASCII. */
+static inline bool rest_is_ascii(const uint8_t *p, size_t n)
+{
+    uint32_t a = 0, b = 0;
+    if (n >= 4) {
+        memcpy(&a, p, sizeof a);
+        memcpy(&b, p + n - 4, sizeof b);
+    } else if (n > 0) {
+        a = (uint32_t)(p[0] | p[n / 2] | p[n - 1]);
+    }
+    return ((a | b) & (uint32_t)HIGH_BITS) == 0;
+}
+
 bool yd_utf8_units(yd_slice text, uint32_t *units)
 {
     const uint8_t *p = text.ptr;
@@ -47,6 +60,10 @@ bool yd_utf8_units(yd_slice text, uint32_t *units)
             p += 8;
             n += 8;
             continue;
+        }
+        if (end - p < 8 && rest_is_ascii(p, (size_t)(end - p))) {
+            n += (uint32_t)(end - p);
+            break;
         }
         size_t len = sequence_len(p, end);
         if (len == 0) return false;

@@ -61,21 +61,20 @@ ONE_BODY void section_check(struct yd_reader *r, bool inner, struct section *sec
                             struct update_plan *plan)
 {
     uint64_t count = count_read(r, 2);
+    const uint8_t *at = r->at;
     *section = (struct section){.id = codec_varuint(r), .client = NONE};
+    struct codec_id own = codec_id_of(r, at, section->id);
     section->next.clock = clock_read(r);
     section->next.at = r->at;
     section->next.run = NONE;
     section->next.left = (uint32_t)count;
     uint32_t clock = section->next.clock;
     for (uint64_t i = 0; i < count && !r->failed; i++) {
-        if (inner) {
-            yd_inner_check(r, section->id, clock, &plan->wire);
-        } else {
-            yd_v1_check(r, section->id, clock, &plan->wire);
-        }
+        yd_v1_check(r, &own, clock, inner, &plan->wire);
         if (!r->failed) clock += plan->wire.len;
     }
     section->next.end = r->at;
+    section->end = clock;
     plan->structs += count;
 }
 
@@ -125,8 +124,8 @@ uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_l
     return kept;
 }
 
-ONE_BODY yd_err update_validate(struct yd_doc *doc, yd_slice update, bool inner,
-                                struct update_plan *plan, size_t *error_at)
+yd_err yd_update_validate(struct yd_doc *doc, yd_slice update, bool inner, struct update_plan *plan,
+                          size_t *error_at)
 {
     struct yd_reader r = yd_reader_of(update);
     plan->structs = 0;
@@ -151,11 +150,4 @@ ONE_BODY yd_err update_validate(struct yd_doc *doc, yd_slice update, bool inner,
     doc->sections.count =
         yd_sections_keep_last(doc->sections.at, doc->sections.count, &plan->has_lost);
     return YD_OK;
-}
-
-yd_err yd_update_validate(struct yd_doc *doc, yd_slice update, bool inner, struct update_plan *plan,
-                          size_t *error_at)
-{
-    return inner ? update_validate(doc, update, true, plan, error_at)
-                 : update_validate(doc, update, false, plan, error_at);
 }

@@ -8,6 +8,7 @@
 #ifndef YDOC_WIRE_H
 #define YDOC_WIRE_H
 
+#include "codec.h"
 #include "store.h"
 
 enum {
@@ -72,16 +73,18 @@ static inline uint8_t wire_flags_from(const struct wire *wire, uint32_t offset, 
 /* ---- read_v1.c */
 /* Reads a struct of an update in the inner form that was validated before. */
 void yd_v1_read(struct yd_reader *r, struct wire *wire);
-/* Reads and checks an untrusted struct of V1 that would lie at `clock` of `client`. The reader
- * fails, at the field in question, on anything that rules U1 to U12 refuse. */
-void yd_v1_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire);
-/* The same of the inner form. */
-void yd_inner_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct wire *wire);
+/* Reads and checks an untrusted struct, of V1 or of the inner form, that would lie at `clock` of
+ * client `own`. The reader fails, at the field in question, on anything that rules U1 to U12
+ * refuse. */
+void yd_v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock, bool inner,
+                 struct wire *wire);
 
 /* ---- write_v1.c */
 /* Appends a struct from its clock `offset` on. */
 YD_NODISCARD yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, struct id id,
                                 uint32_t offset, bool merged);
+/* Bytes that yd_v1_write() makes of a whole struct of the outer form, without writing them. */
+size_t yd_v1_size(const struct wire *wire);
 
 /* ---- content.c */
 /* Steps over `n` values of a JSON or Any content and returns the bytes used. */

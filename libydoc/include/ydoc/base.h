@@ -18,6 +18,7 @@ extern "C" {
 #endif
 
 #define YD_NODISCARD __attribute__((warn_unused_result))
+#define YD_NORETURN  __attribute__((noreturn))
 
 typedef int yd_err;
 
@@ -43,10 +44,14 @@ typedef struct yd_slice {
 } yd_slice;
 
 extern const uint8_t yd_no_bytes[1];
-#define YD_EMPTY ((yd_slice){yd_no_bytes, 0})
-
-/* A slice over a string literal, without its NUL. */
+/* A slice over a string literal, without its NUL: YD_LITERAL("text"). */
+#ifdef __cplusplus
+#define YD_EMPTY      (yd_slice{yd_no_bytes, 0})
+#define YD_LITERAL(s) (yd_slice{(const uint8_t *)(s), sizeof(s) - 1})
+#else
+#define YD_EMPTY      ((yd_slice){yd_no_bytes, 0})
 #define YD_LITERAL(s) ((yd_slice){(const uint8_t *)(s), sizeof(s) - 1})
+#endif
 
 bool yd_slice_equal(yd_slice a, yd_slice b);
 
@@ -72,7 +77,8 @@ void yd_buf_deinit(struct yd_buf *buf); /* frees the bytes; the buffer is empty 
 static inline void yd_buf_clear(struct yd_buf *buf) { buf->len = 0; }
 static inline yd_slice yd_buf_slice(const struct yd_buf *buf)
 {
-    return (yd_slice){buf->ptr, buf->len};
+    yd_slice bytes = {buf->ptr, buf->len};
+    return bytes;
 }
 
 /* Makes room for `more` further bytes. Errors: YD_ENOMEM, YD_ETOOBIG; the buffer is unchanged. */
@@ -95,7 +101,8 @@ struct yd_reader {
 
 static inline struct yd_reader yd_reader_of(yd_slice bytes)
 {
-    return (struct yd_reader){bytes.ptr, bytes.ptr + bytes.len, false};
+    struct yd_reader r = {bytes.ptr, bytes.ptr + bytes.len, false};
+    return r;
 }
 static inline size_t yd_reader_left(const struct yd_reader *r) { return (size_t)(r->end - r->at); }
 uint8_t yd_read_u8(struct yd_reader *r);
@@ -115,9 +122,14 @@ bool yd_utf8_check(yd_slice text); /* no overlong forms, no surrogates */
 bool yd_json_check(yd_slice text); /* what JSON.parse accepts, depth <= YD_DEPTH_MAX */
 #define YD_DEPTH_MAX 128           /* nesting of JSON and Any values */
 
-/* A bug of ours, never of the input: ends the program (traps in wasm). On in every build. */
-_Noreturn void yd_assert_failed(const char *what, const char *file, int line);
+/* A bug of ours, never of the input: ends the program. On in every build. A wasm module just traps:
+ * its host says where, and the words would be a tenth of it. */
+YD_NORETURN void yd_assert_failed(const char *what, const char *file, int line);
+#ifdef __wasm__
+#define YD_ASSERT(cond) ((cond) ? (void)0 : __builtin_trap())
+#else
 #define YD_ASSERT(cond) ((cond) ? (void)0 : yd_assert_failed(#cond, __FILE__, __LINE__))
+#endif
 
 #ifdef __cplusplus
 }

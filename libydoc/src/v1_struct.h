@@ -1,0 +1,204 @@
+/* v1_struct.h - the one body that reads a struct of format V1 or of the inner form.
+ *
+ * Compiled where it is used: `strict` reads untrusted bytes and checks everything, of V1 or of the
+ * inner form; without it bytes are read that went through one of these before.
+ */
+#ifndef YDOC_V1_STRUCT_H
+#define YDOC_V1_STRUCT_H
+
+#include "any.h"
+#include "codec.h"
+#include "utf8.h"
+#include "wire.h"
+
+#define V1_INLINE static inline __attribute__((always_inline))
+
+/* Fails the reader at `at`. */
+static inline void v1_refuse(struct yd_reader *r, const uint8_t *at)
+{
+    if (r->failed) return;
+    r->at = at;
+    r->failed = true;
+}
+
+/* Bytes behind their length. */
+V1_INLINE yd_slice v1_bytes(struct yd_reader *r)
+{
+    const uint8_t *at = r->at;
+    yd_slice bytes = codec_bytes(r, codec_varuint(r));
+    if (r->failed) r->at = at;
+    return bytes;
+}
+
+V1_INLINE void v1_id(struct yd_reader *r, struct id *id, const struct codec_id *own, bool strict)
+{
+    id->client = codec_client(r, own);
+    const uint8_t *at = r->at;
+    uint64_t clock = codec_clock(r);
+    if (strict && clock >= CLOCK_MAX) v1_refuse(r, at);
+    id->clock = (uint32_t)clock;
+}
+
+V1_INLINE yd_slice v1_text(struct yd_reader *r, bool strict)
+{
+    const uint8_t *at = r->at;
+    yd_slice text = v1_bytes(r);
+    if (strict && !yd_utf8_check(text)) v1_refuse(r, at);
+    return text;
+}
+
+/* A length of at least 1 that keeps clocks below their limit. */
+V1_INLINE uint32_t v1_len(struct yd_reader *r, bool strict)
+{
+    const uint8_t *at = r->at;
+    uint64_t len = codec_varuint(r);
+    if (strict && (len == 0 || len >= CLOCK_MAX)) v1_refuse(r, at);
+    return (uint32_t)len;
+}
+
+V1_INLINE void v1_json_text(struct yd_reader *r, bool strict, bool or_undefined)
+{
+    const uint8_t *at = r->at;
+    yd_slice text = v1_text(r, strict);
+    if (!strict || r->failed) return;
+    if (or_undefined && yd_slice_equal(text, YD_LITERAL("undefined"))) return;
+    if (!yd_json_check(text)) v1_refuse(r, at);
+}
+
+V1_INLINE void v1_string(struct yd_reader *r, struct wire *wire, bool strict)
+{
+    const uint8_t *at = r->at;
+    wire->content = v1_bytes(r);
+    if (!strict) {
+        wire->len = yd_utf8_count(wire->content);
+    } else if (wire->content.len >= CLOCK_MAX || wire->content.len == 0 ||
+               !yd_utf8_units(wire->content, &wire->len)) {
+        v1_refuse(r, at);
+    }
+}
+
+/* `len` values as they came. */
+V1_INLINE void v1_values(struct yd_reader *r, struct wire *wire, bool strict)
+{
+    wire->len = v1_len(r, strict);
+    const uint8_t *start = r->at;
+    for (uint32_t i = 0; i < wire->len && !r->failed; i++) {
+        if (wire->ref == REF_ANY) {
+            yd_any_skip(r, !strict);
+        } else {
+            v1_json_text(r, strict, true);
+        }
+    }
+    wire->content = (yd_slice){start, (size_t)(r->at - start)};
+}
+
+V1_INLINE void v1_type(struct yd_reader *r, struct wire *wire, bool strict)
+{
+    const uint8_t *at = r->at;
+    uint64_t type_ref = codec_varuint(r);
+    if (strict && type_ref >= TYPE_REF_COUNT) v1_refuse(r, at);
+    wire->type_ref = (uint8_t)type_ref;
+    wire->content = wire_type_has_name(wire->type_ref) ? v1_text(r, strict) : YD_EMPTY;
+}
+
+/* Two fields whose bytes are kept together. */
+V1_INLINE void v1_pair(struct yd_reader *r, struct wire *wire, bool strict)
+{
+    const uint8_t *start = r->at;
+    (void)v1_text(r, strict);
+    if (wire->ref == REF_FORMAT) {
+        v1_json_text(r, strict, false);
+    } else {
+        if (strict && wire->ref == REF_DOC && yd_reader_left(r) > 0 && *r->at != ANY_OBJECT)
+            v1_refuse(r, r->at);
+        yd_any_skip(r, !strict);
+    }
+    wire->content = (yd_slice){start, (size_t)(r->at - start)};
+}
+
+V1_INLINE void v1_content(struct yd_reader *r, struct wire *wire, bool strict)
+{
+    wire->len = 1;
+    switch (wire->ref) {
+    case REF_STRING: v1_string(r, wire, strict); break;
+    case REF_DELETED: wire->len = v1_len(r, strict); break;
+    case REF_JSON:
+    case REF_ANY: v1_values(r, wire, strict); break;
+    case REF_BINARY: wire->content = v1_bytes(r); break;
+    case REF_EMBED: {
+        const uint8_t *at = r->at;
+        wire->content = v1_text(r, strict);
+        if (strict && !r->failed && !yd_json_check(wire->content)) v1_refuse(r, at);
+        break;
+    }
+    case REF_TYPE: v1_type(r, wire, strict); break;
+    case REF_EMBED_ANY: {
+        const uint8_t *start = r->at;
+        yd_any_skip(r, !strict);
+        wire->content = (yd_slice){start, (size_t)(r->at - start)};
+        break;
+    }
+    default: v1_pair(r, wire, strict); break;
+    }
+}
+
+V1_INLINE void v1_parent(struct yd_reader *r, struct wire *wire, const struct codec_id *own,
+                         bool strict)
+{
+    wire->root = codec_varuint(r) == 1;
+    if (wire->root) {
+        wire->name = v1_text(r, strict);
+    } else {
+        v1_id(r, &wire->parent, own, strict);
+    }
+    wire->key = wire->flags & WIRE_KEY ? v1_text(r, strict) : YD_EMPTY;
+}
+
+V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, const struct codec_id *own,
+                         bool strict, bool inner)
+{
+    const uint8_t *start = r->at;
+    uint8_t info = codec_u8(r);
+    wire->ref = info & 31;
+    wire->flags = info & (WIRE_ORIGINS | WIRE_KEY);
+    wire->content = YD_EMPTY;
+    if (wire->ref == REF_GC || wire->ref == REF_SKIP) {
+        if (strict && wire->flags != 0) v1_refuse(r, start);
+        wire->len = v1_len(r, strict);
+        return;
+    }
+    if (strict && wire->ref > (inner ? REF_FORMAT_ANY : REF_SKIP)) v1_refuse(r, start);
+    if (wire->flags & WIRE_ORIGIN) v1_id(r, &wire->origin, own, strict);
+    if (wire->flags & WIRE_RIGHT) v1_id(r, &wire->right, own, strict);
+    if ((wire->flags & WIRE_ORIGINS) == 0) {
+        v1_parent(r, wire, own, strict);
+    } else {
+        wire->flags &= WIRE_ORIGINS; // a key is inherited with the parent
+    }
+    if (!r->failed) v1_content(r, wire, strict);
+}
+
+/* Own clocks can only refer to what lies before them. */
+static inline bool refers_ahead(const struct id *id, uint64_t client, uint32_t clock)
+{
+    return id->client == client && id->clock >= clock;
+}
+
+V1_INLINE void v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock,
+                        struct wire *wire, bool inner)
+{
+    const uint8_t *start = r->at;
+    v1_struct(r, wire, own, true, inner);
+    if (r->failed) return;
+    bool ahead = wire->len >= CLOCK_MAX - clock;
+    if (wire_is_item(wire)) {
+        if (wire->flags & WIRE_ORIGIN) ahead |= refers_ahead(&wire->origin, own->value, clock);
+        if (wire->flags & WIRE_RIGHT) ahead |= refers_ahead(&wire->right, own->value, clock);
+        if ((wire->flags & WIRE_ORIGINS) == 0 && !wire->root) {
+            ahead |= refers_ahead(&wire->parent, own->value, clock);
+        }
+    }
+    if (ahead) v1_refuse(r, start);
+}
+
+#endif
