@@ -322,6 +322,7 @@ yd_err database_open(struct database *db, const struct store_opts *opts)
 
 void database_close(struct database *db, bool clean)
 {
+    fold_end(db);
     if (db->sql != NULL) {
         // Closing would checkpoint by itself and hide the errors of it: rule S6.
         (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);

@@ -13,6 +13,7 @@ enum work_kind {
     WORK_SNAPSHOT,
     WORK_REPLACE,
     WORK_LIST,
+    WORK_HISTORY,
     WORK_ERASE,
     WORK_PROGRESS
 };
@@ -26,6 +27,7 @@ struct work {
     struct snapshot_job snapshot;
     struct load_job load;
     struct list_job list;
+    struct history_job history;
     struct erase_job erase;
     struct yd_buf bytes; /* names, and whatever else was copied */
 };

@@ -47,6 +47,7 @@ static void work_free(struct work *w)
     if (w->kind == WORK_BATCH) yd_buf_deinit(&w->batch.bytes);
     if (w->kind == WORK_SNAPSHOT || w->kind == WORK_REPLACE) snapshot_job_deinit(&w->snapshot);
     if (w->kind == WORK_LOAD) load_job_deinit(&w->load);
+    if (w->kind == WORK_HISTORY) history_job_deinit(&w->history);
     yd_buf_deinit(&w->bytes);
     free(w);
 }
@@ -148,6 +149,7 @@ static yd_err do_other(struct store *s, struct work *w, bool *done)
         break;
     case WORK_REPLACE: err = database_replace(&s->db, &w->snapshot, &ev, done); break;
     case WORK_LIST: err = database_list(&s->db, &w->list, &ev, done); break;
+    case WORK_HISTORY: err = database_history(&s->db, &w->history, &ev, done); break;
     case WORK_ERASE: err = database_erase(&s->db, &w->erase, &ev); break;
     case WORK_PROGRESS: err = database_progress(&s->db, yd_buf_slice(&w->bytes), &ev); break;
     case WORK_BATCH: break;
@@ -200,6 +202,8 @@ static struct next next_work(struct store *s, bool trim, bool trim_first)
         next.trim = trim;
         if (trim) break;
         // A deleted room may be due meanwhile.
+        trim = fold_is_ready(&s->db);
+        if (trim) continue;
         if (s->db.erasure_count == 0) {
             uv_cond_wait(&s->wanted, &s->mutex);
         } else {
@@ -273,6 +277,15 @@ static void thread_main(void *ctx)
 /* ---- the loop thread's side -------------------------------------------------------------------
  */
 
+/* Called by a thread of the store's own. */
+static void wake_thread(void *ctx)
+{
+    struct store *s = ctx;
+    uv_mutex_lock(&s->mutex);
+    uv_cond_signal(&s->wanted);
+    uv_mutex_unlock(&s->mutex);
+}
+
 static void batch_begin(struct store *s)
 {
     yd_buf_init(&s->open.bytes, heap_alloc(), (size_t)1 << 30);
@@ -304,6 +317,8 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
     s->next_number = 1;
     batch_begin(s);
     if (uv_mutex_init(&s->mutex) != 0) abort();
+    s->db.wake = wake_thread;
+    s->db.wake_ctx = s;
     stats_update(s);
     if (uv_cond_init(&s->wanted) != 0 || uv_cond_init(&s->answer) != 0 ||
         uv_thread_create(&s->thread, thread_main, s) != 0) {
@@ -386,14 +401,30 @@ yd_err store_load(struct store *store, yd_slice room, uint64_t token)
     return YD_OK;
 }
 
-yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot kind,
-                      struct yd_buf *bytes)
+static struct work *snapshot_work(struct store *store, yd_slice room, enum store_snapshot kind,
+                                  struct yd_buf *bytes)
 {
     struct work *w = work_new(store, WORK_SNAPSHOT, 0);
     size_t at = work_keep(w, room);
-    w->snapshot =
-        (struct snapshot_job){.bytes = *bytes, .kind = kind, .name = work_slice(w, at, room.len)};
+    w->snapshot = (struct snapshot_job){
+        .content.bytes = *bytes, .kind = kind, .name = work_slice(w, at, room.len)};
     yd_buf_init(bytes, bytes->alloc, bytes->max);
+    return w;
+}
+
+yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot kind,
+                      struct yd_buf *bytes)
+{
+    work_hand_over(store, snapshot_work(store, room, kind, bytes));
+    return YD_OK;
+}
+
+yd_err store_snapshot_keep(struct store *store, yd_slice room, enum store_snapshot kind,
+                           struct yd_buf *bytes, const struct store_keep *keep)
+{
+    struct work *w = snapshot_work(store, room, kind, bytes);
+    w->snapshot.keeps = true;
+    w->snapshot.keep = *keep;
     work_hand_over(store, w);
     return YD_OK;
 }
@@ -418,8 +449,10 @@ void store_event_deinit(struct store_event *ev)
 {
     free(ev->parts);
     free(ev->rooms);
+    free(ev->marks);
     free(ev->memory);
     ev->parts = NULL;
     ev->rooms = NULL;
+    ev->marks = NULL;
     ev->memory = NULL;
 }
