@@ -128,7 +128,9 @@ struct database {
     size_t sink_count;
     struct erasure *erasures;
     size_t erasure_count, erasure_cap;
-    uint64_t keeping;         /* room whose updates are being made history; 0: none */
+    uint64_t keeping;    /* room whose updates are being made history; 0: none */
+    struct scrub *scrub; /* NULL: not begun */
+    uint64_t scrubbed, scrub_rounds;
     struct fold *fold;        /* under way; NULL: none */
     uint64_t history_changes; /* how often rows have gone */
     uint64_t fold_next;       /* room to be looked at when it has ended; 0: none */
@@ -367,6 +369,7 @@ struct load_job {
     yd_slice name;
     bool is_begun;
     bool is_passive; /* only looks: nobody becomes a writer by it, and a deleted room is read */
+    bool is_check;   /* checksums only: nothing is given out */
     struct piece_reader reader;
     size_t pieces; /* read whole: first the base, then the delta */
     struct yd_buf memory;
@@ -378,6 +381,20 @@ struct load_job {
  * the same). */
 yd_err database_load(struct database *db, struct load_job *job, struct store_event *ev, bool *done);
 void load_job_deinit(struct load_job *job);
+
+/* ---- scrub.c: rooms are read from time to time, whether anybody wants them or not */
+struct scrub {
+    uint64_t room; /* being read; 0: none */
+    uint64_t epoch, base_gen, delta_gen;
+    bool is_begun, is_history;
+    size_t name_len;
+    uint8_t name[1024];
+    struct load_job load;
+    struct history_job history;
+};
+/* A slice: about 1 MiB, or 64 rooms. */
+yd_err scrub_step(struct database *db);
+void scrub_end(struct database *db);
 
 /* ---- list.c, progress.c, erase.c */
 struct list_job {

@@ -38,6 +38,8 @@ struct store_stats {
     uint64_t warm_rooms;    /* with updates that no snapshot holds */
     uint64_t journal_bytes; /* of rows that are not trimmed yet */
     uint64_t erasures;      /* waiting or under way */
+    uint64_t scrubbed;      /* rooms read in the background since the store was opened */
+    uint64_t scrub_rounds;  /* all of them so often */
     struct store_bookmark bookmark;
     char bad_room[128]; /* name of the one found last; empty: none, or its name is lost */
 };

@@ -52,7 +52,8 @@ struct store {
     struct database db; /* the thread's alone, once it runs */
     struct numbering *numberings;
     size_t numbering_count;
-    uint64_t last_batch; /* committed; the thread's */
+    uint64_t last_batch;   /* committed; the thread's */
+    uint64_t scrub_due_ns; /* of uv_hrtime(); the thread's */
     uv_thread_t thread;
     uv_mutex_t mutex;
     uv_cond_t wanted, answer;

@@ -118,6 +118,8 @@ static void stats_update(struct store *s)
                                 .warm_rooms = db->rooms.warm,
                                 .journal_bytes = db->journal_bytes,
                                 .erasures = db->erasure_count,
+                                .scrubbed = db->scrubbed,
+                                .scrub_rounds = db->scrub_rounds,
                                 .bookmark = {db->epoch, db->lsn}};
     memcpy(stats.bad_room, db->rooms.bad_name, sizeof stats.bad_room);
     uv_mutex_lock(&s->mutex);
@@ -167,6 +169,8 @@ static yd_err do_other(struct store *s, struct work *w, bool *done)
 static void fail(struct store *s, yd_err err)
 {
     struct store_event ev = {.kind = STORE_EV_FAILED, .disk_full = s->db.disk_full};
+    // Whoever opens the store again, here or after a restart, will need it.
+    if (s->db.disk_full) (void)files_ballast_drop(&s->db.files);
     if (err == YD_ENOMEM && s->db.why[0] == 0) {
         snprintf(s->db.why, sizeof s->db.why, "%s: out of memory", s->db.path);
     }
@@ -176,16 +180,30 @@ static void fail(struct store *s, yd_err err)
 
 /* What the thread does next. */
 struct next {
-    struct work *work; /* NULL: trim, or the end */
-    bool trim;
+    struct work *work; /* NULL: trim or scrub, or the end */
+    bool trim, scrub;
 };
 
-/* Nanoseconds. The clock may be set: so it is looked at once a minute. */
-static uint64_t erasures_wait(const struct database *db)
+/* Nanoseconds until a deleted room is due, or the next slice of the scrub; 0: nothing will be. The
+ * clock may be set: so it is looked at once a minute. */
+static uint64_t wait_at_most(const struct store *s)
 {
-    uint64_t now = database_now(db), due = erasures_due(db);
-    uint64_t ms = due <= now ? 1 : due - now;
-    return (ms < 60000 ? ms : 60000) * 1000000;
+    uint64_t wait = 0;
+    if (s->db.erasure_count > 0) {
+        uint64_t now = database_now(&s->db), due = erasures_due(&s->db);
+        uint64_t ms = due <= now ? 1 : due - now;
+        wait = (ms < 60000 ? ms : 60000) * 1000000;
+    }
+    if (s->opts.scrub_ms > 0) {
+        uint64_t now = uv_hrtime(), due = s->scrub_due_ns <= now ? 1 : s->scrub_due_ns - now;
+        if (wait == 0 || due < wait) wait = due;
+    }
+    return wait;
+}
+
+static bool scrub_is_due(const struct store *s)
+{
+    return s->opts.scrub_ms > 0 && s->scrub_due_ns <= uv_hrtime();
 }
 
 /* trim: there may be something to trim; trim_first: before other work, because it is its turn. */
@@ -201,13 +219,16 @@ static struct next next_work(struct store *s, bool trim, bool trim_first)
         if (next.work != NULL || s->closing) break;
         next.trim = trim;
         if (trim) break;
-        // A deleted room may be due meanwhile.
         trim = fold_is_ready(&s->db);
         if (trim) continue;
-        if (s->db.erasure_count == 0) {
+        next.scrub = scrub_is_due(s);
+        if (next.scrub) break;
+        uint64_t wait = wait_at_most(s);
+        if (wait == 0) {
             uv_cond_wait(&s->wanted, &s->mutex);
         } else {
-            trim = uv_cond_timedwait(&s->wanted, &s->mutex, erasures_wait(&s->db)) != 0;
+            bool is_late = uv_cond_timedwait(&s->wanted, &s->mutex, wait) != 0;
+            trim = is_late && erasures_due(&s->db) <= database_now(&s->db);
         }
     }
     uv_mutex_unlock(&s->mutex);
@@ -250,8 +271,12 @@ static void thread_main(void *ctx)
         struct next next = next_work(s, may_trim, trim_first);
         struct work *w = next.work;
         bool done = true;
-        if (w == NULL && !next.trim) break;
-        if (w == NULL) {
+        if (w == NULL && !next.trim && !next.scrub) break;
+        if (next.scrub) {
+            err = scrub_step(&s->db);
+            s->scrub_due_ns = uv_hrtime() + (uint64_t)s->opts.scrub_ms * 1000000;
+            stats_update(s);
+        } else if (w == NULL) {
             err = database_trim(&s->db, &may_trim);
             if (err == YD_OK) err = numberings_update(s, 0);
             if (err == YD_OK) stats_update(s);
@@ -301,6 +326,10 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
     queue_init(&s->batches);
     queue_init(&s->others);
     yd_err err = database_open(&s->db, opts);
+    if (err != YD_OK && s->db.disk_full && files_ballast_drop(&s->db.files)) {
+        database_close(&s->db, false);
+        err = database_open(&s->db, opts); // recovery has some room now
+    }
     if (err == YD_OK) {
         s->numberings = calloc(1, sizeof *s->numberings);
         if (s->numberings == NULL) err = YD_ENOMEM;

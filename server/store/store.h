@@ -31,6 +31,8 @@ struct store_opts {
     bool must_exist;               /* an error if there is none yet, instead of making one */
     uint64_t (*now_ms)(void *ctx); /* ms since 1970; NULL: the system's clock */
     void *now_ctx;
+    uint32_t scrub_ms;      /* all rooms are read in turn, 1 MiB this often; 0: never */
+    uint64_t ballast_bytes; /* kept free beside the store, for its recovery; 0: none */
 };
 
 #define STORE_ERROR_MAX 512
