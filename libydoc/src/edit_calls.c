@@ -64,8 +64,8 @@ static yd_err embed_read(struct yd_doc *doc, const struct yd_value *value, struc
     return YD_OK;
 }
 
-static yd_err content_insert(struct yd_doc *doc, struct text_edit *e, uint64_t index,
-                             const struct insertion *in, const struct yd_attrs *attrs)
+static yd_err insert_at(struct yd_doc *doc, struct text_edit *e, uint64_t index,
+                        const struct insertion *in, const struct yd_attrs *attrs)
 {
     YD_TRY(yd_attrs_read(doc, attrs, &e->texts, &e->given));
     YD_TRY(yd_spot_find(doc, e->spot.type, index, &e->spot, NULL));
@@ -85,7 +85,7 @@ yd_err yd_edit_text_insert(struct yd_doc *doc, const struct yd_type_ref *text, u
     if (utf8.len == 0) return YD_OK;
     text_begin(doc, &e);
     e.spot.type = type;
-    return text_end(doc, &e, content_insert(doc, &e, index, &in, attrs));
+    return text_end(doc, &e, insert_at(doc, &e, index, &in, attrs));
 }
 
 yd_err yd_edit_text_embed(struct yd_doc *doc, const struct yd_type_ref *text, uint64_t index,
@@ -100,7 +100,7 @@ yd_err yd_edit_text_embed(struct yd_doc *doc, const struct yd_type_ref *text, ui
     text_begin(doc, &e);
     e.spot.type = type;
     yd_err err = embed_read(doc, value, &scratch, &in);
-    if (err == YD_OK) err = content_insert(doc, &e, index, &in, attrs);
+    if (err == YD_OK) err = insert_at(doc, &e, index, &in, attrs);
     err = text_end(doc, &e, err);
     yd_buf_deinit(&scratch);
     return err;

@@ -49,7 +49,7 @@ static bool any_identical(yd_slice a, yd_slice b)
 }
 
 /* Lists the members of an array or object on top of the marks. */
-static yd_err members_list(struct yd_doc *doc, struct marks *marks, yd_slice any)
+static yd_err any_members_list(struct yd_doc *doc, struct marks *marks, yd_slice any)
 {
     struct yd_reader r = yd_reader_of(any);
     bool object = yd_read_u8(&r) == ANY_OBJECT;
@@ -86,8 +86,8 @@ static yd_err objects_equal(struct yd_doc *doc, yd_slice a, yd_slice b, bool *eq
     }
     struct marks of_a = {.base = 0};
     struct marks of_b = {.base = 0};
-    yd_err err = members_list(doc, &of_a, a);
-    if (err == YD_OK) err = members_list(doc, &of_b, b);
+    yd_err err = any_members_list(doc, &of_a, a);
+    if (err == YD_OK) err = any_members_list(doc, &of_b, b);
     if (err == YD_OK) *equal = members_equal(&of_a, &of_b);
     yd_marks_free(doc, &of_a);
     yd_marks_free(doc, &of_b);

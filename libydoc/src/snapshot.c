@@ -38,7 +38,7 @@ static struct section *past_at(const struct past *past, uint32_t i)
 }
 
 /* Of several clocks of a client the last one counts, as in Yjs. */
-static yd_err vector_read(struct yd_reader *r, struct past *past)
+static yd_err past_vector_read(struct yd_reader *r, struct past *past)
 {
     uint64_t count = yd_count_read(r, 2);
     for (uint64_t i = 0; i < count && !r->failed; i++) {
@@ -64,7 +64,7 @@ static yd_err past_read(struct past *past, struct yd_snapshot snapshot)
     struct yd_reader r = yd_reader_of(snapshot.bytes);
     YD_TRY(yd_ranges_read(&r, snapshot.format == YD_V2, &past->ranges));
     yd_ranges_sort(&past->ranges, false);
-    return vector_read(&r, past);
+    return past_vector_read(&r, past);
 }
 
 /* ---- written */

@@ -9,6 +9,8 @@
 #define REOPEN_MS      5000
 #define STOP_COMMIT_MS 10000
 #define STOP_CLOSE_MS  2000
+#define SCRUB_MS       1000 /* 1 MiB this often: 10 GB in three hours */
+#define BALLAST_BYTES  ((uint64_t)64 << 20)
 
 uint64_t shard_now(const struct shard *shard)
 {
@@ -23,7 +25,7 @@ static void wake(void *ctx) { (void)uv_async_send(&((struct shard *)ctx)->store_
 
 static yd_err open_store(struct shard *shard)
 {
-    struct store_opts opts = {shard->settings->data, wake, shard};
+    struct store_opts opts = {.dir = shard->settings->data, .wake = wake, .wake_ctx = shard};
     shard->durable = 0;
     return store_open(&opts, &shard->store, shard->down);
 }
@@ -55,8 +57,12 @@ void shard_on_store(struct shard *shard)
             durable = true;
             break;
         case STORE_EV_LOADED:
-        case STORE_EV_LOAD_FAILED: slot_loaded(shard, &ev); break;
+        case STORE_EV_LOAD_FAILED:
+        case STORE_EV_LOAD_DELETED: slot_loaded(shard, &ev); break;
         case STORE_EV_FAILED: shard_store_failed(shard, &ev); break;
+        case STORE_EV_LISTED:
+        case STORE_EV_CHANGED:
+        case STORE_EV_REFUSED:
         case STORE_EV_NONE: break;
         }
         store_event_deinit(&ev);
