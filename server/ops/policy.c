@@ -11,7 +11,7 @@
 #define MESSAGE_BYTES_MAX  ((int64_t)1 << 30)
 #define DOCUMENT_BYTES_MAX ((int64_t)1 << 40)
 
-enum form { CHOICE, BYTES, SWITCH };
+enum form { CHOICE, BYTES, SWITCH, NAMES };
 
 struct key {
     const char *name;
@@ -26,8 +26,9 @@ static const struct key keys[] = {
     {"gc", SWITCH, NULL, NULL, 0, 0},
     {"message-bytes-max", BYTES, NULL, NULL, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX},
     {"document-bytes-max", BYTES, NULL, NULL, MESSAGE_BYTES_MIN, DOCUMENT_BYTES_MAX},
+    {"backup", NAMES, NULL, NULL, 0, 0},
 };
-enum { KEY_STORE, KEY_AUTH, KEY_GC, KEY_MESSAGE, KEY_DOCUMENT, KEY_COUNT };
+enum { KEY_STORE, KEY_AUTH, KEY_GC, KEY_MESSAGE, KEY_DOCUMENT, KEY_BACKUP, KEY_COUNT };
 
 /* Where an error is told. */
 struct place {
@@ -47,7 +48,7 @@ static yd_err bad_key(const struct place *at, const char *key)
         snprintf(at->why + used, at->why_size - used, "did you mean \"%s\"?", near.best);
     } else {
         snprintf(at->why + used, at->why_size - used,
-                 "the keys are store, auth, gc, message-bytes-max and document-bytes-max");
+                 "the keys are store, auth, gc, message-bytes-max, document-bytes-max and backup");
     }
     return YD_EMALFORMED;
 }
@@ -61,6 +62,8 @@ static yd_err bad_value(const struct place *at, const struct key *key, const jso
                  (long long)key->max);
     } else if (key->form == SWITCH) {
         snprintf(takes, sizeof takes, "true or false");
+    } else if (key->form == NAMES) {
+        snprintf(takes, sizeof takes, "a list of names of sinks, or \"none\"");
     } else {
         snprintf(takes, sizeof takes, "\"%s\" or \"%s\"", key->yes, key->no);
         if (json_is_string(value)) {
@@ -91,6 +94,29 @@ static bool bytes_read(const struct key *key, const json_t *value, int64_t *byte
     return json_is_integer(value) && *bytes >= key->min && *bytes <= key->max;
 }
 
+/* "none", or a list of names. */
+static bool names_read(const json_t *value, char **names)
+{
+    size_t len = 1, i;
+    const json_t *one;
+    json_array_foreach(value, i, one)
+    {
+        if (!json_is_string(one)) return false;
+        len += json_string_length(one) + 1;
+    }
+    bool is_none = json_is_string(value) && strcmp(json_string_value(value), "none") == 0;
+    if (!json_is_array(value) && !is_none) return false;
+    free(*names);
+    *names = calloc(1, len);
+    if (*names == NULL) abort();
+    json_array_foreach(value, i, one)
+    {
+        if (i > 0) strcat(*names, ",");
+        strcat(*names, json_string_value(one));
+    }
+    return true;
+}
+
 static yd_err entry_read(struct policy *policy, const json_t *entry, const struct place *at)
 {
     const char *name;
@@ -109,6 +135,7 @@ static yd_err entry_read(struct policy *policy, const json_t *entry, const struc
             break;
         case KEY_MESSAGE: ok = bytes_read(&keys[i], value, &policy->message_bytes_max); break;
         case KEY_DOCUMENT: ok = bytes_read(&keys[i], value, &policy->document_bytes_max); break;
+        case KEY_BACKUP: ok = names_read(value, &policy->backup); break;
         default: return bad_key(at, name);
         }
         if (!ok) return bad_value(at, &keys[i], value);
@@ -177,7 +204,10 @@ void policies_default(struct policies *policies, bool has_auth)
 
 void policies_deinit(struct policies *policies)
 {
-    for (size_t i = 0; i < policies->count; i++) free(policies->list[i].pattern);
+    for (size_t i = 0; i < policies->count; i++) {
+        free(policies->list[i].pattern);
+        free(policies->list[i].backup);
+    }
     free(policies->list);
     *policies = (struct policies){0};
 }
