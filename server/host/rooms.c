@@ -207,7 +207,10 @@ void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const
     slot_free(shard, slot);
 }
 
-static void slot_refuse(struct shard *shard, struct room_slot *slot, const char *why)
+#define CODE_BAD     1011
+#define CODE_DELETED 4404
+
+static void slot_refuse(struct shard *shard, struct room_slot *slot, uint16_t code, const char *why)
 {
     LOG(&shard->log, LOG_ERROR, "room refused", LOG_TEXT("room", slot_name(slot)),
         LOG_CSTR("why", why));
@@ -216,7 +219,7 @@ static void slot_refuse(struct shard *shard, struct room_slot *slot, const char 
         if (conn == NULL) continue;
         slot->members[i] = NULL;
         conn->slot = NULL;
-        conn->close_code = 1011;
+        conn->close_code = code;
         conn->deadline_ms = shard_now(shard) + REFUSE_AFTER_MS;
     }
     slot_free(shard, slot);
@@ -242,12 +245,16 @@ void slot_loaded(struct shard *shard, struct store_event *ev)
     if (slot == NULL) return; // it was given up meanwhile
     slot_expects_nothing(shard, slot);
     if (ev->kind == STORE_EV_LOAD_FAILED) {
-        slot_refuse(shard, slot, ev->why);
+        slot_refuse(shard, slot, CODE_BAD, ev->why);
+        return;
+    }
+    if (ev->kind == STORE_EV_LOAD_DELETED) {
+        slot_refuse(shard, slot, CODE_DELETED, "this document was deleted");
         return;
     }
     yd_err err = slot_feed(shard, slot, ev);
     if (err != YD_OK) {
-        slot_refuse(shard, slot, "what is stored is no valid document");
+        slot_refuse(shard, slot, CODE_BAD, "what is stored is no valid document");
         return;
     }
     slot->state = SLOT_READY;

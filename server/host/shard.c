@@ -23,7 +23,7 @@ static void wake(void *ctx) { (void)uv_async_send(&((struct shard *)ctx)->store_
 
 static yd_err open_store(struct shard *shard)
 {
-    struct store_opts opts = {shard->settings->data, wake, shard};
+    struct store_opts opts = {.dir = shard->settings->data, .wake = wake, .wake_ctx = shard};
     shard->durable = 0;
     return store_open(&opts, &shard->store, shard->down);
 }
@@ -55,8 +55,12 @@ void shard_on_store(struct shard *shard)
             durable = true;
             break;
         case STORE_EV_LOADED:
-        case STORE_EV_LOAD_FAILED: slot_loaded(shard, &ev); break;
+        case STORE_EV_LOAD_FAILED:
+        case STORE_EV_LOAD_DELETED: slot_loaded(shard, &ev); break;
         case STORE_EV_FAILED: shard_store_failed(shard, &ev); break;
+        case STORE_EV_LISTED:
+        case STORE_EV_CHANGED:
+        case STORE_EV_REFUSED:
         case STORE_EV_NONE: break;
         }
         store_event_deinit(&ev);

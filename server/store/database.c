@@ -6,7 +6,7 @@
  *  1. the directory, its entry, the lock (files.c)
  *  2. WAL and first pages written anew: nothing is built on what only the page cache holds
  *  3. a full checkpoint, so that the database file alone holds all
- *  4. the schema, made if the file is empty
+ *  4. the schema, made if the file is empty, taken over if it is older (schema.c)
  *  5. rooms and journal are read, and their numbers held against each other and the mark
  *
  * One connection, one thread, exclusive lock: see docs/decisions/0001. Checkpoints are ours,
@@ -18,25 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-#define APPLICATION_ID 0x70617264 /* "pard" */
-#define SCHEMA_VERSION 2
 #define WAL_PAGES_MAX  1000 /* checkpoint at 4 MB: best p99 of commits among those measured */
 #define WAL_PAGES_KEEP 8192 /* a longer one, left by a huge commit, is given back at once */
-
-static const char schema[] =
-    "CREATE TABLE meta(k TEXT PRIMARY KEY, v INT NOT NULL, crc INT NOT NULL) WITHOUT ROWID;"
-    // Names have no index: all rooms are in memory, and an index could be damaged by itself.
-    "CREATE TABLE room(id INTEGER PRIMARY KEY, name BLOB NOT NULL, epoch INT NOT NULL,"
-    " base_gen INT NOT NULL, base_bytes INT NOT NULL, base_chunks INT NOT NULL,"
-    " covered_lsn INT NOT NULL, has_delta INT NOT NULL, deleted_at INT NOT NULL,"
-    " crc INT NOT NULL);"
-    "CREATE TABLE base(room INT, gen INT, i INT, crc INT NOT NULL, data BLOB NOT NULL,"
-    " PRIMARY KEY(room, gen, i)) WITHOUT ROWID;"
-    "CREATE TABLE delta(room INTEGER PRIMARY KEY, crc INT NOT NULL, data BLOB NOT NULL);"
-    "CREATE TABLE journal(lsn INTEGER PRIMARY KEY, data BLOB NOT NULL);"
-    "CREATE TABLE garbage(room INT, gen INT, crc INT NOT NULL, PRIMARY KEY(room, gen)) "
-    "WITHOUT ROWID;";
 
 yd_err database_fail(struct database *db, const char *doing)
 {
@@ -97,6 +83,16 @@ yd_err database_run(struct database *db, const char *sql, const uint64_t *values
     return err;
 }
 
+yd_err database_number(struct database *db, const char *sql, uint64_t *value)
+{
+    sqlite3_stmt *s = database_query(db, sql, NULL, 0);
+    if (s == NULL) return YD_EIO;
+    yd_err err = sqlite3_step(s) == SQLITE_ROW ? YD_OK : database_fail(db, sql);
+    if (err == YD_OK) *value = (uint64_t)sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return err;
+}
+
 uint32_t database_row_crc(char table, const uint64_t *values, size_t count, yd_slice bytes)
 {
     uint32_t crc = store_crc_more(0, (yd_slice){(const uint8_t *)&table, 1});
@@ -153,18 +149,6 @@ static int on_wal(void *ctx, sqlite3 *sql, const char *name, int pages)
     return SQLITE_OK;
 }
 
-static int64_t ask_int(struct database *db, const char *sql)
-{
-    sqlite3_stmt *s = NULL;
-    int64_t value = -1;
-    if (sqlite3_prepare_v2(db->sql, sql, -1, &s, NULL) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW) {
-        value = sqlite3_column_int64(s, 0);
-    }
-    sqlite3_finalize(s);
-    return value;
-}
-
 static yd_err checkpoint(struct database *db, int mode)
 {
     db->wal_pages = 0;
@@ -174,6 +158,11 @@ static yd_err checkpoint(struct database *db, int mode)
     return YD_OK;
 }
 
+yd_err database_checkpoint_all(struct database *db)
+{
+    return checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
+}
+
 yd_err database_checkpoint(struct database *db)
 {
     if (db->wal_pages < WAL_PAGES_MAX) return YD_OK;
@@ -181,48 +170,12 @@ yd_err database_checkpoint(struct database *db)
                                                          : SQLITE_CHECKPOINT_PASSIVE);
 }
 
-static yd_err schema_make(struct database *db)
-{
-    char sql[sizeof schema + 200];
-    snprintf(sql, sizeof sql, "BEGIN IMMEDIATE;%sPRAGMA application_id=%d;PRAGMA user_version=%d;",
-             schema, APPLICATION_ID, SCHEMA_VERSION);
-    yd_err err = database_exec(db, sql);
-    if (err == YD_OK) err = database_meta_set(db, "trimmed", 0);
-    if (err == YD_OK) err = database_meta_set(db, "rooms", 0);
-    return err == YD_OK ? database_exec(db, "COMMIT") : err;
-}
-
-/* Looks before anything is changed. *is_new: there is nothing in it. */
-static yd_err schema_look(struct database *db, bool *is_new)
-{
-    int64_t version = ask_int(db, "PRAGMA user_version");
-    int64_t app = ask_int(db, "PRAGMA application_id");
-    if (version < 0 || app < 0) {
-        yd_err err = database_fail(db, "reading the header");
-        return err == YD_ESTATE ? err : YD_EMALFORMED;
-    }
-    *is_new = version == 0 && app == 0 && ask_int(db, "SELECT count(*) FROM sqlite_master") == 0;
-    if (*is_new) return YD_OK;
-    if (app != APPLICATION_ID) {
-        snprintf(db->why, sizeof db->why, "%s: this is not a partyd store; name another directory",
-                 db->path);
-        return YD_EMALFORMED;
-    }
-    if (version == SCHEMA_VERSION) return YD_OK;
-    snprintf(db->why, sizeof db->why,
-             "%s: written by %s partyd (schema %lld, this one knows %d); nothing was changed; %s",
-             db->path, version > SCHEMA_VERSION ? "a newer" : "an early", (long long)version,
-             SCHEMA_VERSION,
-             version > SCHEMA_VERSION ? "run a newer partyd" : "name another directory by --data");
-    return YD_ESTATE;
-}
-
 static yd_err schema_ready(struct database *db)
 {
-    bool is_new = false;
-    yd_err err = schema_look(db, &is_new);
+    int version = 0;
+    yd_err err = schema_look(db, &version);
     // Both only have a say before the first page is written.
-    if (err == YD_OK && is_new) {
+    if (err == YD_OK && version == 0) {
         err = database_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;");
     }
     if (err == YD_OK) {
@@ -237,12 +190,28 @@ static yd_err schema_ready(struct database *db)
     if (err != YD_OK) return err;
     (void)sqlite3_wal_hook(db->sql, on_wal, db);
     err = checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
-    if (err == YD_OK && is_new) err = schema_make(db);
-    return err;
+    if (err != YD_OK) return err;
+    return version == 0 ? schema_make(db) : schema_upgrade(db, version);
 }
 
-static yd_err prepare(struct database *db)
+/* "?1, ?2, ..." */
+static void placeholders(char *out, size_t size, int from, int count)
 {
+    size_t at = 0;
+    for (int i = 0; i < count; i++) {
+        at += (size_t)snprintf(out + at, size - at, "%s?%d", i == 0 ? "" : ", ", from + i);
+    }
+}
+
+yd_err database_prepare(struct database *db)
+{
+    char values[200], add[600], save[600];
+    placeholders(values, sizeof values, 1, 3 + ROOM_NUMBER_COUNT);
+    snprintf(add, sizeof add, "INSERT INTO room(id, name, crc, " ROOM_NUMBERS ") VALUES(%s)",
+             values);
+    placeholders(values, sizeof values, 3, 1 + ROOM_NUMBER_COUNT);
+    snprintf(save, sizeof save, "UPDATE room SET (crc, " ROOM_NUMBERS ") = (%s) WHERE id = ?1",
+             values);
     struct {
         sqlite3_stmt **to;
         const char *sql;
@@ -250,18 +219,26 @@ static yd_err prepare(struct database *db)
         {&db->begin, "BEGIN IMMEDIATE"},
         {&db->commit, "COMMIT"},
         {&db->add_journal, "INSERT INTO journal(lsn, data) VALUES(?1, ?2)"},
-        {&db->add_room, "INSERT INTO room(id, name, epoch, base_gen, base_bytes, base_chunks,"
-                        " covered_lsn, has_delta, deleted_at, crc)"
-                        " VALUES(?1, ?2, 1, 0, 0, 0, ?3, 0, 0, ?4)"},
-        {&db->get_room, ROOM_COLUMNS "WHERE id = ?1"},
+        {&db->add_room, add},
+        {&db->save_room, save},
+        {&db->get_room, "SELECT id, name, crc, " ROOM_NUMBERS " FROM room WHERE id = ?1"},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (sqlite3_prepare_v3(db->sql, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].to,
+        if (*all[i].to == NULL &&
+            sqlite3_prepare_v3(db->sql, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].to,
                                NULL) != SQLITE_OK) {
             return database_fail(db, "preparing");
         }
     }
     return YD_OK;
+}
+
+uint64_t database_now(const struct database *db)
+{
+    if (db->now_ms != NULL) return db->now_ms(db->now_ctx);
+    struct timespec t;
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 static yd_err check_mark(struct database *db)
@@ -275,6 +252,17 @@ static yd_err check_mark(struct database *db)
     return YD_EMALFORMED;
 }
 
+/* The numbers of commits count within an epoch of the store. Who puts an older copy in place
+ * deletes the mark; then the same numbers will stand for something else, and a new epoch begins. */
+static yd_err epoch_ready(struct database *db)
+{
+    yd_err err = database_meta_get(db, "epoch", &db->epoch);
+    if (err != YD_OK || db->files.mark < 0 || !db->files.is_new || db->lsn == 0) return err;
+    uint64_t now = database_now(db);
+    db->epoch = now > db->epoch ? now : db->epoch + 1;
+    return database_meta_set(db, "epoch", db->epoch);
+}
+
 static yd_err database_start(struct database *db)
 {
     yd_err err = database_exec(db, "PRAGMA locking_mode=EXCLUSIVE");
@@ -284,15 +272,33 @@ static yd_err database_start(struct database *db)
                  db->path, strerror(errno));
         err = YD_ENOTFOUND;
     }
-    if (err == YD_OK) err = prepare(db);
+    if (err == YD_OK) err = database_prepare(db);
     if (err == YD_OK) err = rooms_scan(db);
     if (err == YD_OK) err = log_scan(db);
-    return err == YD_OK ? check_mark(db) : err;
+    if (err == YD_OK) err = check_mark(db);
+    if (err == YD_OK) err = sinks_scan(db);
+    return err == YD_OK ? epoch_ready(db) : err;
 }
 
-yd_err database_open(struct database *db, const char *dir)
+/* Opening would make what is missing, and an empty store is never wrong. */
+static yd_err database_exists(struct database *db, const char *dir)
 {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/shard-00.db", dir);
+    if (access(path, F_OK) == 0) return YD_OK;
+    snprintf(db->why, sizeof db->why, "%.300s: %s; name the data directory by --data", path,
+             strerror(errno));
+    return YD_ENOTFOUND;
+}
+
+yd_err database_open(struct database *db, const struct store_opts *opts)
+{
+    const char *dir = opts->dir;
     memset(db, 0, sizeof *db);
+    db->files.mark = -1;
+    db->now_ms = opts->now_ms;
+    db->now_ctx = opts->now_ctx;
+    if (opts->must_exist && dir != NULL && database_exists(db, dir) != YD_OK) return YD_ENOTFOUND;
     yd_err err = files_open(&db->files, dir, db->why, sizeof db->why);
     if (err != YD_OK) return err;
     size_t len = (dir == NULL ? 0 : strlen(dir)) + 32;
@@ -322,11 +328,15 @@ void database_close(struct database *db, bool clean)
         if (clean && checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE) == YD_OK) {
             (void)files_mark_set(&db->files, db->lsn, true);
         }
-        sqlite3_stmt *all[] = {db->begin, db->commit, db->add_journal, db->add_room, db->get_room};
+        sqlite3_stmt *all[] = {db->begin,    db->commit,    db->add_journal,
+                               db->add_room, db->save_room, db->get_room};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) sqlite3_finalize(all[i]);
         (void)sqlite3_close_v2(db->sql);
     }
     rooms_free(db);
+    sinks_free(db);
+    free(db->erasures);
+    db->erasures = NULL;
     files_close(&db->files); // last: it holds the lock
     free(db->uses);
     free(db->path);

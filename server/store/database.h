@@ -10,6 +10,7 @@
 
 #include "store/files.h"
 #include "store/journal.h"
+#include "store/manage.h"
 #include "store/store.h"
 
 #define YD_EIO (-100)
@@ -20,37 +21,55 @@ struct place {
     uint32_t offset, len, crc;
 };
 
-/* The row of a room, and where its uncovered updates are. In memory while it has any. */
+/* What bytes of a snapshot are: see form.h. */
+enum form { FORM_NONE, FORM_V1 };
+
+/* The row of a room, and where its uncovered updates are. In memory while it has any. All numbers
+ * of the row stand in one block, in the order of ROOM_NUMBERS; times are ms since 1970. */
 struct stored_room {
     uint64_t id;
-    uint64_t epoch;
-    uint64_t base_gen; /* 0: there is no base */
-    uint64_t base_bytes, base_chunks;
-    uint64_t covered_lsn; /* base and delta hold all up to here */
-    uint64_t deleted_at;
-    bool has_delta;
+    uint64_t status; /* enum store_room_status */
+    uint64_t epoch;  /* 1; higher each time its content was replaced or erased */
+    uint64_t created_at;
+    uint64_t changed_at, changed_lsn;            /* of the last covered change */
+    uint64_t updates;                            /* covered ones, as far as counted */
+    uint64_t covered_lsn;                        /* base and delta hold all up to here */
+    uint64_t base_gen;                           /* 0: there is no base */
+    uint64_t base_bytes, base_chunks;            /* as stored */
+    uint64_t base_form, base_raw;                /* raw: bytes as given */
+    uint64_t delta_bytes, delta_form, delta_raw; /* form FORM_NONE: there is none */
+    uint64_t deleted_at, erase_at;
     struct place *places;
     size_t place_count, place_cap;
     size_t name_len;
     uint8_t name[]; /* raw bytes */
 };
+#define ROOM_NUMBERS                                                                               \
+    "status, epoch, created_at, changed_at, changed_lsn, updates, covered_lsn, base_gen,"          \
+    " base_bytes, base_chunks, base_form, base_raw, delta_bytes, delta_form, delta_raw,"           \
+    " deleted_at, erase_at"
+#define ROOM_NUMBER_COUNT 17
 
 /* What is kept of every room, by id - 1. */
 struct room_slot {
-    uint64_t hash : 62;       /* of the name */
+    uint64_t hash : 61;       /* of the name */
     uint64_t is_read : 1;     /* since the start: it was read whole, or began */
     uint64_t is_damaged : 1;  /* its row cannot be trusted: nobody knows its name */
+    uint64_t is_bad : 1;      /* its content could not be read */
+    uint64_t changed_lsn;     /* of its last change, covered or not */
     struct stored_room *room; /* NULL: only on disk */
 };
+#define HASH_BITS (UINT64_MAX >> 3)
 
 /* All rooms: ids are 1, 2, 3, ..., so the slots are an array; names are found by an open table of
- * ids. About 30 bytes a room. */
+ * ids. About 40 bytes a room. */
 struct room_table {
     struct room_slot *slots;
     uint32_t *ids; /* open addressing, 0: free; a power of two of them */
     size_t id_cap;
     uint64_t count, slot_cap;
-    uint64_t damaged;
+    uint64_t damaged, bad, warm;
+    char bad_name[128];   /* of the one found last */
     uint64_t covered_max; /* at the start: no room can be ahead of the journal */
     uint8_t key[16];      /* of the hash: nobody outside can choose colliding names */
 };
@@ -59,6 +78,23 @@ struct room_table {
 struct journal_use {
     uint32_t uncovered; /* entries */
     uint32_t bytes;
+    uint64_t at; /* when it was committed, ms since 1970 */
+};
+
+/* A backup's memory of what it has: see progress.c. */
+struct sink {
+    char *name;
+    uint64_t *lsns; /* of room id - 1; beyond lsn_count: 0 */
+    size_t lsn_count;
+};
+
+/* A room whose erasure is due or under way: see erase.c. */
+struct erasure {
+    uint64_t room;
+    uint64_t due; /* ms since 1970; 0: its content is unreachable, the rest is under way */
+    uint64_t next_lsn, last_lsn; /* of the journal rows to be looked at */
+    uint64_t pages;              /* free ones still to be overwritten */
+    int stage;
 };
 
 /* One submitted batch; bytes: count times (varuint name length, name, varuint length, update). */
@@ -73,20 +109,27 @@ struct database {
     char *path;
     struct store_files files;
     struct room_table rooms;
-    uint64_t lsn;             /* of the last commit that had a batch */
+    uint64_t epoch;           /* of the store: higher each time its numbers may have gone back */
+    uint64_t lsn;             /* of the last commit that had a batch, or changed a room */
     uint64_t trimmed_lsn;     /* journal rows up to here are gone, all others are there */
     struct journal_use *uses; /* of lsn trimmed_lsn + 1 + i */
     size_t use_count, use_cap;
     uint64_t journal_bytes;
     uint64_t writing_room, writing_gen; /* of the base on its way; 0: none */
+    struct sink *sinks;                 /* the number of a sink is its place + 1 */
+    size_t sink_count;
+    struct erasure *erasures;
+    size_t erasure_count, erasure_cap;
+    uint64_t (*now_ms)(void *ctx);
+    void *now_ctx;
     int wal_pages;
     bool disk_full;
     char why[STORE_ERROR_MAX];
-    sqlite3_stmt *begin, *commit, *add_journal, *add_room, *get_room;
+    sqlite3_stmt *begin, *commit, *add_journal, *add_room, *save_room, *get_room;
 };
 
 /* ---- database.c: opening, closing, statements */
-yd_err database_open(struct database *db, const char *dir);
+yd_err database_open(struct database *db, const struct store_opts *opts);
 void database_close(struct database *db, bool clean);
 yd_err database_exec(struct database *db, const char *sql);
 /* Runs one statement: `count` integers are bound to ?1.., `blob` to the one behind, if there is. */
@@ -98,16 +141,28 @@ yd_err database_step(struct database *db, sqlite3_stmt *s, const char *doing);
 sqlite3_stmt *database_query(struct database *db, const char *sql, const uint64_t *values,
                              int count);
 yd_err database_fail(struct database *db, const char *doing);
+/* The first number that a query gives. */
+yd_err database_number(struct database *db, const char *sql, uint64_t *value);
 /* Moves the WAL into the database file if it has grown long; after every piece of work. */
 yd_err database_checkpoint(struct database *db);
+/* Moves all of it, and leaves nothing in it. */
+yd_err database_checkpoint_all(struct database *db);
+uint64_t database_now(const struct database *db); /* ms since 1970 */
 uint32_t database_row_crc(char table, const uint64_t *values, size_t count, yd_slice bytes);
 /* A named number with its own checksum. */
 yd_err database_meta_get(struct database *db, const char *key, uint64_t *value);
 yd_err database_meta_set(struct database *db, const char *key, uint64_t value);
 
-#define ROOM_COLUMNS                                                                               \
-    "SELECT id, name, epoch, base_gen, base_bytes, base_chunks, covered_lsn, has_delta,"           \
-    " deleted_at, crc FROM room "
+/* The statements that are kept; when the tables are there. */
+yd_err database_prepare(struct database *db);
+
+/* ---- schema.c */
+#define SCHEMA_VERSION 3
+/* Looks before anything is changed: *version 0: there is nothing in it. */
+yd_err schema_look(struct database *db, int *version);
+yd_err schema_make(struct database *db);
+/* From an older version, in one transaction. */
+yd_err schema_upgrade(struct database *db, int version);
 
 /* ---- rooms.c: the table of rooms and their rows */
 yd_err rooms_scan(struct database *db);
@@ -119,6 +174,16 @@ yd_err rooms_get(struct database *db, uint64_t id, struct stored_room **out);
 /* Adds a row; inside a transaction, which also sets the number "rooms". */
 yd_err rooms_add(struct database *db, yd_slice name, struct stored_room **out);
 yd_err rooms_save(struct database *db, const struct stored_room *room);
+uint32_t room_crc(const struct stored_room *room);
+/* The numbers of a row, as they stand in it, and back. */
+void room_numbers(const struct stored_room *room, uint64_t out[ROOM_NUMBER_COUNT]);
+void room_numbers_set(struct stored_room *room, const uint64_t in[ROOM_NUMBER_COUNT]);
+/* Inserts a row whose statement add_room is. */
+yd_err rooms_insert(struct database *db, const struct stored_room *room);
+/* NULL: out of memory. */
+struct stored_room *stored_room_new(uint64_t id, yd_slice name);
+/* Its content turned out to be unreadable, or is whole again. */
+void rooms_bad(struct database *db, const struct stored_room *room, bool is_bad);
 /* Forgets what the row says, unless the room has uncovered updates. */
 void rooms_cool(struct database *db, struct stored_room *room);
 static inline struct room_slot *rooms_slot(struct database *db, uint64_t id)
@@ -129,20 +194,37 @@ static inline struct room_slot *rooms_slot(struct database *db, uint64_t id)
 /* ---- log.c: commits and what of them is not in a snapshot yet */
 yd_err log_scan(struct database *db);
 yd_err log_commit(struct database *db, struct batch_bytes *batch);
-/* Everything of the room up to lsn is in a snapshot now. */
+/* Everything of the room up to lsn is in a snapshot now, or is not wanted any more. */
 void log_cover(struct database *db, struct stored_room *room, uint64_t lsn);
+/* Writes into the row what log_cover(lsn) will leave out: count, number and time of changes. */
+void log_count(const struct database *db, struct stored_room *room, uint64_t lsn);
+/* A number of its own for a change that is no update: inside its transaction, and after it. */
+yd_err log_mark(struct database *db, uint64_t lsn);
+yd_err log_marked(struct database *db, uint64_t lsn);
+uint64_t log_time(const struct database *db, uint64_t lsn); /* ms since 1970; 0: unknown */
 
 /* ---- snapshot.c, trim.c */
 struct snapshot_job {
     struct yd_buf bytes;
     enum store_snapshot kind;
+    bool is_replacement;
+    struct store_replace replace;
     yd_slice name;
     uint64_t covers_lsn;
+    uint64_t room;  /* of a replacement that has begun */
     uint64_t gen;   /* 0: not begun */
     size_t written; /* chunks */
 };
 /* One slice, at most 1 MiB, in a commit of its own. */
 yd_err database_snapshot(struct database *db, struct snapshot_job *job, bool *done);
+/* The same for bytes that become all that there is of a room; ev gets the answer. */
+yd_err database_replace(struct database *db, struct snapshot_job *job, struct store_event *ev,
+                        bool *done);
+yd_err garbage_add(struct database *db, uint64_t room, uint64_t gen);
+yd_err garbage_slice(struct database *db, uint64_t room, uint64_t gen);
+/* The first generation of this room (0: of any) that may go. False: there is none, or err. */
+bool garbage_next(struct database *db, uint64_t of_room, uint64_t *room, uint64_t *gen,
+                  yd_err *err);
 /* Deletes what nobody needs any more, a slice; *more: there is more of it. */
 yd_err database_trim(struct database *db, bool *more);
 
@@ -152,6 +234,7 @@ struct load_job {
     uint64_t room, gen;
     uint64_t chunks; /* of the base, read so far */
     bool is_begun;
+    bool is_passive; /* only looks: nobody becomes a writer by it, and a deleted room is read */
     uint8_t *memory;
     size_t len, cap;
     size_t *ends; /* of the parts in memory */
@@ -162,6 +245,42 @@ struct load_job {
  * the same). */
 yd_err database_load(struct database *db, struct load_job *job, struct store_event *ev, bool *done);
 void load_job_deinit(struct load_job *job);
+
+/* ---- list.c, progress.c, erase.c */
+struct list_job {
+    struct store_list opts; /* its slices point into the work's own bytes */
+    yd_slice name;          /* not empty: this room only */
+};
+/* One slice. */
+yd_err database_list(struct database *db, struct list_job *job, struct store_event *ev, bool *done);
+/* Appends what is known of a room; false: out of memory. */
+bool list_add(struct store_event *ev, const struct store_room *room);
+/* What is stored of a room in numbers. */
+void list_describe(struct database *db, const struct stored_room *room, struct store_room *out);
+
+yd_err sinks_scan(struct database *db);
+void sinks_free(struct database *db);
+uint64_t sink_lsn(const struct database *db, size_t sink, uint64_t room);
+/* NULL name: none of this name; its number, or count. */
+size_t sink_find(const struct database *db, yd_slice name);
+/* The key that was stored with the progress, appended to out. */
+yd_err sink_key(struct database *db, size_t sink, uint64_t room, struct yd_buf *out);
+/* bytes: count times varbytes sink, room, key and varuint lsn. */
+yd_err database_progress(struct database *db, yd_slice bytes, struct store_event *ev);
+
+struct erase_job {
+    yd_slice name;
+    enum store_erase how;
+    uint64_t erase_at;
+};
+yd_err database_erase(struct database *db, const struct erase_job *job, struct store_event *ev);
+yd_err erasures_add(struct database *db, uint64_t room, uint64_t due);
+/* A slice of an erasure that is due or under way; *more: there is more of it. */
+yd_err erasures_step(struct database *db, bool *more);
+/* The room is not to be erased any more. */
+void erasures_drop(struct database *db, uint64_t room);
+/* When the next is due, ms since 1970; UINT64_MAX: never. */
+uint64_t erasures_due(const struct database *db);
 
 #define CHUNK_BYTES    ((size_t)256 * 1024)
 #define CHUNKS_A_SLICE 4

@@ -58,7 +58,11 @@ static yd_err mark_open(struct store_files *files, char *why, size_t size)
                  strerror(errno));
         return YD_ENOTFOUND;
     }
-    if (flock(files->mark, LOCK_EX | LOCK_NB) == 0) return YD_OK;
+    if (flock(files->mark, LOCK_EX | LOCK_NB) == 0) {
+        struct stat st;
+        files->is_new = fstat(files->mark, &st) == 0 && st.st_size == 0;
+        return YD_OK;
+    }
     if (errno == EWOULDBLOCK) {
         snprintf(why, size,
                  "%.300s: another process has this store open; stop it or name another by --data",

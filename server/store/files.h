@@ -16,8 +16,9 @@
 #include "ydoc/base.h"
 
 struct store_files {
-    char *dir; /* NULL: memory only */
-    int mark;  /* descriptor, -1: none */
+    char *dir;   /* NULL: memory only */
+    int mark;    /* descriptor, -1: none */
+    bool is_new; /* there was no mark */
 };
 
 /* Makes the directory if it is missing, sees to its entry in its parent, takes the lock. why (size

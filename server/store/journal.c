@@ -1,9 +1,11 @@
 /* journal.c - see journal.h. */
 #include "store/journal.h"
 
+#include <string.h>
 #include <zlib.h>
 
-#define VERSION 2
+#define VERSION         3
+#define VERSION_NO_TIME 2
 
 uint32_t store_crc_more(uint32_t crc, yd_slice bytes)
 {
@@ -27,11 +29,13 @@ static uint32_t get_u32(struct yd_reader *r)
            (uint32_t)b.ptr[3] << 24;
 }
 
-yd_err journal_head(struct yd_buf *out, uint64_t lsn, const struct journal_entry *entries,
-                    size_t count)
+yd_err journal_head(struct yd_buf *out, const struct journal_row *row,
+                    const struct journal_entry *entries, size_t count)
 {
     yd_err err = yd_buf_u8(out, VERSION);
-    if (err == YD_OK) err = yd_buf_varuint(out, lsn);
+    if (err == YD_OK) err = yd_buf_varuint(out, row->lsn);
+    if (err == YD_OK) err = yd_buf_varuint(out, row->at);
+    if (err == YD_OK) err = yd_buf_varuint(out, row->carried);
     if (err == YD_OK) err = yd_buf_varuint(out, count);
     for (size_t i = 0; i < count && err == YD_OK; i++) {
         err = yd_buf_varuint(out, entries[i].room);
@@ -45,10 +49,15 @@ yd_err journal_head(struct yd_buf *out, uint64_t lsn, const struct journal_entry
 bool journal_open(struct journal_reader *r, uint64_t lsn, yd_slice blob)
 {
     struct yd_reader head = yd_reader_of(blob);
-    if (yd_read_u8(&head) != VERSION || yd_read_varuint(&head) != lsn) return false;
+    uint8_t version = yd_read_u8(&head);
+    if (version != VERSION && version != VERSION_NO_TIME) return false;
+    if (yd_read_varuint(&head) != lsn) return false;
+    uint64_t at = version == VERSION ? yd_read_varuint(&head) : 0;
+    uint64_t carried = version == VERSION ? yd_read_varuint(&head) : 0;
     uint64_t count = yd_read_varuint(&head);
-    if (count > blob.len) return false;
-    *r = (struct journal_reader){.head = head, .blob = blob, .left = count};
+    if (count > blob.len || carried > count) return false;
+    *r = (struct journal_reader){
+        .head = head, .blob = blob, .left = count, .at = at, .carried = carried};
 
     uint64_t bytes = 0;
     for (uint64_t i = 0; i < count; i++) {
@@ -69,10 +78,34 @@ bool journal_next(struct journal_reader *r, struct journal_entry *entry)
 {
     if (r->left == 0) return false;
     r->left--;
+    entry->is_carried = r->carried > 0;
+    if (r->carried > 0) r->carried--;
     entry->room = yd_read_varuint(&r->head);
     entry->len = (uint32_t)yd_read_varuint(&r->head);
     entry->crc = get_u32(&r->head);
     entry->offset = (uint32_t)r->offset;
     r->offset += entry->len;
     return !r->head.failed;
+}
+
+static void set_u32(uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+bool journal_wipe(uint8_t *blob, size_t len, uint64_t lsn, uint64_t room)
+{
+    struct journal_reader r;
+    struct journal_entry e;
+    bool found = false;
+    if (!journal_open(&r, lsn, (yd_slice){blob, len})) return false;
+    size_t head_len = (size_t)r.offset - 4;
+    while (journal_next(&r, &e)) {
+        if (e.room != room) continue;
+        found = true;
+        memset(blob + e.offset, 0, e.len);
+        set_u32((uint8_t *)r.head.at - 4, store_crc((yd_slice){blob + e.offset, e.len}));
+    }
+    set_u32(blob + head_len, store_crc((yd_slice){blob, head_len}));
+    return found;
 }

@@ -164,23 +164,38 @@ static yd_err load_slice(struct database *db, struct load_job *l, struct stored_
     yd_err err = YD_OK;
     if (!l->is_begun) {
         l->is_begun = true;
+        // A room that was ever changed has something, if only an empty base.
+        if (room->changed_lsn > 0 && room->base_gen == 0 && room->delta_form == FORM_NONE &&
+            room->place_count == 0) {
+            l->broken = "its content, of which nothing is there,";
+        }
         l->gen = room->base_gen;
         // The row's own checksum vouches for the size.
         err = load_reserve(l, room->base_bytes);
     }
     YD_ASSERT(l->gen == room->base_gen);
     *done = true;
-    if (err == YD_OK && l->part_count == 0 && room->base_gen > 0) {
+    if (err == YD_OK && l->broken == NULL && l->part_count == 0 && room->base_gen > 0) {
         err = load_chunks(db, l, room, done);
         *done = *done || l->broken != NULL || err != YD_OK;
         if (!*done) return YD_OK;
     }
-    if (err == YD_OK && l->broken == NULL && room->has_delta) err = load_delta(db, l, room);
+    if (err == YD_OK && l->broken == NULL && room->delta_form != FORM_NONE)
+        err = load_delta(db, l, room);
     if (err == YD_OK && l->broken == NULL) err = load_journal(db, l, room);
     if (err == YD_OK && l->broken == NULL) err = load_finish(l, ev);
-    ev->base_bytes = room->base_gen > 0 ? room->base_bytes : 0;
-    if (err == YD_OK) rooms_slot(db, room->id)->is_read = l->broken == NULL;
-    return err;
+    ev->base_bytes = room->base_gen > 0 ? room->base_raw : 0;
+    ev->lsn = db->lsn;
+    ev->epoch = room->epoch;
+    if (err != YD_OK) return err;
+    if (!l->is_passive) rooms_slot(db, room->id)->is_read = l->broken == NULL;
+    if (l->broken != NULL) rooms_bad(db, room, true);
+    return YD_OK;
+}
+
+static bool is_deleted(const struct load_job *job, const struct stored_room *room)
+{
+    return room->status == STORE_ROOM_DELETED ? !job->is_passive : room->status != STORE_ROOM_OK;
 }
 
 yd_err database_load(struct database *db, struct load_job *job, struct store_event *ev, bool *done)
@@ -194,7 +209,13 @@ yd_err database_load(struct database *db, struct load_job *job, struct store_eve
         job->broken = "the table of rooms, perhaps where this room stands,";
         err = YD_OK;
     } else if (err == YD_OK) {
-        err = load_slice(db, job, room, ev, done);
+        ev->status = (int)room->status;
+        if (is_deleted(job, room)) {
+            ev->kind = STORE_EV_LOAD_DELETED;
+            ev->epoch = room->epoch;
+        } else {
+            err = load_slice(db, job, room, ev, done);
+        }
         rooms_cool(db, room);
     }
     if (err == YD_OK && job->broken != NULL) {

@@ -17,13 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/heap.h"
+#include "store/manage.h"
+
 #define JOURNAL_BYTES_MAX ((uint64_t)48 * 1024 * 1024)
 #define CARRY_BYTES       ((size_t)256 * 1024) /* a commit, and at least one room */
 
 /* ---- places -----------------------------------------------------------------------------------
  */
 
-static yd_err uses_add(struct database *db, uint64_t lsn, uint32_t bytes)
+static yd_err uses_add(struct database *db, uint64_t lsn, uint32_t bytes, uint64_t time)
 {
     size_t at = (size_t)(lsn - db->trimmed_lsn - 1);
     YD_ASSERT(at == db->use_count);
@@ -34,7 +37,7 @@ static yd_err uses_add(struct database *db, uint64_t lsn, uint32_t bytes)
         db->uses = uses;
         db->use_cap = cap;
     }
-    db->uses[db->use_count++] = (struct journal_use){0, bytes};
+    db->uses[db->use_count++] = (struct journal_use){0, bytes, time};
     db->journal_bytes += bytes;
     return YD_OK;
 }
@@ -49,6 +52,7 @@ static yd_err place_add(struct database *db, struct stored_room *room, struct pl
         room->place_cap = cap;
     }
     db->uses[place.lsn - db->trimmed_lsn - 1].uncovered++;
+    if (room->place_count == 0) db->rooms.warm++;
     room->places[room->place_count++] = place;
     return YD_OK;
 }
@@ -64,9 +68,27 @@ void log_cover(struct database *db, struct stored_room *room, uint64_t lsn)
     room->place_count -= covered;
     memmove(room->places, room->places + covered, room->place_count * sizeof *room->places);
     if (room->place_count == 0) {
+        db->rooms.warm--;
         free(room->places);
         room->places = NULL;
         room->place_cap = 0;
+    }
+}
+
+uint64_t log_time(const struct database *db, uint64_t lsn)
+{
+    bool is_there = lsn > db->trimmed_lsn && lsn - db->trimmed_lsn <= db->use_count;
+    return is_there ? db->uses[lsn - db->trimmed_lsn - 1].at : 0;
+}
+
+void log_count(const struct database *db, struct stored_room *room, uint64_t lsn)
+{
+    uint64_t changed = db->rooms.slots[room->id - 1].changed_lsn;
+    for (size_t i = 0; i < room->place_count && room->places[i].lsn <= lsn; i++) {
+        room->updates++;
+        if (room->places[i].lsn > changed) continue; // it was carried along
+        room->changed_lsn = room->places[i].lsn;
+        room->changed_at = log_time(db, room->places[i].lsn);
     }
 }
 
@@ -90,6 +112,8 @@ static yd_err scan_entry(struct database *db, uint64_t lsn, const struct journal
     if (err == YD_EMALFORMED) return YD_OK; // that room is refused anyway
     if (err != YD_OK) return err;
     if (lsn > room->covered_lsn) {
+        struct room_slot *slot = rooms_slot(db, e->room);
+        if (!e->is_carried && lsn > slot->changed_lsn) slot->changed_lsn = lsn;
         return place_add(db, room, (struct place){lsn, e->offset, e->len, e->crc});
     }
     rooms_cool(db, room);
@@ -106,7 +130,7 @@ static yd_err scan_record(struct database *db, uint64_t lsn, yd_slice blob)
         return record_wrong(db, lsn, "is damaged and cannot be attributed to a room");
     }
     db->lsn = lsn;
-    yd_err err = uses_add(db, lsn, (uint32_t)blob.len);
+    yd_err err = uses_add(db, lsn, (uint32_t)blob.len, reader.at);
     struct journal_entry e;
     while (err == YD_OK && journal_next(&reader, &e)) err = scan_entry(db, lsn, &e);
     return err;
@@ -215,6 +239,15 @@ static yd_err carry_oldest(struct database *db, uint64_t lsn, struct record *rec
     return err;
 }
 
+/* The row of its last change may be trimmed soon: the room's own row has to say when it was. */
+static void note_change(struct database *db, struct stored_room *room)
+{
+    uint64_t lsn = rooms_slot(db, room->id)->changed_lsn;
+    if (lsn <= room->changed_lsn) return;
+    room->changed_lsn = lsn;
+    room->changed_at = log_time(db, lsn);
+}
+
 static yd_err carry(struct database *db, struct record *rec)
 {
     if (db->journal_bytes <= JOURNAL_BYTES_MAX) return YD_OK;
@@ -224,9 +257,11 @@ static yd_err carry(struct database *db, struct record *rec)
     yd_err err = carry_oldest(db, db->trimmed_lsn + 1 + oldest, rec);
     rec->carried = rec->count;
     for (size_t i = 0; i < rec->carried && err == YD_OK; i++) {
-        if (i > 0 && rec->rooms[i] == rec->rooms[i - 1]) continue;
-        rec->rooms[i]->covered_lsn = db->lsn;
-        err = rooms_save(db, rec->rooms[i]);
+        struct stored_room *room = rec->rooms[i];
+        if (i > 0 && room == rec->rooms[i - 1]) continue;
+        note_change(db, room);
+        room->covered_lsn = db->lsn;
+        err = rooms_save(db, room);
     }
     return err;
 }
@@ -246,7 +281,10 @@ static yd_err record_fill(struct database *db, struct batch_bytes *batch, struct
             snprintf(db->why, sizeof db->why,
                      "%s: an update for a room that cannot be read; restore a backup", db->path);
         }
-        if (err == YD_OK) err = record_add(rec, room, update);
+        // Deleted means deleted: whoever had it in memory was told, or had let go of it.
+        bool is_deleted = err == YD_OK && room->status != STORE_ROOM_OK;
+        if (is_deleted) rooms_cool(db, room);
+        if (err == YD_OK && !is_deleted) err = record_add(rec, room, update);
     }
     if (err == YD_OK && db->rooms.count != rooms) {
         err = database_meta_set(db, "rooms", db->rooms.count);
@@ -254,38 +292,43 @@ static yd_err record_fill(struct database *db, struct batch_bytes *batch, struct
     return err;
 }
 
-static yd_err record_write(struct database *db, struct record *rec, uint64_t lsn,
+static yd_err record_write(struct database *db, struct record *rec, const struct journal_row *row,
                            struct yd_buf *blob)
 {
-    yd_err err = journal_head(blob, lsn, rec->entries, rec->count);
+    yd_err err = journal_head(blob, row, rec->entries, rec->count);
     for (size_t i = 0, at = blob->len; i < rec->count; at += rec->entries[i++].len) {
         rec->entries[i].offset = (uint32_t)at;
     }
     if (err == YD_OK) err = yd_buf_append(blob, yd_buf_slice(&rec->bytes));
     if (err != YD_OK) return err;
-    sqlite3_bind_int64(db->add_journal, 1, (sqlite3_int64)lsn);
+    sqlite3_bind_int64(db->add_journal, 1, (sqlite3_int64)row->lsn);
     sqlite3_bind_blob64(db->add_journal, 2, blob->ptr, blob->len, SQLITE_STATIC);
-    err = database_step(db, db->add_journal, "writing the journal");
-    return err == YD_OK ? database_step(db, db->commit, "committing") : err;
+    return database_step(db, db->add_journal, "writing the journal");
+}
+
+/* The number stands in the mark: whoever opens a store that ends before it knows of a loss. */
+static yd_err confirm(struct database *db)
+{
+    if (files_mark_set(&db->files, db->lsn, false)) return YD_OK;
+    snprintf(db->why, sizeof db->why, "%s: the mark cannot be written: %s; check this disk",
+             db->path, strerror(errno));
+    db->disk_full = errno == ENOSPC;
+    return YD_EIO;
 }
 
 /* What the commit means for the memory of it. */
-static yd_err record_places(struct database *db, struct record *rec, uint64_t lsn, size_t bytes)
+static yd_err record_places(struct database *db, struct record *rec, const struct journal_row *row,
+                            size_t bytes)
 {
-    db->lsn = lsn;
-    yd_err err = uses_add(db, lsn, (uint32_t)bytes);
-    for (size_t i = 0; i < rec->carried; i++) log_cover(db, rec->rooms[i], lsn - 1);
+    db->lsn = row->lsn;
+    yd_err err = uses_add(db, row->lsn, (uint32_t)bytes, row->at);
+    for (size_t i = 0; i < rec->carried; i++) log_cover(db, rec->rooms[i], row->lsn - 1);
     for (size_t i = 0; i < rec->count && err == YD_OK; i++) {
         const struct journal_entry *e = &rec->entries[i];
-        err = place_add(db, rec->rooms[i], (struct place){lsn, e->offset, e->len, e->crc});
+        err = place_add(db, rec->rooms[i], (struct place){row->lsn, e->offset, e->len, e->crc});
+        if (i >= rec->carried) rooms_slot(db, e->room)->changed_lsn = row->lsn;
     }
-    if (err == YD_OK && !files_mark_set(&db->files, lsn, false)) {
-        snprintf(db->why, sizeof db->why, "%s: the mark cannot be written: %s; check this disk",
-                 db->path, strerror(errno));
-        db->disk_full = errno == ENOSPC;
-        err = YD_EIO;
-    }
-    return err;
+    return err == YD_OK ? confirm(db) : err;
 }
 
 /* One transaction: new rooms and one journal row. Nothing is rolled back on an error, because
@@ -296,14 +339,38 @@ yd_err log_commit(struct database *db, struct batch_bytes *batch)
     struct yd_buf blob;
     yd_buf_init(&rec.bytes, batch->bytes.alloc, UINT32_MAX / 2);
     yd_buf_init(&blob, batch->bytes.alloc, UINT32_MAX);
-    uint64_t lsn = db->lsn + 1;
+    struct journal_row row = {.lsn = db->lsn + 1, .at = database_now(db)};
     yd_err err = database_step(db, db->begin, "beginning a commit");
     if (err == YD_OK) err = record_fill(db, batch, &rec);
-    if (err == YD_OK) err = record_write(db, &rec, lsn, &blob);
-    if (err == YD_OK) err = record_places(db, &rec, lsn, blob.len);
+    row.carried = rec.carried;
+    if (err == YD_OK) err = record_write(db, &rec, &row, &blob);
+    if (err == YD_OK) err = database_step(db, db->commit, "committing");
+    if (err == YD_OK) err = record_places(db, &rec, &row, blob.len);
     yd_buf_deinit(&rec.bytes);
     yd_buf_deinit(&blob);
     free(rec.entries);
     free(rec.rooms);
     return err;
+}
+
+/* ---- changes that are no updates --------------------------------------------------------------
+ */
+
+yd_err log_mark(struct database *db, uint64_t lsn)
+{
+    struct record rec = {0};
+    struct yd_buf blob;
+    yd_buf_init(&rec.bytes, heap_alloc(), 1);
+    yd_buf_init(&blob, heap_alloc(), 4096);
+    struct journal_row row = {.lsn = lsn, .at = database_now(db)};
+    yd_err err = record_write(db, &rec, &row, &blob);
+    yd_buf_deinit(&blob);
+    return err;
+}
+
+yd_err log_marked(struct database *db, uint64_t lsn)
+{
+    db->lsn = lsn;
+    yd_err err = uses_add(db, lsn, 0, database_now(db));
+    return err == YD_OK ? confirm(db) : err;
 }

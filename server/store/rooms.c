@@ -11,6 +11,7 @@
  */
 #include "store/database.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static uint64_t name_hash(const struct room_table *t, yd_slice name)
     }
     v[2] ^= 0xff;
     for (int i = 0; i < 4; i++) sip_round(v);
-    return (v[0] ^ v[1] ^ v[2] ^ v[3]) >> 2;
+    return (v[0] ^ v[1] ^ v[2] ^ v[3]) & HASH_BITS;
 }
 
 /* ---- the table --------------------------------------------------------------------------------
@@ -99,8 +100,7 @@ static yd_err table_add(struct room_table *t, uint64_t hash, bool is_damaged)
     if (t->count == ROOMS_MAX) return YD_ETOOBIG;
     yd_err err = table_grow(t);
     if (err != YD_OK) return err;
-    t->slots[t->count++] =
-        (struct room_slot){.hash = hash & (UINT64_MAX >> 2), .is_damaged = is_damaged};
+    t->slots[t->count++] = (struct room_slot){.hash = hash & HASH_BITS, .is_damaged = is_damaged};
     if (is_damaged) {
         t->damaged++;
     } else {
@@ -124,16 +124,30 @@ void rooms_free(struct database *db)
 /* ---- rows -------------------------------------------------------------------------------------
  */
 
-static uint32_t room_crc(const struct stored_room *r)
+_Static_assert(offsetof(struct stored_room, erase_at) - offsetof(struct stored_room, status) ==
+                   (ROOM_NUMBER_COUNT - 1) * sizeof(uint64_t),
+               "the numbers of a row stand in one block");
+
+void room_numbers(const struct stored_room *room, uint64_t out[ROOM_NUMBER_COUNT])
 {
-    uint64_t values[] = {r->id,          r->epoch,       r->base_gen,  r->base_bytes,
-                         r->base_chunks, r->covered_lsn, r->has_delta, r->deleted_at};
-    return database_row_crc('r', values, sizeof values / sizeof *values,
-                            (yd_slice){r->name, r->name_len});
+    const uint8_t *from = (const uint8_t *)room + offsetof(struct stored_room, status);
+    memcpy(out, from, ROOM_NUMBER_COUNT * sizeof *out);
 }
 
-/* NULL: out of memory. */
-static struct stored_room *room_new(uint64_t id, yd_slice name)
+void room_numbers_set(struct stored_room *room, const uint64_t in[ROOM_NUMBER_COUNT])
+{
+    uint8_t *to = (uint8_t *)room + offsetof(struct stored_room, status);
+    memcpy(to, in, ROOM_NUMBER_COUNT * sizeof *in);
+}
+
+uint32_t room_crc(const struct stored_room *r)
+{
+    uint64_t values[1 + ROOM_NUMBER_COUNT] = {r->id};
+    room_numbers(r, values + 1);
+    return database_row_crc('r', values, 1 + ROOM_NUMBER_COUNT, (yd_slice){r->name, r->name_len});
+}
+
+struct stored_room *stored_room_new(uint64_t id, yd_slice name)
 {
     struct stored_room *r = calloc(1, sizeof *r + name.len);
     if (r == NULL) return NULL;
@@ -149,19 +163,15 @@ static yd_err room_from_row(sqlite3_stmt *s, struct stored_room **out)
 {
     const uint8_t *name = sqlite3_column_blob(s, 1);
     size_t len = (size_t)sqlite3_column_bytes(s, 1);
-    struct stored_room *r = room_new((uint64_t)sqlite3_column_int64(s, 0),
-                                     name == NULL ? YD_EMPTY : (yd_slice){name, len});
+    uint64_t numbers[ROOM_NUMBER_COUNT];
+    struct stored_room *r = stored_room_new((uint64_t)sqlite3_column_int64(s, 0),
+                                            name == NULL ? YD_EMPTY : (yd_slice){name, len});
     if (r == NULL) return YD_ENOMEM;
-    r->epoch = (uint64_t)sqlite3_column_int64(s, 2);
-    r->base_gen = (uint64_t)sqlite3_column_int64(s, 3);
-    r->base_bytes = (uint64_t)sqlite3_column_int64(s, 4);
-    r->base_chunks = (uint64_t)sqlite3_column_int64(s, 5);
-    r->covered_lsn = (uint64_t)sqlite3_column_int64(s, 6);
-    r->has_delta = sqlite3_column_int64(s, 7) == 1;
-    r->deleted_at = (uint64_t)sqlite3_column_int64(s, 8);
-    bool fits = sqlite3_column_int64(s, 9) == (sqlite3_int64)room_crc(r) &&
-                (sqlite3_column_int64(s, 7) & ~1) == 0;
-    if (!fits) {
+    for (int i = 0; i < ROOM_NUMBER_COUNT; i++) {
+        numbers[i] = (uint64_t)sqlite3_column_int64(s, 3 + i);
+    }
+    room_numbers_set(r, numbers);
+    if (sqlite3_column_int64(s, 2) != (sqlite3_int64)room_crc(r)) {
         free(r);
         return YD_EMALFORMED;
     }
@@ -185,9 +195,15 @@ static yd_err scan_row(struct database *db, sqlite3_stmt *s)
     if (err == YD_ENOMEM) return err;
     bool is_damaged = err != YD_OK;
     uint64_t hash = is_damaged ? 0 : name_hash(t, (yd_slice){room->name, room->name_len});
-    if (!is_damaged && room->covered_lsn > t->covered_max) t->covered_max = room->covered_lsn;
+    err = table_add(t, hash, is_damaged);
+    if (err == YD_OK && !is_damaged) {
+        if (room->covered_lsn > t->covered_max) t->covered_max = room->covered_lsn;
+        t->slots[id - 1].changed_lsn = room->changed_lsn;
+        if (room->status == STORE_ROOM_DELETED) err = erasures_add(db, id, room->erase_at);
+        if (room->status == STORE_ROOM_ERASING) err = erasures_add(db, id, 0);
+    }
     free(room);
-    return table_add(t, hash, is_damaged);
+    return err;
 }
 
 static yd_err rooms_wrong(struct database *db)
@@ -204,7 +220,8 @@ yd_err rooms_scan(struct database *db)
     uint64_t expected = 0;
     yd_err err = database_meta_get(db, "rooms", &expected);
     if (err != YD_OK) return err;
-    sqlite3_stmt *s = database_query(db, ROOM_COLUMNS "ORDER BY id", NULL, 0);
+    sqlite3_stmt *s =
+        database_query(db, "SELECT id, name, crc, " ROOM_NUMBERS " FROM room ORDER BY id", NULL, 0);
     if (s == NULL) return YD_EIO;
     int step = SQLITE_ERROR;
     while (err == YD_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
@@ -248,7 +265,7 @@ yd_err rooms_get(struct database *db, uint64_t id, struct stored_room **out)
 yd_err rooms_find(struct database *db, yd_slice name, struct stored_room **out)
 {
     struct room_table *t = &db->rooms;
-    uint64_t hash = name_hash(t, name) & (UINT64_MAX >> 2);
+    uint64_t hash = name_hash(t, name);
     for (size_t at = hash & (t->id_cap - 1); t->id_cap > 0 && t->ids[at] != 0;
          at = (at + 1) & (t->id_cap - 1)) {
         uint32_t id = t->ids[at];
@@ -265,17 +282,35 @@ yd_err rooms_find(struct database *db, yd_slice name, struct stored_room **out)
     return t->damaged > 0 ? YD_EMALFORMED : YD_ENOTFOUND;
 }
 
+/* id, name, checksum, numbers: as add_room and save_room take them. */
+static yd_err row_write(struct database *db, sqlite3_stmt *s, const struct stored_room *room)
+{
+    uint64_t numbers[ROOM_NUMBER_COUNT];
+    room_numbers(room, numbers);
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)room->id);
+    if (s == db->add_room) {
+        sqlite3_bind_blob(s, 2, room->name, (int)room->name_len, SQLITE_STATIC);
+    }
+    sqlite3_bind_int64(s, 3, (sqlite3_int64)room_crc(room));
+    for (int i = 0; i < ROOM_NUMBER_COUNT; i++) {
+        sqlite3_bind_int64(s, 4 + i, (sqlite3_int64)numbers[i]);
+    }
+    return database_step(db, s, "writing a room");
+}
+
+yd_err rooms_insert(struct database *db, const struct stored_room *room)
+{
+    return row_write(db, db->add_room, room);
+}
+
 yd_err rooms_add(struct database *db, yd_slice name, struct stored_room **out)
 {
     struct room_table *t = &db->rooms;
-    struct stored_room *room = room_new(t->count + 1, name);
+    struct stored_room *room = stored_room_new(t->count + 1, name);
     if (room == NULL) return YD_ENOMEM;
     room->covered_lsn = db->lsn;
-    sqlite3_bind_int64(db->add_room, 1, (sqlite3_int64)room->id);
-    sqlite3_bind_blob(db->add_room, 2, room->name, (int)name.len, SQLITE_STATIC);
-    sqlite3_bind_int64(db->add_room, 3, (sqlite3_int64)room->covered_lsn);
-    sqlite3_bind_int64(db->add_room, 4, (sqlite3_int64)room_crc(room));
-    yd_err err = database_step(db, db->add_room, "adding a room");
+    room->created_at = database_now(db);
+    yd_err err = rooms_insert(db, room);
     if (err == YD_OK) err = table_add(t, name_hash(t, name), false);
     if (err != YD_OK) {
         free(room);
@@ -287,16 +322,25 @@ yd_err rooms_add(struct database *db, yd_slice name, struct stored_room **out)
     return YD_OK;
 }
 
-yd_err rooms_save(struct database *db, const struct stored_room *r)
+yd_err rooms_save(struct database *db, const struct stored_room *room)
 {
-    uint64_t row[] = {r->id,          r->base_gen,           r->base_bytes, r->base_chunks,
-                      r->covered_lsn, r->has_delta ? 1u : 0, room_crc(r)};
-    yd_err err = database_run(db,
-                              "UPDATE room SET base_gen = ?2, base_bytes = ?3, base_chunks = ?4,"
-                              " covered_lsn = ?5, has_delta = ?6, crc = ?7 WHERE id = ?1",
-                              row, sizeof row / sizeof *row, YD_EMPTY);
+    yd_err err = row_write(db, db->save_room, room);
     if (err != YD_OK || sqlite3_changes(db->sql) == 1) return err;
     return rooms_wrong(db);
+}
+
+void rooms_bad(struct database *db, const struct stored_room *room, bool is_bad)
+{
+    struct room_table *t = &db->rooms;
+    struct room_slot *slot = rooms_slot(db, room->id);
+    if (slot->is_bad != is_bad) t->bad += is_bad ? 1 : UINT64_MAX;
+    slot->is_bad = is_bad;
+    if (is_bad) {
+        snprintf(t->bad_name, sizeof t->bad_name, "%.*s", (int)room->name_len,
+                 (const char *)room->name);
+    } else if (t->bad == 0) {
+        t->bad_name[0] = 0;
+    }
 }
 
 void rooms_cool(struct database *db, struct stored_room *room)

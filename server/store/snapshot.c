@@ -7,7 +7,11 @@
  */
 #include "store/database.h"
 
-static yd_err garbage_add(struct database *db, uint64_t room, uint64_t gen)
+#include <stdio.h>
+
+#include "store/manage.h"
+
+yd_err garbage_add(struct database *db, uint64_t room, uint64_t gen)
 {
     uint64_t key[] = {room, gen};
     uint64_t row[] = {room, gen, database_row_crc('g', key, 2, YD_EMPTY)};
@@ -22,7 +26,8 @@ static yd_err write_delta(struct database *db, struct stored_room *room, struct 
     uint64_t row[] = {room->id, database_row_crc('d', key, 2, data)};
     yd_err err = database_run(
         db, "INSERT OR REPLACE INTO delta(room, crc, data) VALUES(?1, ?2, ?3)", row, 2, data);
-    room->has_delta = true;
+    room->delta_form = FORM_V1;
+    room->delta_bytes = room->delta_raw = data.len;
     return err;
 }
 
@@ -78,9 +83,11 @@ static yd_err flip_base(struct database *db, struct stored_room *room, struct sn
     }
     if (err == YD_OK) err = database_run(db, "DELETE FROM delta WHERE room = ?1", new, 1, YD_EMPTY);
     room->base_gen = job->gen;
-    room->base_bytes = job->bytes.len;
+    room->base_bytes = room->base_raw = job->bytes.len;
     room->base_chunks = chunk_count(job);
-    room->has_delta = false;
+    room->base_form = FORM_V1;
+    room->delta_form = FORM_NONE;
+    room->delta_bytes = room->delta_raw = 0;
     return err;
 }
 
@@ -114,6 +121,7 @@ static yd_err write_slice(struct database *db, struct stored_room *room, struct 
     if (err == YD_OK && *done) {
         // It may have been carried along meanwhile: what is covered never goes back.
         if (job->covers_lsn > room->covered_lsn) room->covered_lsn = job->covers_lsn;
+        log_count(db, room, job->covers_lsn);
         err = rooms_save(db, room);
     }
     return err == YD_OK ? database_step(db, db->commit, "committing a snapshot") : err;
@@ -127,10 +135,97 @@ yd_err database_snapshot(struct database *db, struct snapshot_job *job, bool *do
     // Nothing of it was ever appended, or it cannot be read: then its bytes are not replaced.
     if (err == YD_ENOTFOUND || err == YD_EMALFORMED) return YD_OK;
     if (err != YD_OK) return err;
-    if (rooms_slot(db, room->id)->is_read) {
+    if (rooms_slot(db, room->id)->is_read && room->status == STORE_ROOM_OK) {
         err = write_slice(db, room, job, done);
         if (err == YD_OK && *done) log_cover(db, room, job->covers_lsn);
     }
+    rooms_cool(db, room);
+    return err;
+}
+
+/* ---- replacing --------------------------------------------------------------------------------
+ */
+
+static yd_err refuse(struct store_event *ev, const char *why)
+{
+    ev->kind = STORE_EV_REFUSED;
+    snprintf(ev->why, sizeof ev->why, "%s", why);
+    return YD_OK;
+}
+
+/* The room that is replaced, made if there is none. *refused: why not. */
+static yd_err replaced_room(struct database *db, struct snapshot_job *job,
+                            struct stored_room **room, const char **refused)
+{
+    yd_err err = rooms_find(db, job->name, room);
+    if (err == YD_EMALFORMED) {
+        *refused = "this room cannot be told from one whose row is damaged; restore the store";
+        return YD_OK;
+    }
+    if (err == YD_ENOTFOUND) {
+        err = database_step(db, db->begin, "beginning to add a room");
+        if (err == YD_OK) err = rooms_add(db, job->name, room);
+        if (err == YD_OK) err = database_meta_set(db, "rooms", db->rooms.count);
+        if (err == YD_OK) err = database_step(db, db->commit, "adding a room");
+        return err;
+    }
+    bool was_used = err == YD_OK && (rooms_slot(db, (*room)->id)->changed_lsn > 0 ||
+                                     (*room)->base_gen > 0 || (*room)->place_count > 0);
+    if (was_used && job->replace.only_new) *refused = "there is or was such a room";
+    return err;
+}
+
+static void become_new(struct database *db, struct stored_room *room, struct snapshot_job *job,
+                       uint64_t lsn)
+{
+    room->epoch++;
+    if (room->epoch < job->replace.epoch_min) room->epoch = job->replace.epoch_min;
+    room->status = STORE_ROOM_OK;
+    room->deleted_at = room->erase_at = 0;
+    room->covered_lsn = room->changed_lsn = lsn;
+    room->changed_at = database_now(db);
+    room->updates = 1;
+}
+
+static yd_err replace_slice(struct database *db, struct stored_room *room, struct snapshot_job *job,
+                            struct store_event *ev, bool *done)
+{
+    uint64_t lsn = db->lsn + 1;
+    yd_err err = database_step(db, db->begin, "beginning to replace a room");
+    if (err == YD_OK) err = write_base(db, room, job, done);
+    if (err == YD_OK && *done) {
+        become_new(db, room, job, lsn);
+        err = log_mark(db, lsn);
+        if (err == YD_OK) err = rooms_save(db, room);
+    }
+    if (err == YD_OK) err = database_step(db, db->commit, "committing a room that was replaced");
+    if (err != YD_OK || !*done) return err;
+    log_cover(db, room, lsn);
+    rooms_bad(db, room, false);
+    erasures_drop(db, room->id);
+    rooms_slot(db, room->id)->changed_lsn = lsn;
+    rooms_slot(db, room->id)->is_read = 0; // whoever has what was there before knows nothing of it
+    ev->kind = STORE_EV_CHANGED;
+    ev->lsn = lsn;
+    ev->epoch = room->epoch;
+    return log_marked(db, lsn);
+}
+
+yd_err database_replace(struct database *db, struct snapshot_job *job, struct store_event *ev,
+                        bool *done)
+{
+    struct stored_room *room = NULL;
+    const char *refused = NULL;
+    *done = true;
+    yd_err err =
+        job->room > 0 ? rooms_get(db, job->room, &room) : replaced_room(db, job, &room, &refused);
+    if (err != YD_OK) return err;
+    if (refused != NULL) {
+        if (room != NULL) rooms_cool(db, room);
+        return refuse(ev, refused);
+    }
+    job->room = room->id;
+    err = replace_slice(db, room, job, ev, done);
     rooms_cool(db, room);
     return err;
 }

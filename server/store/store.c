@@ -15,50 +15,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "ops/heap.h"
-#include "store/database.h"
-
-enum work_kind { WORK_BATCH, WORK_LOAD, WORK_SNAPSHOT };
-
-struct work {
-    struct work *next;
-    enum work_kind kind;
-    struct batch_bytes batch;
-    struct snapshot_job snapshot;
-    struct load_job load;
-    char *name;
-    uint64_t token;
-    uint64_t after_batch; /* snapshot: covers all batches up to this one */
-};
-
-struct event_node {
-    struct event_node *next;
-    struct store_event ev;
-};
-
-struct work_queue {
-    struct work *first, **last;
-};
-
-struct store {
-    struct store_opts opts;
-    struct database db; /* the thread's alone, once it runs */
-    uint64_t lsn_start; /* lsn of the last commit before this opening */
-    uv_thread_t thread;
-    uv_mutex_t mutex;
-    uv_cond_t wanted;
-    /* under the mutex */
-    struct work_queue batches, others;
-    struct event_node *events, **events_last;
-    bool closing;
-    /* the loop thread's */
-    struct batch_bytes open;
-    uint64_t next_number;
-    uint64_t answered;
-    bool failed;
-};
+#include "store/queue.h"
 
 static void queue_init(struct work_queue *q)
 {
@@ -86,10 +45,54 @@ static void work_free(struct work *w)
 {
     if (w == NULL) return;
     if (w->kind == WORK_BATCH) yd_buf_deinit(&w->batch.bytes);
-    if (w->kind == WORK_SNAPSHOT) yd_buf_deinit(&w->snapshot.bytes);
+    if (w->kind == WORK_SNAPSHOT || w->kind == WORK_REPLACE) yd_buf_deinit(&w->snapshot.bytes);
     if (w->kind == WORK_LOAD) load_job_deinit(&w->load);
-    free(w->name);
+    yd_buf_deinit(&w->bytes);
     free(w);
+}
+
+struct work *work_new(struct store *s, enum work_kind kind, uint64_t token)
+{
+    if (kind != WORK_BATCH) store_submit(s);
+    struct work *w = heap_new(sizeof *w);
+    w->kind = kind;
+    w->token = token;
+    w->after_batch = s->next_number - 1;
+    yd_buf_init(&w->bytes, heap_alloc(), SIZE_MAX / 2);
+    return w;
+}
+
+size_t work_keep(struct work *w, yd_slice bytes)
+{
+    size_t at = w->bytes.len;
+    if (yd_buf_append(&w->bytes, bytes) != YD_OK) abort(); // memory
+    return at;
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------
+ */
+
+static uint64_t lsn_of_batch(const struct store *s, uint64_t batch)
+{
+    size_t i = s->numbering_count - 1;
+    while (i > 0 && s->numberings[i].from > batch) i--;
+    return batch + s->numberings[i].plus;
+}
+
+/* After each piece of work. What is still asked for is after_batch or later. */
+static yd_err numberings_update(struct store *s, uint64_t after_batch)
+{
+    size_t old = 0;
+    while (old + 1 < s->numbering_count && s->numberings[old + 1].from <= after_batch) old++;
+    s->numbering_count -= old;
+    memmove(s->numberings, s->numberings + old, s->numbering_count * sizeof *s->numberings);
+    uint64_t plus = s->db.lsn - s->last_batch;
+    if (s->numberings[s->numbering_count - 1].plus == plus) return YD_OK;
+    struct numbering *list = realloc(s->numberings, (s->numbering_count + 1) * sizeof *list);
+    if (list == NULL) return YD_ENOMEM;
+    s->numberings = list;
+    list[s->numbering_count++] = (struct numbering){s->last_batch + 1, plus};
+    return YD_OK;
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -101,33 +104,62 @@ static void event_emit(struct store *s, const struct store_event *ev)
     uv_mutex_lock(&s->mutex);
     *s->events_last = node;
     s->events_last = &node->next;
+    uv_cond_signal(&s->answer);
     uv_mutex_unlock(&s->mutex);
     if (s->opts.wake != NULL) s->opts.wake(s->opts.wake_ctx);
+}
+
+static void stats_update(struct store *s)
+{
+    const struct database *db = &s->db;
+    struct store_stats stats = {.rooms = db->rooms.count,
+                                .bad_rooms = db->rooms.bad + db->rooms.damaged,
+                                .warm_rooms = db->rooms.warm,
+                                .journal_bytes = db->journal_bytes,
+                                .erasures = db->erasure_count,
+                                .bookmark = {db->epoch, db->lsn}};
+    memcpy(stats.bad_room, db->rooms.bad_name, sizeof stats.bad_room);
+    uv_mutex_lock(&s->mutex);
+    s->stats = stats;
+    uv_mutex_unlock(&s->mutex);
 }
 
 static yd_err do_batch(struct store *s, struct work *w)
 {
     yd_err err = log_commit(&s->db, &w->batch);
     if (err != YD_OK) return err;
+    s->last_batch = w->batch.number;
+    stats_update(s);
     struct store_event ev = {.kind = STORE_EV_DURABLE, .batch = w->batch.number};
     event_emit(s, &ev);
     return YD_OK;
 }
 
-static yd_err do_load(struct store *s, struct work *w, bool *done)
-{
-    struct store_event ev = {.token = w->token};
-    yd_err err = database_load(&s->db, &w->load, &ev, done);
-    if (err == YD_OK && *done) event_emit(s, &ev);
-    return err;
-}
-
 /* One slice of work that may wait; *done: it is finished and may be freed. */
 static yd_err do_other(struct store *s, struct work *w, bool *done)
 {
-    if (w->kind == WORK_LOAD) return do_load(s, w, done);
-    w->snapshot.covers_lsn = s->lsn_start + w->after_batch;
-    return database_snapshot(&s->db, &w->snapshot, done);
+    struct store_event ev = {.token = w->token};
+    yd_err err = YD_OK;
+    switch (w->kind) {
+    case WORK_LOAD: err = database_load(&s->db, &w->load, &ev, done); break;
+    case WORK_SNAPSHOT:
+        w->snapshot.covers_lsn = lsn_of_batch(s, w->after_batch);
+        err = database_snapshot(&s->db, &w->snapshot, done);
+        break;
+    case WORK_REPLACE: err = database_replace(&s->db, &w->snapshot, &ev, done); break;
+    case WORK_LIST: err = database_list(&s->db, &w->list, &ev, done); break;
+    case WORK_ERASE: err = database_erase(&s->db, &w->erase, &ev); break;
+    case WORK_PROGRESS: err = database_progress(&s->db, yd_buf_slice(&w->bytes), &ev); break;
+    case WORK_BATCH: break;
+    }
+    if (err == YD_OK && *done) err = numberings_update(s, w->after_batch);
+    if (err == YD_OK && *done) stats_update(s);
+    if (err == YD_OK && *done && w->kind != WORK_SNAPSHOT) {
+        event_emit(s, &ev);
+    } else {
+        store_event_deinit(&ev);
+    }
+    return err;
 }
 
 static void fail(struct store *s, yd_err err)
@@ -146,6 +178,14 @@ struct next {
     bool trim;
 };
 
+/* Nanoseconds. The clock may be set: so it is looked at once a minute. */
+static uint64_t erasures_wait(const struct database *db)
+{
+    uint64_t now = database_now(db), due = erasures_due(db);
+    uint64_t ms = due <= now ? 1 : due - now;
+    return (ms < 60000 ? ms : 60000) * 1000000;
+}
+
 /* trim: there may be something to trim; trim_first: before other work, because it is its turn. */
 static struct next next_work(struct store *s, bool trim, bool trim_first)
 {
@@ -159,7 +199,12 @@ static struct next next_work(struct store *s, bool trim, bool trim_first)
         if (next.work != NULL || s->closing) break;
         next.trim = trim;
         if (trim) break;
-        uv_cond_wait(&s->wanted, &s->mutex);
+        // A deleted room may be due meanwhile.
+        if (s->db.erasure_count == 0) {
+            uv_cond_wait(&s->wanted, &s->mutex);
+        } else {
+            trim = uv_cond_timedwait(&s->wanted, &s->mutex, erasures_wait(&s->db)) != 0;
+        }
     }
     uv_mutex_unlock(&s->mutex);
     return next;
@@ -204,12 +249,14 @@ static void thread_main(void *ctx)
         if (w == NULL && !next.trim) break;
         if (w == NULL) {
             err = database_trim(&s->db, &may_trim);
+            if (err == YD_OK) err = numberings_update(s, 0);
+            if (err == YD_OK) stats_update(s);
             trim_first = false;
         } else if (w->kind == WORK_BATCH) {
             err = do_batch(s, w);
         } else {
             err = do_other(s, w, &done);
-            may_trim = may_trim || (done && w->kind == WORK_SNAPSHOT);
+            may_trim = may_trim || (done && w->kind != WORK_LOAD && w->kind != WORK_LIST);
             trim_first = true;
         }
         if (done || err != YD_OK) {
@@ -240,7 +287,11 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
     s->events_last = &s->events;
     queue_init(&s->batches);
     queue_init(&s->others);
-    yd_err err = database_open(&s->db, opts->dir);
+    yd_err err = database_open(&s->db, opts);
+    if (err == YD_OK) {
+        s->numberings = calloc(1, sizeof *s->numberings);
+        if (s->numberings == NULL) err = YD_ENOMEM;
+    }
     if (err != YD_OK) {
         memcpy(why, s->db.why, STORE_ERROR_MAX);
         database_close(&s->db, false);
@@ -249,13 +300,16 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
             snprintf(why, STORE_ERROR_MAX, "the store cannot be opened: out of memory");
         return err == YD_EIO ? YD_ENOTFOUND : err;
     }
-    s->lsn_start = s->db.lsn;
+    s->numberings[s->numbering_count++] = (struct numbering){0, s->db.lsn};
     s->next_number = 1;
     batch_begin(s);
-    if (uv_mutex_init(&s->mutex) != 0 || uv_cond_init(&s->wanted) != 0 ||
+    if (uv_mutex_init(&s->mutex) != 0) abort();
+    stats_update(s);
+    if (uv_cond_init(&s->wanted) != 0 || uv_cond_init(&s->answer) != 0 ||
         uv_thread_create(&s->thread, thread_main, s) != 0) {
         snprintf(why, STORE_ERROR_MAX, "the store's thread cannot be started");
         database_close(&s->db, false);
+        free(s->numberings);
         free(s);
         return YD_ENOMEM;
     }
@@ -263,10 +317,10 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
     return YD_OK;
 }
 
-static void store_hand_over(struct store *s, struct work_queue *q, struct work *w)
+void work_hand_over(struct store *s, struct work *w)
 {
     uv_mutex_lock(&s->mutex);
-    queue_push(q, w);
+    queue_push(w->kind == WORK_BATCH ? &s->batches : &s->others, w);
     uv_cond_signal(&s->wanted);
     uv_mutex_unlock(&s->mutex);
 }
@@ -290,6 +344,8 @@ void store_close(struct store *store)
     database_close(&store->db, clean && store->db.why[0] == 0);
     yd_buf_deinit(&store->open.bytes);
     uv_cond_destroy(&store->wanted);
+    uv_cond_destroy(&store->answer);
+    free(store->numberings);
     uv_mutex_destroy(&store->mutex);
     free(store);
 }
@@ -314,42 +370,31 @@ bool store_busy(const struct store *store) { return store->answered + 1 < store-
 void store_submit(struct store *store)
 {
     if (store->open.count == 0) return;
-    struct work *w = heap_new(sizeof *w);
-    w->kind = WORK_BATCH;
+    struct work *w = work_new(store, WORK_BATCH, 0);
     w->batch = store->open;
     store->next_number++;
     batch_begin(store);
-    store_hand_over(store, &store->batches, w);
-}
-
-static struct work *work_named(enum work_kind kind, yd_slice room)
-{
-    struct work *w = heap_new(sizeof *w);
-    w->kind = kind;
-    w->name = heap_new(room.len + 1);
-    memcpy(w->name, room.ptr, room.len);
-    w->load.name = w->snapshot.name = (yd_slice){(const uint8_t *)w->name, room.len};
-    return w;
+    work_hand_over(store, w);
 }
 
 yd_err store_load(struct store *store, yd_slice room, uint64_t token)
 {
-    store_submit(store);
-    struct work *w = work_named(WORK_LOAD, room);
-    w->token = token;
-    store_hand_over(store, &store->others, w);
+    struct work *w = work_new(store, WORK_LOAD, token);
+    size_t at = work_keep(w, room);
+    w->load.name = work_slice(w, at, room.len);
+    work_hand_over(store, w);
     return YD_OK;
 }
 
 yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot kind,
                       struct yd_buf *bytes)
 {
-    store_submit(store);
-    struct work *w = work_named(WORK_SNAPSHOT, room);
-    w->after_batch = store->next_number - 1;
-    w->snapshot = (struct snapshot_job){.bytes = *bytes, .kind = kind, .name = w->snapshot.name};
+    struct work *w = work_new(store, WORK_SNAPSHOT, 0);
+    size_t at = work_keep(w, room);
+    w->snapshot =
+        (struct snapshot_job){.bytes = *bytes, .kind = kind, .name = work_slice(w, at, room.len)};
     yd_buf_init(bytes, bytes->alloc, bytes->max);
-    store_hand_over(store, &store->others, w);
+    work_hand_over(store, w);
     return YD_OK;
 }
 
@@ -372,7 +417,9 @@ bool store_next(struct store *store, struct store_event *ev)
 void store_event_deinit(struct store_event *ev)
 {
     free(ev->parts);
+    free(ev->rooms);
     free(ev->memory);
     ev->parts = NULL;
+    ev->rooms = NULL;
     ev->memory = NULL;
 }

@@ -11,7 +11,9 @@
  *            more than one slice (<= 1 MiB) of a snapshot or of a load's base, or a checkpoint.
  * Errors     a storage fault ends the store (STORE_EV_FAILED): nothing more is confirmed, nothing
  *            is retried. The owner closes it and may open a new one.
- * Source     docs/storage.md, rules S1..S21
+ * Time       is only written down, and decides when a deleted room is erased; nothing that is kept
+ *            or lost for it otherwise.
+ * Source     docs/storage.md, rules S1..; what operators and backups need is in store/manage.h
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -19,11 +21,15 @@
 #include "ydoc/base.h"
 
 struct store;
+struct store_room; /* store/manage.h */
 
 struct store_opts {
     const char *dir;         /* made if missing (mode 0700); NULL: memory only, nothing survives */
     void (*wake)(void *ctx); /* something can be taken from store_next() */
     void *wake_ctx;
+    bool must_exist;               /* an error if there is none yet, instead of making one */
+    uint64_t (*now_ms)(void *ctx); /* ms since 1970; NULL: the system's clock */
+    void *now_ctx;
 };
 
 #define STORE_ERROR_MAX 512
@@ -62,11 +68,15 @@ YD_NODISCARD yd_err store_snapshot(struct store *store, yd_slice room, enum stor
 
 enum store_event_kind {
     STORE_EV_NONE,
-    STORE_EV_DURABLE,     /* batch: this batch and all before it are on disk */
-    STORE_EV_LOADED,      /* token, parts: base, delta, then journal entries, oldest first; an
-                             entry may hold what base or delta hold too */
-    STORE_EV_LOAD_FAILED, /* token, why: what is stored cannot be read: never treat as empty */
-    STORE_EV_FAILED       /* why: the store has ended; the last event it gives */
+    STORE_EV_DURABLE,      /* batch: this batch and all before it are on disk */
+    STORE_EV_LOADED,       /* token, parts: base, delta, then journal entries, oldest first; an
+                              entry may hold what base or delta hold too */
+    STORE_EV_LOAD_FAILED,  /* token, why: what is stored cannot be read: never treat as empty */
+    STORE_EV_LOAD_DELETED, /* token, status: the room was deleted: never treat as empty */
+    STORE_EV_LISTED,       /* token, rooms, room_count, next: answers of store/manage.h */
+    STORE_EV_CHANGED,      /* token, lsn, epoch: done, and on disk */
+    STORE_EV_REFUSED,      /* token, why: nothing was changed */
+    STORE_EV_FAILED        /* why: the store has ended; the last event it gives */
 };
 
 struct store_event {
@@ -77,6 +87,12 @@ struct store_event {
     yd_slice *parts;   /* updates V1; bytes point into `memory` */
     size_t part_count;
     uint8_t *memory;
+    uint64_t lsn;   /* LOADED: the parts are all up to this commit; CHANGED: of the change */
+    uint64_t epoch; /* of the room: higher each time its content was replaced or erased */
+    int status;     /* enum store_room_status */
+    struct store_room *rooms;
+    size_t room_count;
+    uint64_t next;
     bool disk_full; /* FAILED: for lack of room; opening again later may work */
     char why[STORE_ERROR_MAX];
 };

@@ -9,15 +9,12 @@
 #define TRIM_ROWS      1000
 #define TRIM_ROW_BYTES ((uint64_t)512 * 1024)
 
-struct garbage {
-    uint64_t room, gen;
-};
-
-/* The first generation that may go. False: there is none, or err. A row that does not fit its
- * checksum is left alone: it may name what somebody needs. */
-static bool garbage_next(struct database *db, struct garbage *out, yd_err *err)
+/* A row that does not fit its checksum is left alone: it may name what somebody needs. */
+bool garbage_next(struct database *db, uint64_t of_room, uint64_t *room_id, uint64_t *gen,
+                  yd_err *err)
 {
-    sqlite3_stmt *s = database_query(db, "SELECT room, gen, crc FROM garbage", NULL, 0);
+    sqlite3_stmt *s =
+        database_query(db, "SELECT room, gen, crc FROM garbage WHERE ?1 IN (0, room)", &of_room, 1);
     if (s == NULL) {
         *err = YD_EIO;
         return false;
@@ -37,7 +34,8 @@ static bool garbage_next(struct database *db, struct garbage *out, yd_err *err)
         if (got != YD_OK) break;
         found = room->base_gen != key[1];
         rooms_cool(db, room);
-        *out = (struct garbage){key[0], key[1]};
+        *room_id = key[0];
+        *gen = key[1];
     }
     if (*err == YD_OK && step != SQLITE_ROW && step != SQLITE_DONE) {
         *err = database_fail(db, "reading garbage");
@@ -46,9 +44,9 @@ static bool garbage_next(struct database *db, struct garbage *out, yd_err *err)
     return found;
 }
 
-static yd_err garbage_slice(struct database *db, struct garbage g)
+yd_err garbage_slice(struct database *db, uint64_t room, uint64_t gen)
 {
-    uint64_t key[] = {g.room, g.gen, CHUNKS_A_TRIM};
+    uint64_t key[] = {room, gen, CHUNKS_A_TRIM};
     yd_err err = database_step(db, db->begin, "beginning to trim");
     if (err == YD_OK) {
         err = database_run(db,
@@ -93,7 +91,8 @@ yd_err database_trim(struct database *db, bool *more)
     *more = true;
     if (rows > 0) return journal_slice(db, rows, bytes);
     yd_err err = YD_OK;
-    struct garbage g;
-    *more = garbage_next(db, &g, &err);
-    return *more ? garbage_slice(db, g) : err;
+    uint64_t room = 0, gen = 0;
+    *more = garbage_next(db, 0, &room, &gen, &err);
+    if (*more) return garbage_slice(db, room, gen);
+    return err == YD_OK ? erasures_step(db, more) : err;
 }

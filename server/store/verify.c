@@ -1,8 +1,6 @@
 /* verify.c - store_verify(): what `partyd check` runs on a store that no server has open. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "store/database.h"
 
@@ -23,7 +21,7 @@ static yd_err integrity(struct database *db)
 
 static yd_err one_room(struct database *db, yd_slice name, struct store_verified *found)
 {
-    struct load_job job = {.name = name};
+    struct load_job job = {.name = name, .is_passive = true};
     struct store_event ev = {0};
     yd_err err = YD_OK;
     bool done = false;
@@ -64,16 +62,8 @@ static yd_err all_rooms(struct database *db, struct store_verified *found)
 yd_err store_verify(const char *dir, struct store_verified *found, char why[STORE_ERROR_MAX])
 {
     struct database db;
-    char path[4096];
     *found = (struct store_verified){0};
-    // Opening would make what is missing, and an empty store is never wrong.
-    snprintf(path, sizeof path, "%s/shard-00.db", dir);
-    if (access(path, F_OK) != 0) {
-        snprintf(why, STORE_ERROR_MAX, "%.300s: %s; name the data directory by --data", path,
-                 strerror(errno));
-        return YD_ENOTFOUND;
-    }
-    yd_err err = database_open(&db, dir);
+    yd_err err = database_open(&db, &(struct store_opts){.dir = dir, .must_exist = true});
     if (err == YD_OK) err = integrity(&db);
     if (err == YD_OK) err = all_rooms(&db, found);
     memcpy(why, db.why, STORE_ERROR_MAX);

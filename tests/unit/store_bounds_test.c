@@ -63,7 +63,7 @@ static struct database *private_open(struct world *w)
     world_close(w);
     struct database *db = calloc(1, sizeof *db);
     assert_non_null(db);
-    if (database_open(db, w->dir) != YD_OK) fail_msg("%s", db->why);
+    if (database_open(db, &(struct store_opts){.dir = w->dir}) != YD_OK) fail_msg("%s", db->why);
     return db;
 }
 
@@ -113,7 +113,7 @@ static void s15_an_unfinished_snapshot_is_deleted_after_a_start(void **state)
     assert_int_equal(count(db, "SELECT count(*) FROM base"), 4);
     yd_buf_deinit(&job.bytes);
     database_close(db, false);
-    assert_int_equal(database_open(db, w->dir), YD_OK);
+    assert_int_equal(database_open(db, &(struct store_opts){.dir = w->dir}), YD_OK);
     for (more = true; more;) assert_int_equal(database_trim(db, &more), YD_OK);
     assert_int_equal(count(db, "SELECT count(*) FROM base"), 0);
     private_close(w, db);
@@ -154,7 +154,7 @@ static void s21_a_room_nobody_opens_does_not_hold_the_journal(void **state)
     while (more) assert_int_equal(database_trim(db, &more), YD_OK);
     assert_true(db->journal_bytes <= 64 * MIB);
     database_close(db, true);
-    assert_int_equal(database_open(db, w->dir), YD_OK);
+    assert_int_equal(database_open(db, &(struct store_opts){.dir = w->dir}), YD_OK);
     private_close(w, db);
     struct store_event ev = load(w, "forgotten");
     assert_int_equal(ev.kind, STORE_EV_LOADED);
@@ -193,7 +193,7 @@ static void s18_cold_rooms_cost_little(void **state)
 
     struct database *db = calloc(1, sizeof *db);
     assert_non_null(db);
-    assert_int_equal(database_open(db, w->dir), YD_OK);
+    assert_int_equal(database_open(db, &(struct store_opts){.dir = w->dir}), YD_OK);
     for (uint64_t id = 1; id <= ROOMS; id++) {
         struct stored_room *room = NULL;
         assert_int_equal(rooms_get(db, id, &room), YD_OK);
