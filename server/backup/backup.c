@@ -1,7 +1,7 @@
 /* backup.c - which room is due at which sink: see backup.h.
  *
- * A room that a sink lacks something of is an entry, with one `way` for each sink. Entries are looked
- * at in turn, some at each sweep, so a sweep costs the same however many rooms wait.
+ * A room that a sink lacks something of is an entry, with one `way` for each sink. Entries are
+ * looked at in turn, some at each sweep, so a sweep costs the same however many rooms wait.
  */
 #include "backup/backup.h"
 
@@ -288,7 +288,8 @@ bool backup_room_state(const struct backup *backup, yd_slice room, uint32_t sink
     return true;
 }
 
-void backup_list(struct backup *backup, uint32_t sink, const char *after, sink_done *done, void *ctx)
+void backup_list(struct backup *backup, uint32_t sink, const char *after, sink_done *done,
+                 void *ctx)
 {
     struct sink *s = backup->places[sink].sink;
     s->ops->list(s, after, done, ctx);

@@ -12,17 +12,17 @@
 #include "backup/http.h"
 #include "ops/heap.h"
 
-#define PUTS_MAX       4
-#define PUSH_MAX       ((size_t)12 << 20) /* a larger one goes by an upload address */
-#define DOWNLOAD_MAX   ((size_t)1 << 30)
-#define ANSWER_MAX     ((size_t)24 << 20)
-#define SV_BYTES_MAX   6144 /* 8 KiB in base64 */
-#define CONNECT_MS     5000
-#define CALL_MS        30000
-#define UPLOAD_MS      120000
-#define LIST_PAGE      "100"
-#define URL_MAX        8192
-#define AGAIN          "it is tried again; see whether it is up, and reachable from here"
+#define PUTS_MAX     4
+#define PUSH_MAX     ((size_t)12 << 20) /* a larger one goes by an upload address */
+#define DOWNLOAD_MAX ((size_t)1 << 30)
+#define ANSWER_MAX   ((size_t)24 << 20)
+#define SV_BYTES_MAX 6144 /* 8 KiB in base64 */
+#define CONNECT_MS   5000
+#define CALL_MS      30000
+#define UPLOAD_MS    120000
+#define LIST_PAGE    "100"
+#define URL_MAX      8192
+#define AGAIN        "it is tried again; see whether it is up, and reachable from here"
 
 struct convex {
     struct sink sink;
@@ -34,7 +34,15 @@ struct convex {
     struct convex_call *calls;
 };
 
-enum stage { STAGE_PUSH, STAGE_BEGIN, STAGE_UPLOAD, STAGE_COMMIT, STAGE_GET, STAGE_DOWNLOAD, STAGE_LIST };
+enum stage {
+    STAGE_PUSH,
+    STAGE_BEGIN,
+    STAGE_UPLOAD,
+    STAGE_COMMIT,
+    STAGE_GET,
+    STAGE_DOWNLOAD,
+    STAGE_LIST
+};
 
 struct convex_call {
     uv_work_t req; /* checking what came */
@@ -154,8 +162,7 @@ static bool send_signed(struct convex_call *call, const struct to_send *what)
         .sha256_hex = what->sha256 == NULL ? YD_EMPTY : text_slice(what->sha256),
         .body = what->body,
     };
-    signature_make(&signature, text_slice(convex->secret), &fields,
-                   backup_wall_s(convex->clock));
+    signature_make(&signature, text_slice(convex->secret), &fields, backup_wall_s(convex->clock));
     struct fetch_request request = {
         .method = what->method,
         .body = what->body,
@@ -163,7 +170,8 @@ static bool send_signed(struct convex_call *call, const struct to_send *what)
         .answer_bytes_max = what->answer_max,
         .headers = {signature.timestamp, signature.sha256, signature.signature},
     };
-    for (int i = 0; i < 6 && what->headers[i] != NULL; i++) request.headers[3 + i] = what->headers[i];
+    for (int i = 0; i < 6 && what->headers[i] != NULL; i++)
+        request.headers[3 + i] = what->headers[i];
     return fetch_it(call, &request);
 }
 
@@ -355,7 +363,8 @@ static void on_checked(uv_work_t *req, int status)
     if (call->convex == NULL) {
         call_free(call);
     } else if (!call->is_whole) {
-        call_fails(call, SINK_LATER, "the backup that came is not the one that was announced", AGAIN);
+        call_fails(call, SINK_LATER, "the backup that came is not the one that was announced",
+                   AGAIN);
     } else {
         struct sink_answer answer = {.result = SINK_FOUND, .version = call->version};
         answer.parts = call->part;
@@ -403,12 +412,13 @@ static bool found_there(struct convex_call *call, const json_t *json)
     const char *url = text_member(json, "url"), *sha = text_member(json, "sha256");
     const char *format = text_member(json, "format");
     json_int_t size = json_integer_value(json_object_get(json, "size"));
-    if (url == NULL || sha == NULL || format == NULL || size <= 0 || size > (json_int_t)DOWNLOAD_MAX ||
-        strlen(sha) != SINK_HEX || strlen(format) >= 16) {
+    if (url == NULL || sha == NULL || format == NULL || size <= 0 ||
+        size > (json_int_t)DOWNLOAD_MAX || strlen(sha) != SINK_HEX || strlen(format) >= 16) {
         return false;
     }
     // What came by TLS does not go on without.
-    if (strncmp(call->convex->site, "https:", 6) == 0 && strncmp(url, "https:", 6) != 0) return false;
+    if (strncmp(call->convex->site, "https:", 6) == 0 && strncmp(url, "https:", 6) != 0)
+        return false;
     call->version.epoch = (uint64_t)json_integer_value(json_object_get(json, "epoch"));
     call->version.seq = (uint64_t)json_integer_value(json_object_get(json, "seq"));
     memcpy(call->sha256, sha, SINK_HEX + 1);
@@ -471,7 +481,8 @@ static void on_refusal(struct convex_call *call, int status, const char *code)
         result = SINK_LATER;
         next = "deploy the functions of example/convex, and look at CONVEX_SITE_URL";
     } else if (status == 413) {
-        next = "the document is too large for Convex; make it smaller, or give its rooms another sink";
+        next =
+            "the document is too large for Convex; make it smaller, or give its rooms another sink";
     }
     call_fails(call, result, why, next);
 }
@@ -498,7 +509,8 @@ static bool on_begun(struct convex_call *call, const json_t *json)
 {
     const char *url = text_member(json, "uploadUrl");
     if (url == NULL) return false;
-    if (strncmp(call->convex->site, "https:", 6) == 0 && strncmp(url, "https:", 6) != 0) return false;
+    if (strncmp(call->convex->site, "https:", 6) == 0 && strncmp(url, "https:", 6) != 0)
+        return false;
     return send_upload(call, url);
 }
 
@@ -520,8 +532,8 @@ static bool on_success(struct convex_call *call, const struct fetch_answer *got,
     case STAGE_UPLOAD: return on_uploaded(call, json);
     case STAGE_GET: {
         char type[64] = "";
-        (void)fetch_header(got, "Content-Type", type, sizeof type);
-        bool is_json = strncmp(type, "application/json", 16) == 0;
+        bool is_json = fetch_header(got, "Content-Type", type, sizeof type) &&
+                       strncmp(type, "application/json", 16) == 0;
         return is_json ? found_there(call, json) : found_here(call, got);
     }
     case STAGE_DOWNLOAD: check_start(call, got->body, call->storage_id); return true;
@@ -563,8 +575,8 @@ static void on_answer(void *ctx, const struct fetch_answer *got)
 /* ---- the sink ---------------------------------------------------------------------------------
  */
 
-/* Answers may not come before the call has returned; an address that libcurl does not take was refused
- * at the start, so what is left is a room name that cannot be told. */
+/* Answers may not come before the call has returned; an address that libcurl does not take was
+ * refused at the start, so what is left is a room name that cannot be told. */
 static void on_nothing(uv_work_t *req) { (void)req; }
 static void on_unsendable(uv_work_t *req, int status)
 {
@@ -582,7 +594,8 @@ static void call_sent(struct convex_call *call, bool ok)
 {
     if (ok) return;
     call->req.data = call;
-    if (uv_queue_work(call->convex->clock->loop, &call->req, on_nothing, on_unsendable) != 0) abort();
+    if (uv_queue_work(call->convex->clock->loop, &call->req, on_nothing, on_unsendable) != 0)
+        abort();
 }
 
 static void convex_put(struct sink *sink, struct copy *copy, struct version version,
@@ -669,8 +682,9 @@ yd_err convex_new(const struct convex_opts *opts, struct sink **sink, char why[S
     size_t len = strlen(opts->site);
     while (len > 0 && opts->site[len - 1] == '/') len--;
     if (len > URL_MAX / 4 || !fetch_url_path(opts->site, path)) {
-        snprintf(why, SINK_WHY_MAX, "set CONVEX_SITE_URL to the address of the HTTP actions, which "
-                                    "begins with https:// or http://");
+        snprintf(why, SINK_WHY_MAX,
+                 "set CONVEX_SITE_URL to the address of the HTTP actions, which "
+                 "begins with https:// or http://");
         return YD_EMALFORMED;
     }
     char *secret = first_secret(opts->secret);

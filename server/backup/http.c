@@ -54,8 +54,9 @@ bool http_is_trouble(const struct fetch_answer *got, const char *where, struct s
     } else {
         snprintf(why, SINK_WHY_MAX, "%.120s: %s", where, got->why);
     }
-    *answer = (struct sink_answer){.result = SINK_LATER,
-                                   .why = why,
-                                   .next = "it is tried again; see whether it is up, and reachable from here"};
+    *answer = (struct sink_answer){
+        .result = SINK_LATER,
+        .why = why,
+        .next = "it is tried again; see whether it is up, and reachable from here"};
     return true;
 }

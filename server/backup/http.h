@@ -1,4 +1,5 @@
-/* backup/http.h - what the sinks that speak HTTP share: texts of addresses, and failures as answers. */
+/* backup/http.h - what the sinks that speak HTTP share: texts of addresses, and failures as
+ * answers. */
 #ifndef BACKUP_HTTP_H
 #define BACKUP_HTTP_H
 

@@ -397,8 +397,7 @@ static void put_stored(struct put *put)
     struct backup *backup = put->backup;
     backup->places[put->place].stored++;
     place_works(backup, put->place);
-    backup->opts.host.mark(backup->opts.host.ctx, entry_room(put->entry), put->place,
-                           put->version);
+    backup->opts.host.mark(backup->opts.host.ctx, entry_room(put->entry), put->place, put->version);
     way_done(backup, put->entry, put->place);
     put_end(put);
 }

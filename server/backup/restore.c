@@ -6,9 +6,10 @@
 #include "backup/state.h"
 #include "ydoc/update.h"
 
-#define RESTORES_MAX 16   /* under way at a time */
-#define WAITING_MAX  4096 /* for their turn; beyond that it is said at once that it cannot be known */
-#define UPDATE_MAX   ((size_t)1 << 31)
+#define RESTORES_MAX 16 /* under way at a time */
+#define WAITING_MAX                                                                                \
+    4096 /* for their turn; beyond that it is said at once that it cannot be known */
+#define UPDATE_MAX ((size_t)1 << 31)
 
 struct restore;
 
@@ -44,8 +45,7 @@ static void restore_free(struct restore *restore)
 }
 
 /* Tells the outcome; bytes: NULL if there are none. */
-static void restore_tell(struct restore *restore, enum backup_outcome outcome,
-                         struct yd_buf *bytes)
+static void restore_tell(struct restore *restore, enum backup_outcome outcome, struct yd_buf *bytes)
 {
     struct backup *backup = restore->backup;
     struct backup_restored restored = {
@@ -128,8 +128,9 @@ static void restore_join(struct restore *restore)
 /* ---- asking -----------------------------------------------------------------------------------
  */
 
-/* Deleted is deleted, whatever others still have. Otherwise all have to have answered: one that cannot
- * be asked may have something that no other has, and the next backup would take its place. */
+/* Deleted is deleted, whatever others still have. Otherwise all have to have answered: one that
+ * cannot be asked may have something that no other has, and the next backup would take its place.
+ */
 static void restore_decide(struct restore *restore)
 {
     if (restore->is_deleted) {

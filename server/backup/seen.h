@@ -1,5 +1,6 @@
-/* backup/seen.h - what was restored of rooms, until the first backup that holds it has been written.
- * By room; bounded: what does not fit is forgotten, and old records are kept longer than needed. */
+/* backup/seen.h - what was restored of rooms, until the first backup that holds it has been
+ * written. By room; bounded: what does not fit is forgotten, and old records are kept longer than
+ * needed. */
 #ifndef BACKUP_SEEN_H
 #define BACKUP_SEEN_H
 

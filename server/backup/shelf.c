@@ -14,15 +14,16 @@
 
 #include "ops/heap.h"
 
-#define PATH_MAX_OURS   4096
-#define MARK            "partyd-backup"
-#define NAME_KEPT       80 /* characters of a room's name that its folder shows */
-#define HASH_SHOWN      24
-#define VERSIONS_MAX    4096 /* of a room; more are an error */
-#define KEPT_NEWEST     3
-#define KEPT_DAYS       30
-#define DAY_MS          86400000u
-#define UPDATE_MAX      ((uint64_t)1 << 31)
+#define PATH_MAX_OURS 4096
+#define DIR_MAX       3000 /* a longer path is refused at the start, so all names below fit */
+#define MARK          "partyd-backup"
+#define NAME_KEPT     80 /* characters of a room's name that its folder shows */
+#define HASH_SHOWN    24
+#define VERSIONS_MAX  4096 /* of a room; more are an error */
+#define KEPT_NEWEST   3
+#define KEPT_DAYS     30
+#define DAY_MS        86400000u
+#define UPDATE_MAX    ((uint64_t)1 << 31)
 
 struct file {
     struct version version;
@@ -59,13 +60,13 @@ static void room_folder(const struct shelf *shelf, yd_slice room, char path[PATH
         shown[n] = plain ? (char)c : '_';
     }
     shown[n] = 0;
-    snprintf(path, PATH_MAX_OURS, "%s/%.2s/%s.%s", shelf->dir, hex, shown, hex);
+    snprintf(path, PATH_MAX_OURS, "%.3000s/%.2s/%s.%s", shelf->dir, hex, shown, hex);
 }
 
 static void file_path(char path[PATH_MAX_OURS], const char *folder, const struct file *f)
 {
-    snprintf(path, PATH_MAX_OURS, "%s/%016" PRIx64 "-%016" PRIx64 "-%016" PRIx64 ".room", folder,
-             f->version.epoch, f->version.seq, f->node);
+    snprintf(path, PATH_MAX_OURS, "%.4000s/%016" PRIx64 "-%016" PRIx64 "-%016" PRIx64 ".room",
+             folder, f->version.epoch, f->version.seq, f->node);
 }
 
 static bool hex16(const char *text, uint64_t *value)
@@ -83,8 +84,8 @@ static bool hex16(const char *text, uint64_t *value)
 static bool file_of_name(const char *name, struct file *f)
 {
     return strlen(name) == 55 && strcmp(name + 50, ".room") == 0 && name[16] == '-' &&
-           name[33] == '-' && hex16(name, &f->version.epoch) &&
-           hex16(name + 17, &f->version.seq) && hex16(name + 34, &f->node);
+           name[33] == '-' && hex16(name, &f->version.epoch) && hex16(name + 17, &f->version.seq) &&
+           hex16(name + 34, &f->node);
 }
 
 /* Newest first. */
@@ -227,7 +228,7 @@ static bool folder_is_empty(const char *path, bool *is_empty)
 static bool mark_path(const char *dir, char path[PATH_MAX_OURS])
 {
     int n = snprintf(path, PATH_MAX_OURS, "%s/" MARK, dir);
-    return n > 0 && n < PATH_MAX_OURS - 256;
+    return n > 0 && n < DIR_MAX;
 }
 
 static bool mark_is_there(const char *dir, struct shelf_why *why)
@@ -236,7 +237,8 @@ static bool mark_is_there(const char *dir, struct shelf_why *why)
     if (mark_path(dir, path) && access(path, F_OK) == 0) return true;
     // Nothing there is not the same as nothing was ever there.
     snprintf(why->text, sizeof why->text,
-             "%.100s has no file " MARK ": is it mounted? It is made at the start, in an empty folder",
+             "%.100s has no file " MARK
+             ": is it mounted? It is made at the start, in an empty folder",
              dir);
     return false;
 }
@@ -306,8 +308,7 @@ static const struct file *newest_of(const struct files *files, uint64_t node)
 }
 
 /* What the file before it held of others, this one holds too. */
-static void hold_what_was_held(const char *folder, const struct files *files,
-                               struct record *record)
+static void hold_what_was_held(const char *folder, const struct files *files, struct record *record)
 {
     char path[PATH_MAX_OURS];
     uint8_t head[RECORD_HEAD_MAX];
@@ -348,7 +349,7 @@ static bool file_place(const char *folder, const struct file *f, yd_slice head, 
                        struct shelf_why *why)
 {
     char new[PATH_MAX_OURS], path[PATH_MAX_OURS];
-    snprintf(new, sizeof new, "%s/.new-%016" PRIx64, folder, f->node);
+    snprintf(new, sizeof new, "%.4000s/.new-%016" PRIx64, folder, f->node);
     file_path(path, folder, f);
     if (!file_write(new, head, update)) return fail(why, "cannot write", new);
     if (rename(new, path) != 0 || !sync_folder(folder)) return fail(why, "cannot write", path);
@@ -416,8 +417,8 @@ static bool is_first_of_node(const struct files *files, size_t i)
     return newest_of(files, files->list[i].node) == &files->list[i];
 }
 
-bool shelf_get(const struct shelf *shelf, yd_slice room, struct part **parts,
-               struct record *found, struct shelf_why *why)
+bool shelf_get(const struct shelf *shelf, yd_slice room, struct part **parts, struct record *found,
+               struct shelf_why *why)
 {
     char folder[PATH_MAX_OURS];
     struct files files;
@@ -527,10 +528,11 @@ static bool page_fill(const struct shelf *shelf, struct shelf_page *page, int bi
 {
     char parent[PATH_MAX_OURS], folder[PATH_MAX_OURS];
     struct names names;
-    snprintf(parent, sizeof parent, "%s/%02x", shelf->dir, (unsigned)bin);
+    snprintf(parent, sizeof parent, "%.3000s/%02x", shelf->dir, (unsigned)bin);
     bool ok = names_read(parent, after, &names, why);
     for (size_t i = 0; ok && i < names.count && page->count < SHELF_PAGE; i++) {
-        snprintf(folder, sizeof folder, "%s/%02x/%s", shelf->dir, (unsigned)bin, names.list[i]);
+        snprintf(folder, sizeof folder, "%.3000s/%02x/%.300s", shelf->dir, (unsigned)bin,
+                 names.list[i]);
         page_add(page, folder);
         snprintf(page->after, sizeof page->after, "%02x/%.300s", (unsigned)bin, names.list[i]);
     }

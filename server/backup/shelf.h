@@ -1,12 +1,12 @@
 /* backup/shelf.h - the files of the directory sink: one folder a room, one file a version.
  *
- *   DIR/partyd-backup                     says that this is a folder of backups, and that it is mounted
- *   DIR/3f/main_doc-1.3f09.../            a room: 24 digits of the SHA-256 of its name
+ *   DIR/partyd-backup                     says that this is a folder of backups, and that it is
+ * mounted DIR/3f/main_doc-1.3f09.../            a room: 24 digits of the SHA-256 of its name
  *       0000000000000001-00000000000000c4-9c0f....room    epoch, seq, node; a record (record.h)
  *       .new-9c0f...                      being written
  *
- * A file appears by rename, after it and before its folder were synced: a reader sees whole files only.
- * Blocking calls, for libuv's workers. No state. Errors: false, and a sentence in why. */
+ * A file appears by rename, after it and before its folder were synced: a reader sees whole files
+ * only. Blocking calls, for libuv's workers. No state. Errors: false, and a sentence in why. */
 #ifndef BACKUP_SHELF_H
 #define BACKUP_SHELF_H
 
@@ -43,7 +43,7 @@ struct shelf_page {
         char name[SINK_ROOM_MAX + 1];
         struct version version;
         uint64_t bytes;
-    } *rooms; /* SHELF_PAGE of them */
+    } * rooms; /* SHELF_PAGE of them */
     size_t count;
     char after[320];
 };

@@ -1,13 +1,12 @@
 /* backup/sink.h - a place where backups of rooms are kept: put, get, list.
  *
- * Where it sits  backup.c -> sink -> directory, Convex, S3. A sink knows bytes, rooms and versions; it
- *                knows no store, no clients and no debouncing.
- * Ownership      a copy is counted (copy_ref, copy_unref); what an answer holds is valid during the
- *                callback, except that its parts may be taken (see there).
- * Threads        one loop, one thread; sinks hash and touch files in libuv's workers.
- * Answers        later, never before the call returns, exactly once; not after sink_free().
- * Secrets        are in no `why` and no log line.
- * Source         docs/backup.md, rules B1...
+ * Where it sits  backup.c -> sink -> directory, Convex, S3. A sink knows bytes, rooms and versions;
+ * it knows no store, no clients and no debouncing. Ownership      a copy is counted (copy_ref,
+ * copy_unref); what an answer holds is valid during the callback, except that its parts may be
+ * taken (see there). Threads        one loop, one thread; sinks hash and touch files in libuv's
+ * workers. Answers        later, never before the call returns, exactly once; not after
+ * sink_free(). Secrets        are in no `why` and no log line. Source         docs/backup.md, rules
+ * B1...
  */
 #ifndef BACKUP_SINK_H
 #define BACKUP_SINK_H
@@ -54,18 +53,19 @@ static inline struct copy *copy_ref(struct copy *copy)
 void copy_unref(struct copy *copy); /* NULL is allowed */
 
 enum sink_result {
-    SINK_STORED,  /* put: it is safe there (also if it was before) */
-    SINK_STALE,   /* put: another history is newer; `version`. Get it, merge it, put what comes of it */
-    SINK_FOUND,   /* get: `parts`; list: `rooms` */
-    SINK_NONE,    /* get: it never heard of that room. The only answer that makes a room begin empty */
-    SINK_GONE,    /* put, get: the application has deleted the document */
+    SINK_STORED, /* put: it is safe there (also if it was before) */
+    SINK_STALE,  /* put: another history is newer; `version`. Get it, merge it, put what comes of it
+                  */
+    SINK_FOUND,  /* get: `parts`; list: `rooms` */
+    SINK_NONE, /* get: it never heard of that room. The only answer that makes a room begin empty */
+    SINK_GONE, /* put, get: the application has deleted the document */
     SINK_LATER,   /* the sink cannot now, whatever the room; try again */
-    SINK_REFUSED, /* the sink does not take this room or what is said about it; trying again at once is
-                     no use */
+    SINK_REFUSED, /* the sink does not take this room or what is said about it; trying again at once
+                     is no use */
 };
 
-/* What a get has found: updates whose checksums were right, not yet looked into. All of them together
- * are the room. */
+/* What a get has found: updates whose checksums were right, not yet looked into. All of them
+ * together are the room. */
 struct part {
     struct yd_buf bytes;
     enum yd_format format;

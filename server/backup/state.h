@@ -27,9 +27,9 @@ struct way {
 /* A room that some sink lacks something of. */
 struct entry {
     UT_hash_handle hh;
-    uint32_t taken; /* ways that are */
+    uint32_t taken;  /* ways that are */
     uint32_t spread; /* 0..1023: so that rooms that change at once are not due at once */
-    bool is_read;   /* is being read: not again at the same time */
+    bool is_read;    /* is being read: not again at the same time */
     size_t name_len;
     char *name;
     struct way ways[]; /* one for each sink */
@@ -87,8 +87,8 @@ void push_free_all(struct backup *backup);
 /* restore.c */
 void restore_free_all(struct backup *backup);
 
-/* work.c: a piece of work for libuv's workers. `done` is not called once the backup is gone, `drop` is
- * called in any case, last. */
+/* work.c: a piece of work for libuv's workers. `done` is not called once the backup is gone, `drop`
+ * is called in any case, last. */
 struct work {
     uv_work_t req;
     struct backup *backup; /* NULL: it is gone */

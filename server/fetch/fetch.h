@@ -35,11 +35,11 @@ struct fetch_request {
     const char *url;                        /* http:// or https:// */
     const char *headers[FETCH_HEADERS_MAX]; /* "Name: value"; NULL: none from here on */
     yd_slice body;                          /* copied, unless: */
-    bool body_stays;      /* it is left in place until the call has ended, and not copied */
-    bool keeps_headers;   /* those of the answer can be read by fetch_header() */
-    uint32_t connect_timeout_ms;            /* 0: 2,000 */
-    uint32_t timeout_ms;                    /* in all; 0: 5,000 */
-    size_t answer_bytes_max;                /* of the body; 0: 65,536 */
+    bool body_stays;             /* it is left in place until the call has ended, and not copied */
+    bool keeps_headers;          /* those of the answer can be read by fetch_header() */
+    uint32_t connect_timeout_ms; /* 0: 2,000 */
+    uint32_t timeout_ms;         /* in all; 0: 5,000 */
+    size_t answer_bytes_max;     /* of the body; 0: 65,536 */
 };
 
 struct fetch_answer {

@@ -78,7 +78,8 @@ static yd_err kind_of(const char *text, size_t len, const struct place *at, enum
     }
     struct nearest near = nearest_to(text, len);
     for (int i = 0; i < KIND_COUNT; i++) nearest_try(&near, kinds[i]);
-    return BAD(at, "%s: backup: there is no kind '%.*s'%s%s; the kinds are convex, directory and s3",
+    return BAD(at,
+               "%s: backup: there is no kind '%.*s'%s%s; the kinds are convex, directory and s3",
                at->file, len > 60 ? 60 : (int)len, text, near.best == NULL ? "" : ", did you mean ",
                near.best == NULL ? "" : near.best);
 }
@@ -102,7 +103,8 @@ static yd_err sink_add(struct sinks *sinks, const char *name, size_t len, const 
                        struct sink_setting **added)
 {
     if (len == 0 || len > NAME_MAX_ || memchr(name, ',', len) != NULL) {
-        return BAD(at, "%s: backup: a name has 1 to %d characters and no comma", at->file, NAME_MAX_);
+        return BAD(at, "%s: backup: a name has 1 to %d characters and no comma", at->file,
+                   NAME_MAX_);
     }
     for (uint32_t i = 0; i < sinks->count; i++) {
         const char *known = sinks->list[i].name;
@@ -128,7 +130,8 @@ static yd_err sink_check(const struct sink_setting *s, const struct place *at)
                    s->name);
     }
     if (s->kind == SINK_KIND_S3 && s->bucket[0] == 0) {
-        return BAD(at, "%s: backup.%s: it needs a bucket, such as s3:bucket/prefix", at->file, s->name);
+        return BAD(at, "%s: backup.%s: it needs a bucket, such as s3:bucket/prefix", at->file,
+                   s->name);
     }
     return YD_OK;
 }
@@ -205,8 +208,8 @@ static yd_err value_read(struct sink_setting *s, const char *name, const json_t 
     }
     json_int_t number = json_integer_value(value);
     if (!json_is_integer(value) || number < key->min || number > key->max) {
-        return BAD(at, "%s: backup.%s.%s: it takes a whole number from %lld to %lld", at->file, s->name,
-                   name, (long long)key->min, (long long)key->max);
+        return BAD(at, "%s: backup.%s.%s: it takes a whole number from %lld to %lld", at->file,
+                   s->name, name, (long long)key->min, (long long)key->max);
     }
     *(int64_t *)field = number;
     return YD_OK;
@@ -240,7 +243,8 @@ yd_err sinks_read(struct sinks *sinks, const char *text, const json_t *object, c
     yd_err err = YD_OK;
     if (object == NULL) return text_read(sinks, text, &at);
     if (text[0] != 0) {
-        return BAD(&at, "%s: backup stands there and in PARTYD_BACKUP or --backup; leave one out", file);
+        return BAD(&at, "%s: backup stands there and in PARTYD_BACKUP or --backup; leave one out",
+                   file);
     }
     const char *name;
     json_t *entry;

@@ -28,7 +28,7 @@ enum sink_kind { SINK_KIND_CONVEX, SINK_KIND_DIRECTORY, SINK_KIND_S3 };
 struct sink_setting {
     char *name;
     enum sink_kind kind;
-    char *path;                              /* directory */
+    char *path;                                /* directory */
     char *bucket, *prefix, *endpoint, *region; /* s3; endpoint "": that of AWS */
     int64_t idle_ms, max_age_ms;
     int64_t pack_ms, keep_days; /* s3 */
@@ -39,8 +39,9 @@ struct sinks {
     uint32_t count;
 };
 
-/* Fills an empty list. text: the setting as text, "" if there is none; object: as an object, or NULL.
- * Errors: YD_EMALFORMED, with a sentence in why that names what is wrong and the nearest valid name. */
+/* Fills an empty list. text: the setting as text, "" if there is none; object: as an object, or
+ * NULL. Errors: YD_EMALFORMED, with a sentence in why that names what is wrong and the nearest
+ * valid name. */
 YD_NODISCARD yd_err sinks_read(struct sinks *sinks, const char *text, const json_t *object,
                                const char *file, char *why, size_t why_size);
 void sinks_deinit(struct sinks *sinks);
