@@ -655,7 +655,6 @@ static void convex_free(struct sink *sink)
 
 static const struct sink_ops ops = {
     .kind = "convex",
-    .keeps_copies = true,
     .put = convex_put,
     .get = convex_get,
     .list = convex_list,

@@ -251,7 +251,6 @@ static void directory_free(struct sink *sink)
 
 static const struct sink_ops ops = {
     .kind = "directory",
-    .keeps_copies = true,
     .put = directory_put,
     .get = directory_get,
     .list = directory_list,

@@ -51,7 +51,7 @@ struct put {
     struct put *prev, *next;
     struct backup *backup;
     struct entry *entry;
-    struct burden *burden; /* NULL: the sink is done with the copy */
+    struct burden *burden; /* NULL: the sink bounds itself */
     struct copy *copy;     /* its state vector is wanted if the sink says stale */
     struct version version;
     uint32_t place;
@@ -154,10 +154,10 @@ static void put_start(struct make *make, uint32_t i)
     put->entry = job->entry;
     put->place = i;
     put->version = make->versions[i];
-    if (sink->ops->keeps_copies) {
+    put->copy = copy_ref(make->copy);
+    if (!sink->ops->gathers) {
         put->burden = job->burden;
         put->burden->refs++;
-        put->copy = copy_ref(make->copy);
     }
     DL_APPEND(job->backup->puts, put);
     sink->ops->put(sink, make->copy, put->version, on_put, put);
@@ -409,7 +409,6 @@ static void on_put(void *ctx, struct sink_answer *answer)
     switch (answer->result) {
     case SINK_STORED: put_stored(put); return;
     case SINK_STALE:
-        YD_ASSERT(put->copy != NULL);
         put->entry->ways[put->place].beyond = answer->version;
         place_works(put->backup, put->place);
         sink->ops->get(sink, entry_room(put->entry), on_pulled, put);

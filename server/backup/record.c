@@ -141,6 +141,8 @@ void record_hold(struct record *record, uint64_t node, struct version version)
     record->held[record->held_count++] = (struct held){node, version};
 }
 
+bool record_is_full(const struct record *record) { return record->held_count == RECORD_HELD_MAX; }
+
 void record_hold_all(struct record *record, const struct record *other)
 {
     record_hold(record, other->node, other->version);

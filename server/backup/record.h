@@ -24,8 +24,8 @@
 
 #include "backup/sink.h"
 
-#define RECORD_HELD_MAX  8
-#define RECORD_HEAD_MAX  2048 /* bytes before the update, at most */
+#define RECORD_HELD_MAX  64
+#define RECORD_HEAD_MAX  4096 /* bytes before the update, at most */
 #define RECORD_FIXED     8    /* bytes that say how long the head is */
 #define RECORD_SHA_BYTES 32
 
@@ -34,6 +34,7 @@ struct held {
     struct version version;
 };
 
+/* A record on the stack is large: head and all that it may hold. */
 struct record {
     uint64_t node;
     struct version version;
@@ -59,6 +60,7 @@ bool record_covers(const struct record *record, uint64_t node, struct version ve
 /* Notes that what comes now holds that version of a node, and what that held. What does not fit is
  * left out: then an old record is kept longer than it has to be. */
 void record_hold(struct record *record, uint64_t node, struct version version);
+bool record_is_full(const struct record *record);
 void record_hold_all(struct record *record, const struct record *other);
 
 #endif

@@ -307,7 +307,7 @@ static const struct file *newest_of(const struct files *files, uint64_t node)
     return NULL;
 }
 
-/* What the file before it held of others, this one holds too. */
+/* What the file before it held of others, this one holds too, as long as they have files. */
 static void hold_what_was_held(const char *folder, const struct files *files, struct record *record)
 {
     char path[PATH_MAX_OURS];
@@ -319,7 +319,22 @@ static void hold_what_was_held(const char *folder, const struct files *files, st
     file_path(path, folder, own);
     if (!head_open(path, head, &before, &fd)) return;
     (void)close(fd);
-    record_hold_all(record, &before);
+    for (uint32_t i = 0; i < before.held_count; i++) {
+        const struct held *held = &before.held[i];
+        if (newest_of(files, held->node) != NULL) record_hold(record, held->node, held->version);
+    }
+}
+
+/* The newest file that the record does not hold; NULL: it holds all there is. */
+static const struct file *not_held(const struct files *files, const struct record *record)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        const struct file *f = &files->list[i];
+        bool is_same = f->node == record->node &&
+                       version_compare(f->version, record->version) == 0; // written once more
+        if (!is_same && !record_covers(record, f->node, f->version)) return f;
+    }
+    return NULL;
 }
 
 /* Removes what is covered and neither among the newest nor the newest of its day. What another node
@@ -371,13 +386,13 @@ enum shelf_put shelf_put(const struct shelf *shelf, struct record *record, yd_sl
         goto out;
     }
     if (!files_read(folder, &files, why)) goto out;
-    const struct file *own = newest_of(&files, shelf->node);
-    if (own != NULL && version_compare(own->version, record->version) > 0) {
-        *newest = own->version;
+    hold_what_was_held(folder, &files, record);
+    const struct file *other = not_held(&files, record);
+    if (other != NULL && !record_is_full(record)) {
+        *newest = other->version;
         result = SHELF_STALE;
         goto out;
     }
-    hold_what_was_held(folder, &files, record);
     if (record_write(&head, record) != YD_OK) {
         errno = ENOMEM;
         (void)fail(why, "cannot write", folder);

@@ -27,8 +27,8 @@ YD_NODISCARD bool shelf_open(const char *dir, bool *is_new, struct shelf_why *wh
 
 enum shelf_put { SHELF_STORED, SHELF_STALE, SHELF_FAILED };
 /* Writes one record. record->held: what was merged since; what the file before it held is added.
- * STALE: this node has written a later version (`newest`) that it does not remember. Then removes
- * versions that are not kept. */
+ * STALE: there is something that it does not hold (`newest`), of another node, or of this one that
+ * does not remember it. Then removes versions that are not kept. */
 enum shelf_put shelf_put(const struct shelf *shelf, struct record *record, yd_slice update,
                          struct version *newest, struct shelf_why *why);
 

@@ -95,7 +95,7 @@ typedef void sink_done(void *ctx, struct sink_answer *answer);
 
 struct sink_ops {
     const char *kind;
-    bool keeps_copies; /* until it answers; else it is done with them when put() returns */
+    bool gathers; /* answers puts late, when there is enough; it bounds itself what it holds */
     /* Keeps a copy under this version. */
     void (*put)(struct sink *sink, struct copy *copy, struct version version, sink_done *done,
                 void *ctx);

@@ -8,6 +8,7 @@
 #include "backup/backup.h"
 #include "backup/convex.h"
 #include "backup/directory.h"
+#include "backup/s3.h"
 #include "fetch/fetch.h"
 #include "host/door.h"
 #include "store/manage.h"
@@ -244,6 +245,12 @@ static void on_tell(void *ctx, uint32_t sink, bool works)
 /* ---- opening ----------------------------------------------------------------------------------
  */
 
+static const char *env_of(const char *name)
+{
+    const char *value = getenv(name);
+    return value == NULL ? "" : value;
+}
+
 static yd_err sink_open(struct shard *shard, const struct sink_setting *s, struct sink **sink,
                         char why[SINK_WHY_MAX])
 {
@@ -267,7 +274,22 @@ static yd_err sink_open(struct shard *shard, const struct sink_setting *s, struc
         err = directory_new(&opts, sink, &is_new, why);
         break;
     }
-    case SINK_KIND_S3: snprintf(why, SINK_WHY_MAX, "there is no s3 yet"); break;
+    case SINK_KIND_S3: {
+        struct s3_opts opts = {.name = s->name,
+                               .bucket = s->bucket,
+                               .prefix = s->prefix,
+                               .endpoint = s->endpoint,
+                               .keys = {env_of("AWS_ACCESS_KEY_ID"),
+                                        env_of("AWS_SECRET_ACCESS_KEY"),
+                                        env_of("AWS_SESSION_TOKEN"), s->region},
+                               .node = node,
+                               .pack_ms = (uint32_t)s->pack_ms,
+                               .keep_days = (uint32_t)s->keep_days,
+                               .clock = &b->clock,
+                               .fetch = b->fetch};
+        err = s3_new(&opts, sink, why);
+        break;
+    }
     }
     if (is_new) {
         LOG(&shard->log, LOG_WARN, "an empty folder is one of backups from now on",
