@@ -36,6 +36,9 @@ static uint64_t delay_after(struct backup *backup, uint32_t failures)
     return ms * 4 / 5 + (uint64_t)ms * 2 / 5 * backup_random(backup) / 1024;
 }
 
+static void on_kick(uv_timer_t *timer);
+static void on_kick_closed(uv_handle_t *handle) { free(handle); }
+
 struct backup *backup_new(const struct backup_opts *opts)
 {
     struct backup *backup = heap_new(sizeof *backup);
@@ -45,12 +48,16 @@ struct backup *backup_new(const struct backup_opts *opts)
         backup->random == 0) {
         backup->random = 1;
     }
+    backup->kick = heap_new(sizeof *backup->kick);
+    (void)uv_timer_init(opts->loop, backup->kick);
+    backup->kick->data = backup;
     return backup;
 }
 
 void backup_free(struct backup *backup)
 {
     if (backup == NULL) return;
+    uv_close((uv_handle_t *)backup->kick, on_kick_closed);
     for (uint32_t i = 0; i < backup->place_count; i++) {
         backup->places[i].sink->ops->free(backup->places[i].sink);
     }
@@ -195,21 +202,37 @@ static void entry_start(struct backup *backup, struct entry *entry, uint64_t now
     if (due != 0) push_start(backup, entry, waits);
 }
 
-void backup_sweep(struct backup *backup, bool hurry)
+static void start_due(struct backup *backup)
 {
     uint64_t now = now_of(backup);
-    for (uint32_t i = 0; i < backup->place_count; i++) {
-        struct sink *sink = backup->places[i].sink;
-        sink->ops->sweep(sink, now, hurry);
-    }
     uint32_t count = HASH_COUNT(backup->entries);
     if (count > SWEEP_ENTRIES) count = SWEEP_ENTRIES;
     while (count-- > 0 && backup->copies < backup->opts.copies_max) {
         struct entry *entry = backup->cursor == NULL ? backup->entries : backup->cursor;
         if (entry == NULL) break;
         backup->cursor = entry->hh.next;
-        entry_start(backup, entry, now, hurry);
+        entry_start(backup, entry, now, backup->hurry);
     }
+}
+
+static void on_kick(uv_timer_t *timer) { start_due(timer->data); }
+
+void backup_kick(struct backup *backup)
+{
+    if (!uv_is_active((uv_handle_t *)backup->kick)) {
+        (void)uv_timer_start(backup->kick, on_kick, 0, 0);
+    }
+}
+
+void backup_sweep(struct backup *backup, bool hurry)
+{
+    uint64_t now = now_of(backup);
+    backup->hurry = hurry;
+    for (uint32_t i = 0; i < backup->place_count; i++) {
+        struct sink *sink = backup->places[i].sink;
+        sink->ops->sweep(sink, now, hurry);
+    }
+    start_due(backup);
 }
 
 bool backup_is_done(const struct backup *backup) { return HASH_COUNT(backup->entries) == 0; }

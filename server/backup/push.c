@@ -33,6 +33,7 @@ static void burden_drop(struct burden *burden)
 {
     if (burden == NULL || --burden->refs > 0) return;
     burden->backup->copies--;
+    backup_kick(burden->backup);
     free(burden);
 }
 

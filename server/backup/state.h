@@ -66,6 +66,8 @@ struct backup {
     uint32_t restore_count, asking_count;
     uint64_t tokens;
     uint32_t random;
+    uv_timer_t *kick; /* there is room for another copy; on the heap: outlives uv_close() by a turn */
+    bool hurry;       /* of the last sweep */
 };
 
 /* backup.c */
@@ -76,6 +78,8 @@ void way_fails(struct backup *backup, struct entry *entry, uint32_t i);
 void way_due_now(struct backup *backup, struct entry *entry, uint32_t i);
 void entry_settle(struct backup *backup, struct entry *entry); /* may free it */
 void place_works(struct backup *backup, uint32_t i);
+/* There may be room for another copy: what is due is looked at soon, not at the next sweep. */
+void backup_kick(struct backup *backup);
 /* is_down: the sink, whatever the room. */
 void place_fails(struct backup *backup, uint32_t i, bool is_down, const char *why,
                  const char *next);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/backup.h"
 #include "backup/convex.h"
 #include "backup/directory.h"
 #include "backup/s3.h"
@@ -367,6 +366,8 @@ void backups_close(struct shard *shard)
     shard->backups = NULL;
     free(b);
 }
+
+struct backup *backups_of(struct shard *shard) { return shard->backups->backup; }
 
 void backups_store_lost(struct shard *shard)
 {

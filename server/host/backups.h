@@ -9,11 +9,13 @@
 
 #include <jansson.h>
 
+#include "backup/backup.h"
 #include "host/shard.h"
 
 /* Opens what the setting "backup" says; the store is open. Errors: a sentence in why. */
 YD_NODISCARD yd_err backups_open(struct shard *shard, char why[SETTINGS_ERROR_MAX]);
 void backups_close(struct shard *shard);
+struct backup *backups_of(struct shard *shard);
 /* Something of the room goes into the batch being built. Once a batch is enough. */
 void backups_touch(struct shard *shard, const struct room_slot *slot);
 void backups_sweep(struct shard *shard);

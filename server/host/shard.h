@@ -22,9 +22,9 @@
 #include "wire/ws.h"
 
 struct shard;
-struct door;  /* host/door.h: */
-struct visit; /* somebody wants in */
-struct guest; /* somebody was let in */
+struct door;    /* host/door.h: */
+struct visit;   /* somebody wants in */
+struct guest;   /* somebody was let in */
 struct backups; /* host/backups.h */
 struct conn;
 struct room_slot;

@@ -147,8 +147,7 @@ test('B10 what is there already is not sent again; a lost answer changes nothing
   proxy.lost = 1
   guest.text.insert(0, 'once')
   await server.saved()
-  assert.equal(proxy.posts, 2)
-  assert.equal((await server.sink()).failures, 1)
+  assert.equal(proxy.posts, 2, 'sent once more')
   const backups = (await convex.admin('backups:list', { after: '', limit: 100 })).rooms.filter(one => one.room === room)
   assert.equal(backups.length, 1)
   assert.equal((await stored(room)).numbers[0], 1, 'the second time it was a duplicate, not stale')

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { spawnSync } from 'node:child_process'
-import { Client, sleep, startServer, temporary, until } from './support.mjs'
+import { BINARY, Client, sleep, startServer, temporary, until } from './support.mjs'
 
 process.setMaxListeners(0) // each provider of y-websocket has one on exit
 const running = []
@@ -258,4 +258,32 @@ test('B12 at the end what is not backed up is', async () => {
   assert.equal(files(folder).length, 0)
   assert.equal((await server.stop('SIGTERM')).code, 0)
   assert.equal(files(folder).length, 1)
+})
+
+test('B13 partyd pull brings back one room, or all, without a server', async () => {
+  const folder = temporary(), data = temporary()
+  const first = await start({ folder })
+  const edit = async (server, room, text) => { const client = await open(server, room); client.text.insert(0, text); return client }
+  for (let n = 0; n < 300; n += 100) await Promise.all(Array.from({ length: 100 }, async (_, i) => (await edit(first, `doc-${n + i}`, `text ${n + i}`)).end()))
+  await edit(first, 'doc-7', 'more ')
+  await first.saved(301)
+  await first.stop('SIGKILL')
+  const pull = (...args) => spawnSync(BINARY, ['pull', '--data', data, '--backup', `directory:${folder}`, ...args], { encoding: 'utf8' })
+  const one = pull('doc-7', 'doc-nowhere')
+  assert.match(one.stdout, /^main\/doc-7: \d+ bytes, epoch 1, seq \d+\n1 restored, 0 were there, 1 failed\n$/)
+  assert.match(one.stderr, /main\/doc-nowhere: the sink has nothing under this name/)
+  assert.equal(one.status, 1)
+  assert.match(pull().stdout, /\n299 restored, 1 were there, 0 failed\n$/)
+  const server = await start({ folder: temporary(), data })
+  assert.equal((await open(server, 'doc-7')).text.toString(), 'more text 7')
+  const changed = await edit(server, 'doc-8', 'wrong ')
+  await until('it to be stored', () => changed.provider.synced)
+  await sleep(100)
+  await server.stop()
+  assert.match(pull('doc-8').stdout, /0 restored, 1 were there/)
+  assert.match(pull('--replace', 'doc-8').stdout, /1 restored, 0 were there/)
+  const last = await start({ folder: temporary(), data })
+  assert.equal((await open(last, 'doc-8')).text.toString(), 'text 8')
+  assert.match(pull('--from', 'tape').stderr, /there is no sink 'tape'/)
+  assert.match(spawnSync(BINARY, ['pull', '--data', temporary()], { encoding: 'utf8' }).stderr, /there is no sink; say where/)
 })
