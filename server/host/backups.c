@@ -397,6 +397,7 @@ static void scan_ask(struct shard *shard)
                               .only_dirty = true};
     ask->sink = b->scan_sink;
     b->is_asked = true;
+    marks_flush(shard, b->scan_sink); // what is there already is not looked for
     if (store_list(shard->store, &list, token) != YD_OK) abort();
 }
 
@@ -426,7 +427,9 @@ static void on_scanned(struct shard *shard, const struct ask *ask, const struct 
         const struct store_room *room = &ev->rooms[i];
         if (room->status != STORE_ROOM_OK || room->name.len > SINK_ROOM_MAX) continue;
         uint32_t sinks = sinks_of(shard, room->name) & 1u << ask->sink;
-        (void)backup_touch(b->backup, room->name, sinks);
+        struct backup_room_state state;
+        bool is_known = backup_room_state(b->backup, room->name, ask->sink, &state);
+        if (!is_known) (void)backup_touch(b->backup, room->name, sinks);
     }
     b->scan_after = ev->kind == STORE_EV_LISTED ? ev->next : 0;
     if (b->scan_after != 0) return;

@@ -1,10 +1,14 @@
 // Backups into S3, by the real server: packs of many rooms.
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { startS3 } from '../support/s3.mjs'
-import { Client, startServer, temporary, until } from './support.mjs'
+import { movableClock } from '../support/clock.mjs'
+import { BINARY, Client, sleep, startServer, temporary, until } from './support.mjs'
+
+process.setMaxListeners(0) // each provider of y-websocket has one on exit
 
 let s3
 const running = []
@@ -54,4 +58,140 @@ test('B1 what was written comes back from S3 on a wiped disk, at the first conne
     assert.equal(client.text.toString(), `text of ${n}`)
     client.end()
   }
+})
+
+test('B9 wrong keys, a clock that is off, no bucket: said, with what to do', async () => {
+  const wrong = await start({ env: { AWS_SECRET_ACCESS_KEY: 'another' } })
+  const client = new Client(wrong, 'y-websocket 3', 'doc')
+  const codes = []
+  client.provider.on('connection-close', event => { if (event) codes.push(event.code) })
+  await until('the room to be refused', () => codes.length > 0, 8000)
+  assert.equal(codes[0], 4503)
+  const sink = await wrong.sink()
+  assert.deepEqual([sink.works, sink.why], [false, 'S3 answers 403 SignatureDoesNotMatch'])
+  assert.match(sink.next, /AWS_ACCESS_KEY_ID/)
+  assert.ok(!wrong.log.includes('another'))
+  client.end()
+
+  s3.addMs = 3600_000
+  const early = await start()
+  const guest = await open(early, 'doc') // refused once, then with the clock of S3
+  guest.text.insert(0, 'in time')
+  await early.saved()
+  assert.match(early.log, /backup fails.*RequestTimeTooSkewed.*set the clock of this machine/)
+  assert.match(early.log, /backup works again/)
+  s3.addMs = 0
+  assert.match((await start({ more: { bucket: 'nowhere' } }).then(async server => {
+    refuse(server)
+    await until('the failure', async () => !(await server.sink()).works, 5000)
+    return await server.sink()
+  })).next, /make the bucket/)
+})
+const refuse = server => { const client = new Client(server, 'y-websocket 3', 'doc'); setTimeout(() => client.end(), 500) }
+
+test('B9 a pack that is lost, cut or changed: the room is refused, and comes when it is put right', async () => {
+  const first = await start()
+  ;(await open(first, 'doc')).text.insert(0, 'precious')
+  await first.saved()
+  await first.stop('SIGKILL')
+  const [name, ...more] = s3.objects().filter(name => name.includes(`${first.prefix}/`))
+  assert.deepEqual(more, [])
+  const file = path.join(s3.directory, 'backups', name)
+  const good = fs.readFileSync(file)
+  const harm = [['a bit of the update', bytes => { bytes[bytes.indexOf('precious')] ^= 1 }], ['a bit of the list', bytes => { bytes[bytes.length - 30] ^= 1 }], ['the mark', bytes => { bytes[bytes.length - 1] ^= 1 }]]
+  for (const [what, change] of harm) {
+    const bad = Buffer.from(good)
+    change(bad)
+    fs.writeFileSync(file, bad)
+    const server = await start({ prefix: first.prefix })
+    const client = new Client(server, 'y-websocket 3', 'doc')
+    const codes = []
+    client.provider.on('connection-close', event => { if (event) codes.push(event.code) })
+    await until(`a room with ${what} flipped to be refused`, () => codes.length > 0, 8000)
+    assert.equal(codes[0], 4503, what)
+    assert.match(server.log, /damaged/)
+    fs.writeFileSync(file, good)
+    await until('the client to come again', () => client.provider.synced, 10000)
+    assert.equal(client.text.toString(), 'precious')
+    client.end()
+    await server.stop('SIGKILL')
+    for (const other of s3.objects()) if (other !== name && other.includes(`${first.prefix}/`)) fs.unlinkSync(path.join(s3.directory, 'backups', other))
+  }
+})
+
+test('B6 S3 is down, slow or hangs up: editing goes on, and then all is there', async () => {
+  const server = await start()
+  const [a, b] = [await open(server, 'doc'), await open(server, 'doc')]
+  for (const told of [{ status: 503, body: '<Error><Code>SlowDown</Code></Error>' }, { status: 500, body: '' }]) {
+    s3.fail = request => request.method === 'PUT' ? told : null
+    a.text.insert(0, 'x')
+    await until('the other to see it', () => b.text.length === a.text.length)
+    await until('the failure to be told', async () => !(await server.sink()).works, 8000)
+    s3.fail = () => null
+    await server.saved(1)
+  }
+  await server.stop('SIGKILL')
+  assert.equal((await open(await start({ prefix: server.prefix }), 'doc')).text.toString(), 'xx')
+})
+
+test('B7 two servers with one room in one bucket: what each wrote is there afterwards', async () => {
+  const one = await start()
+  const other = await start({ prefix: one.prefix })
+  const [a, b] = [await open(one, 'doc'), await open(other, 'doc')]
+  for (let n = 0; n < 5; n++) {
+    a.doc.getMap('map').set(`a${n}`, n)
+    b.doc.getMap('map').set(`b${n}`, n)
+    await Promise.all([one.saved(), other.saved()])
+  }
+  await Promise.all([one.stop('SIGKILL'), other.stop('SIGKILL')])
+  const reader = await open(await start({ prefix: one.prefix }), 'doc')
+  for (let n = 0; n < 5; n++) for (const who of 'ab') assert.equal(reader.doc.getMap('map').get(`${who}${n}`), n, `${who}${n}`)
+})
+
+test('B9 packs that nobody needs are deleted, thin ones carried together', { timeout: 60000 }, async () => {
+  const clock = movableClock()
+  const server = await start({ env: clock.env, more: { 'pack-ms': 0, 'keep-days': 1, 'idle-ms': 0, 'max-age-ms': 0 } })
+  const packs = () => s3.objects().filter(name => name.includes(`${server.prefix}/`)).length
+  const clients = []
+  for (let n = 0; n < 20; n++) { // a pack each
+    clients.push(await open(server, `doc-${n}`))
+    clients[n].text.insert(0, `text of ${n}`)
+    await server.saved(n + 1)
+  }
+  for (let n = 0; n < 10; n++) { // ten of them a second time: ten packs are of no use now
+    clients[n].text.insert(0, 'new ')
+    await server.saved(21 + n)
+  }
+  assert.ok(packs() >= 30, `${packs()} packs`)
+  await sleep(1000) // a round of collecting has gone by: they are too young
+  assert.ok(packs() >= 30)
+  const day = 86_400_000 + 60_000
+  s3.addMs = day
+  clock.move({ monotonic: 700_000, day })
+  await until('the old ones to be deleted', () => packs() <= 21, 10000)
+  s3.addMs += day
+  clock.move({ monotonic: 700_000, day })
+  await until('the thin ones to be carried, and deleted', async () => { clock.move({ monotonic: 200_000 }); await sleep(200); return packs() <= 10 }, 20000)
+  await server.stop('SIGKILL')
+  s3.addMs = 0
+  const second = await start({ prefix: server.prefix })
+  for (let n = 0; n < 20; n++) {
+    const client = await open(second, `doc-${n}`)
+    assert.equal(client.text.toString(), `${n < 10 ? 'new ' : ''}text of ${n}`)
+    client.end()
+  }
+})
+
+test('B13 partyd pull from S3', async () => {
+  const first = await start()
+  for (let n = 0; n < 5; n++) (await open(first, `doc-${n}`)).text.insert(0, `text ${n}`)
+  await first.saved(5)
+  await first.stop('SIGKILL')
+  const args = ['pull', '--data', temporary(), '--backup', `s3:backups/${first.prefix}`]
+  // Not spawnSync: the S3 runs in this process.
+  const child = spawn(BINARY, args, { env: { ...process.env, ...s3.env } })
+  let out = ''
+  child.stdout.on('data', chunk => { out += chunk })
+  assert.equal(await new Promise(resolve => child.once('exit', resolve)), 0)
+  assert.match(out, /5 restored, 0 were there, 0 failed/)
 })

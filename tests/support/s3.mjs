@@ -46,8 +46,9 @@ export async function startS3 () {
     if (told === 'hang') return
     const refused = told ?? refusal(request, body, Date.now() + s3.addMs)
     if (refused !== null) return send(refused.status, { 'Content-Type': 'application/xml' }, refused.body)
-    // s3rver knows its own account only, and believes it unseen.
-    const headers = { ...request.headers, authorization: request.headers.authorization.replace(KEYS.accessKeyId, 'S3RVER') }
+    // s3rver knows its own account only, and believes it unseen; its clock is not moved.
+    const now = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+    const headers = { ...request.headers, 'x-amz-date': now, authorization: request.headers.authorization.replace(KEYS.accessKeyId, 'S3RVER') }
     const inner = http.request({ port, host: '127.0.0.1', method: request.method, path: request.url, headers }, async answer => {
       const parts = []
       for await (const part of answer) parts.push(part)
