@@ -311,6 +311,14 @@ bool backup_room_state(const struct backup *backup, yd_slice room, uint32_t sink
     return true;
 }
 
+void backup_forget(struct backup *backup, yd_slice room)
+{
+    for (uint32_t i = 0; i < backup->place_count; i++) {
+        struct sink *sink = backup->places[i].sink;
+        if (sink->ops->forget != NULL) sink->ops->forget(sink, room);
+    }
+}
+
 void backup_list(struct backup *backup, uint32_t sink, const char *after, sink_done *done,
                  void *ctx)
 {

@@ -34,8 +34,8 @@ struct backup_host {
     /* That sink has all up to this version: to be remembered over restarts. */
     void (*mark)(void *ctx, yd_slice room, uint32_t sink, struct version version);
     /* Takes what another history had into the room. An update V1 that has been checked; borrowed.
-     */
-    void (*merge)(void *ctx, yd_slice room, yd_slice update);
+     * False: not now; it is found once more when the room is put again. */
+    bool (*merge)(void *ctx, yd_slice room, yd_slice update);
     /* The application has deleted the room's document. */
     void (*gone)(void *ctx, yd_slice room);
     /* Something for the log: a sink has begun to fail, still does, or works again. */
@@ -98,6 +98,9 @@ typedef void backup_restore_done(void *ctx, uint64_t token, struct backup_restor
  * once: later, or before this returns if too many rooms wait. */
 void backup_restore(struct backup *backup, yd_slice room, uint32_t sinks, uint64_t token,
                     backup_restore_done *done, void *ctx);
+
+/* What was restored of the room did not become its content after all. */
+void backup_forget(struct backup *backup, yd_slice room);
 
 /* A page of the rooms a sink has; see sink.h. */
 void backup_list(struct backup *backup, uint32_t sink, const char *after, sink_done *done,

@@ -220,6 +220,11 @@ static void directory_get(struct sink *sink, yd_slice room, sink_done *done, voi
     call_start(call);
 }
 
+static void directory_forget(struct sink *sink, yd_slice room)
+{
+    seen_forget(&of(sink)->seen, room);
+}
+
 static void directory_list(struct sink *sink, const char *after, sink_done *done, void *ctx)
 {
     struct call *call = call_new(of(sink), CALL_LIST, done, ctx);
@@ -253,6 +258,7 @@ static const struct sink_ops ops = {
     .kind = "directory",
     .put = directory_put,
     .get = directory_get,
+    .forget = directory_forget,
     .list = directory_list,
     .sweep = directory_sweep,
     .is_full = directory_is_full,

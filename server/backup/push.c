@@ -324,6 +324,20 @@ static void diff_run(struct work *work)
     yd_buf_deinit(&one);
 }
 
+/* False: the room cannot take it now. */
+static bool diff_merge(const struct diff *diff)
+{
+    struct put *put = diff->put;
+    const struct backup_host *host = &put->backup->opts.host;
+    struct sink *sink = put->backup->places[put->place].sink;
+    yd_slice room = entry_room(put->entry), bytes = yd_buf_slice(&diff->bytes);
+    if (yd_slice_equal(bytes, no_update) || host->merge(host->ctx, room, bytes)) return true;
+    // Not held after all: the sink has to say stale again.
+    put->entry->ways[put->place].beyond = (struct version){0, 0};
+    if (sink->ops->forget != NULL) sink->ops->forget(sink, room);
+    return false;
+}
+
 static void diff_done(struct work *work)
 {
     struct diff *diff = (struct diff *)work;
@@ -331,19 +345,16 @@ static void diff_done(struct work *work)
     struct backup *backup = put->backup;
     struct way *way = &put->entry->ways[put->place];
     if (diff->err != YD_OK) {
+        struct sink *sink = backup->places[put->place].sink;
+        way->beyond = (struct version){0, 0};
+        if (sink->ops->forget != NULL) sink->ops->forget(sink, entry_room(put->entry));
         place_fails(backup, put->place, false, "what the sink has of a room is no valid document",
                     "remove that backup");
         way_fails(backup, put->entry, put->place);
+    } else if (diff_merge(diff) && ++way->stale < STALE_MAX) {
+        way_due_now(backup, put->entry, put->place);
     } else {
-        yd_slice bytes = yd_buf_slice(&diff->bytes);
-        if (!yd_slice_equal(bytes, no_update)) {
-            backup->opts.host.merge(backup->opts.host.ctx, entry_room(put->entry), bytes);
-        }
-        if (++way->stale < STALE_MAX) {
-            way_due_now(backup, put->entry, put->place);
-        } else {
-            way_fails(backup, put->entry, put->place);
-        }
+        way_fails(backup, put->entry, put->place);
     }
     put_end(put);
 }

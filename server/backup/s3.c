@@ -334,6 +334,8 @@ static void list_go_on(struct s3_call *call)
     free(list);
 }
 
+static void s3_forget(struct sink *sink, yd_slice room) { seen_forget(&of(sink)->seen, room); }
+
 static void s3_list(struct sink *sink, const char *after, sink_done *done, void *ctx)
 {
     struct s3 *s3 = of(sink);
@@ -395,6 +397,7 @@ static const struct sink_ops ops = {
     .gathers = true,
     .put = s3_put,
     .get = s3_get,
+    .forget = s3_forget,
     .list = s3_list,
     .sweep = s3_sweep,
     .is_full = s3_is_full,

@@ -100,6 +100,9 @@ struct sink_ops {
     void (*put)(struct sink *sink, struct copy *copy, struct version version, sink_done *done,
                 void *ctx);
     void (*get)(struct sink *sink, yd_slice room, sink_done *done, void *ctx);
+    /* What get has given was not taken: the next put does not hold it. NULL: it keeps no account of
+     * it. */
+    void (*forget)(struct sink *sink, yd_slice room);
     /* Rooms it has, in no order, a page at a time; after: "" or that of the page before. */
     void (*list)(struct sink *sink, const char *after, sink_done *done, void *ctx);
     /* Several times a second. hurry: what waits for company goes now. */

@@ -66,8 +66,9 @@ struct backup {
     uint32_t restore_count, asking_count;
     uint64_t tokens;
     uint32_t random;
-    uv_timer_t *kick; /* there is room for another copy; on the heap: outlives uv_close() by a turn */
-    bool hurry;       /* of the last sweep */
+    uv_timer_t
+        *kick;  /* there is room for another copy; on the heap: outlives uv_close() by a turn */
+    bool hurry; /* of the last sweep */
 };
 
 /* backup.c */

@@ -51,21 +51,12 @@ struct marks {
     size_t count;
 };
 
-/* What has to go into a room that is just being loaded. */
-struct merge {
-    struct merge *next;
-    struct yd_buf bytes;
-    size_t room_len;
-    char room[];
-};
-
 struct backups {
     struct backup *backup;
     struct backup_clock clock;
     struct fetch *fetch;
     struct ask *asks; /* by token */
     struct marks marks[BACKUP_SINKS_MAX];
-    struct merge *merges;
     uint64_t marked_ms;
     uint64_t scan_after,
         scan_next_ms; /* room id behind which the scan goes on; when it begins anew */
@@ -166,52 +157,20 @@ static void on_mark(void *ctx, yd_slice room, uint32_t sink, struct version vers
     marks->list[marks->count++] = mark;
 }
 
-/* Into the room in memory, or for whoever loads it next. False: it is being loaded just now. */
-static bool merge_now(struct shard *shard, yd_slice room, yd_slice update)
+/* Into the room in memory, or for whoever loads it next; not while it is being loaded. */
+static bool on_merge(void *ctx, yd_slice room, yd_slice update)
 {
+    struct shard *shard = ctx;
     struct room_slot *slot = NULL;
     HASH_FIND(hh, shard->rooms, room.ptr, room.len, slot);
-    if (slot != NULL && slot->state == SLOT_LOADING) return false;
+    if (shard->store == NULL || (slot != NULL && slot->state == SLOT_LOADING)) return false;
     LOG(&shard->log, LOG_INFO, "another history merged from a backup", LOG_TEXT("room", room),
         LOG_NUM("bytes", update.len));
     if (slot != NULL && slot_merge(slot, shard, update)) return true;
-    if (shard->store == NULL) return false;
     if (store_append(shard->store, room, update) != YD_OK) abort();
     HASH_FIND(hh, shard->rooms, room.ptr, room.len, slot);
     if (slot != NULL) slot_drop(shard, slot, 1012, "the room was merged with a backup");
     return true;
-}
-
-static void on_merge(void *ctx, yd_slice room, yd_slice update)
-{
-    struct shard *shard = ctx;
-    if (merge_now(shard, room, update)) return;
-    struct merge *merge = heap_new(sizeof *merge + room.len);
-    yd_buf_init(&merge->bytes, heap_alloc(), SIZE_MAX / 2);
-    if (yd_buf_append(&merge->bytes, update) != YD_OK) abort();
-    merge->room_len = room.len;
-    memcpy(merge->room, room.ptr, room.len);
-    merge->next = shard->backups->merges;
-    shard->backups->merges = merge;
-}
-
-static void merge_free(struct merge *merge)
-{
-    yd_buf_deinit(&merge->bytes);
-    free(merge);
-}
-
-static void merges_retry(struct shard *shard)
-{
-    struct merge *list = shard->backups->merges;
-    shard->backups->merges = NULL;
-    while (list != NULL) {
-        struct merge *merge = list;
-        list = merge->next;
-        yd_slice room = {(const uint8_t *)merge->room, merge->room_len};
-        on_merge(shard, room, yd_buf_slice(&merge->bytes));
-        merge_free(merge);
-    }
 }
 
 static void on_gone(void *ctx, yd_slice room)
@@ -359,10 +318,6 @@ void backups_close(struct shard *shard)
         free(ask);
     }
     fetch_free(b->fetch);
-    for (struct merge *m = b->merges, *after; m != NULL; m = after) {
-        after = m->next;
-        merge_free(m);
-    }
     shard->backups = NULL;
     free(b);
 }
@@ -547,6 +502,9 @@ bool backups_on_store(struct shard *shard, struct store_event *ev)
     case ASK_REPLACE: {
         // Refused: somebody else has begun it meanwhile. Either way it is there now.
         struct room_slot *slot = slot_loading(shard, ask->slot_token);
+        if (slot != NULL && ev->kind == STORE_EV_REFUSED) {
+            backup_forget(shard->backups->backup, slot_name(slot));
+        }
         if (slot != NULL) load_again(shard, slot);
         break;
     }
@@ -571,7 +529,6 @@ void backups_sweep(struct shard *shard)
     struct backups *b = shard->backups;
     if (b == NULL) return;
     uint64_t now = backup_now_ms(&b->clock);
-    merges_retry(shard);
     backup_sweep(b->backup, shard->stopping);
     scan_step(shard);
     if (now < b->marked_ms + MARK_MS && !shard->stopping) return;
