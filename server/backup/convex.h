@@ -4,7 +4,7 @@
  *   POST {site}/collab/backup/begin, the address it gives, .../commit        a larger one
  *   GET  {site}/collab/restore?room
  *   GET  {site}/collab/backups?after
- * The contract is in docs/convex.md, C4 to C8 and C13. A room `main/NAME` of the store is NAME
+ * The contract is in docs/convex.md, C4 to C8 and C17. A room `main/NAME` of the store is NAME
  * there.
  */
 #ifndef BACKUP_CONVEX_H

@@ -1,5 +1,6 @@
 // Backups into a folder, by the real server: what is edited is copied, and what is lost here comes back.
 import assert from 'node:assert/strict'
+import crypto from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { after, test } from 'node:test'
@@ -39,6 +40,18 @@ function refused (server, room) {
   client.codes = []
   client.provider.on('connection-close', event => { if (event) client.codes.push(event.code) })
   return client
+}
+
+/** Whether a file is a whole record: head (see record.h) and an update with the hash that it names. */
+function isWhole (file) {
+  const bytes = fs.readFileSync(file)
+  const head = bytes.length < 8 ? 0 : bytes.readUInt32LE(4)
+  let at = 17 // behind magic, length, form and node
+  const varuint = () => { let value = 0; for (let shift = 0; ; shift += 7) { value += (bytes[at] & 127) * 2 ** shift; if (bytes[at++] < 128) return value } }
+  for (let n = 0; n < 3; n++) varuint()
+  at += varuint()
+  const hash = bytes.subarray(at, at += 32)
+  return bytes.length === head + 12 + varuint() && crypto.createHash('sha256').update(bytes.subarray(head + 12)).digest().equals(hash)
 }
 
 test('B1 what was written comes back on a wiped disk, at the first connect', async () => {
@@ -156,6 +169,7 @@ test('B5 killed while it writes, a copy is whole or not there', { timeout: 60000
     await server.stop('SIGKILL')
     clearInterval(typing)
     client.end()
+    for (const file of files(folder)) assert.ok(isWhole(file), file)
     if (files(folder).length === 0) continue
     const copy = temporary()
     fs.cpSync(folder, copy, { recursive: true })
