@@ -67,7 +67,7 @@ void backup_free(struct backup *backup)
     struct entry *entry = NULL, *next = NULL;
     HASH_ITER(hh, backup->entries, entry, next)
     {
-        HASH_DEL(backup->entries, entry);
+        HASH_DEL(backup->entries, entry); // NOLINT(clang-analyzer-*): `next` was read before
         free(entry);
     }
     free(backup);

@@ -118,7 +118,7 @@ struct backup_state {
     uint64_t requests, bytes_out, bytes_in;
     const char *why, *next; /* of the last failure; "" while it works */
 };
-void backup_state(const struct backup *backup, uint32_t sink, struct backup_state *state);
+void backup_state(const struct backup *backup, uint32_t i, struct backup_state *state);
 
 struct backup_room_state {
     bool waits, is_under_way;

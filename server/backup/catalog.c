@@ -50,7 +50,7 @@ static void chains_cut(struct known_room *room, bool (*is_over)(const struct cha
 static void room_drop_if_empty(struct catalog *catalog, struct known_room *room)
 {
     if (room->chains != NULL) return;
-    HASH_DEL(catalog->rooms, room);
+    HASH_DEL(catalog->rooms, room); // NOLINT(clang-analyzer-*): it is there
     free(room);
 }
 
@@ -84,12 +84,12 @@ void catalog_deinit(struct catalog *catalog)
             room->chains = chain->next;
             free(chain);
         }
-        HASH_DEL(catalog->rooms, room);
+        HASH_DEL(catalog->rooms, room); // NOLINT(clang-analyzer-*): `next` was read before
         free(room);
     }
     HASH_ITER(hh, catalog->packs, pack, next)
     {
-        HASH_DEL(catalog->packs, pack);
+        HASH_DEL(catalog->packs, pack); // NOLINT(clang-analyzer-*): `next` was read before
         free(pack);
     }
 }
@@ -148,6 +148,7 @@ static struct chain *chain_new(const struct record *record, struct place_in_pack
     chain->at = at;
     chain->node = record->node;
     chain->version = record->version;
+    memcpy(chain->sha_begin, record->sha256, sizeof chain->sha_begin);
     chain->held_count = record->held_count;
     memcpy(chain->held, record->held, held_bytes);
     at.pack->live_count++;
@@ -199,8 +200,7 @@ const struct chain *catalog_not_held(const struct catalog *catalog, const struct
     const struct known_room *room = catalog_find(catalog, record->room);
     const struct chain *newest = NULL;
     for (const struct chain *c = room == NULL ? NULL : room->chains; c != NULL; c = c->next) {
-        bool is_same = c->node == record->node && version_compare(c->version, record->version) == 0;
-        if (is_same || record_covers(record, c->node, c->version)) continue;
+        if (record_follows(record, c->node, c->version, c->sha_begin)) continue;
         if (newest == NULL || version_compare(newest->version, c->version) < 0) newest = c;
     }
     return newest;

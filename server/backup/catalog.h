@@ -35,6 +35,7 @@ struct chain {
     struct place_in_pack at;
     uint64_t node;
     struct version version;
+    uint8_t sha_begin[RECORD_SHA_BEGIN];
     uint32_t held_count;
     struct held held[];
 };

@@ -152,7 +152,7 @@ static bool send_signed(struct convex_call *call, const struct to_send *what)
 {
     struct convex *convex = call->convex;
     char path[FETCH_PATH_MAX];
-    struct signature_headers signature;
+    struct signature_headers signature = {"", "", ""};
     if (!fetch_url_path((const char *)call->url.ptr, path)) return false;
     const struct auth_signature fields = {
         .method = text_slice(what->method),
@@ -598,14 +598,14 @@ static void call_sent(struct convex_call *call, bool ok)
         abort();
 }
 
-static void convex_put(struct sink *sink, struct copy *copy, struct version version,
+static void convex_put(struct sink *sink, struct copy *copy, const struct put_version *version,
                        sink_done *done, void *ctx)
 {
     struct convex *convex = of(sink);
     struct convex_call *call = call_new(convex, STAGE_PUSH, done, ctx);
     call->is_put = true;
     call->copy = copy_ref(copy);
-    call->version = version;
+    call->version = version->now;
     call->room = room_there(copy_room(copy));
     convex->puts++;
     call_sent(call, copy->bytes.len > PUSH_MAX ? send_begin(call) : send_push(call));

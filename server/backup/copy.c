@@ -11,6 +11,18 @@ void copy_unref(struct copy *copy)
     free(copy);
 }
 
+void sink_sha(const struct copy *copy, uint8_t sha[32])
+{
+    for (int i = 0; i < 32; i++) {
+        unsigned byte = 0;
+        for (int k = 0; k < 2; k++) {
+            char c = copy->sha256[2 * i + k]; // lower-case hex, made by ourselves
+            byte = byte << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+        }
+        sha[i] = (uint8_t)byte;
+    }
+}
+
 void parts_free(struct part *parts)
 {
     while (parts != NULL) {

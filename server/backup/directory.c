@@ -183,31 +183,19 @@ static void room_keep(struct call *call, yd_slice room)
     call->room_len = room.len;
 }
 
-/* Bytes from lower-case hex that we made ourselves. */
-static void sha_of(const char *hex, uint8_t sha[RECORD_SHA_BYTES])
-{
-    for (int i = 0; i < RECORD_SHA_BYTES; i++) {
-        unsigned byte = 0;
-        for (int k = 0; k < 2; k++) {
-            char c = hex[2 * i + k];
-            byte = byte << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-        }
-        sha[i] = (uint8_t)byte;
-    }
-}
-
-static void directory_put(struct sink *sink, struct copy *copy, struct version version,
+static void directory_put(struct sink *sink, struct copy *copy, const struct put_version *version,
                           sink_done *done, void *ctx)
 {
     struct directory *d = of(sink);
     struct call *call = call_new(d, CALL_PUT, done, ctx);
     call->copy = copy_ref(copy);
     call->record = (struct record){.node = d->node,
-                                   .version = version,
+                                   .version = version->now,
+                                   .own = version->before,
                                    .when_ms = call->shelf.now_ms,
                                    .room = copy_room(copy),
                                    .bytes = copy->bytes.len};
-    sha_of(copy->sha256, call->record.sha256);
+    sink_sha(copy, call->record.sha256);
     seen_apply(d->seen, &call->record);
     d->puts++;
     call_start(call);

@@ -54,7 +54,7 @@ struct put {
     struct entry *entry;
     struct burden *burden; /* NULL: the sink bounds itself */
     struct copy *copy;     /* its state vector is wanted if the sink says stale */
-    struct version version;
+    struct put_version version;
     uint32_t place;
 };
 
@@ -110,7 +110,7 @@ struct make {
     struct work work;
     struct job *job;
     struct backup_read read; /* its parts and memory are ours */
-    struct version versions[BACKUP_SINKS_MAX];
+    struct put_version versions[BACKUP_SINKS_MAX];
     struct copy *copy;
     yd_err err;
 };
@@ -161,7 +161,7 @@ static void put_start(struct make *make, uint32_t i)
         put->burden->refs++;
     }
     DL_APPEND(job->backup->puts, put);
-    sink->ops->put(sink, make->copy, put->version, on_put, put);
+    sink->ops->put(sink, make->copy, &put->version, on_put, put);
 }
 
 static void make_done(struct work *work)
@@ -205,17 +205,17 @@ static struct copy *copy_new(yd_slice room)
 
 /* The number under which a sink gets what was read; false: it has that already. */
 static bool version_for(const struct job *job, const struct backup_read *read, uint32_t i,
-                        struct version *version)
+                        struct put_version *version)
 {
     const struct version beyond = job->entry->ways[i].beyond;
     struct version done = {0, 0};
     for (size_t k = 0; k < read->progress_count; k++) {
         if (read->progress[k].sink == i) done = read->progress[k].done;
     }
-    *version = read->version;
-    if (version->epoch < done.epoch) version->epoch = done.epoch;
-    if (version_compare(*version, beyond) <= 0) version->epoch = beyond.epoch + 1;
-    return version_compare(*version, done) > 0;
+    *version = (struct put_version){read->version, done};
+    if (version->now.epoch < done.epoch) version->now.epoch = done.epoch;
+    if (version_compare(version->now, beyond) <= 0) version->now.epoch = beyond.epoch + 1;
+    return version_compare(version->now, done) > 0;
 }
 
 /* What could not be read fails, what the sinks have already is done; the rest is made. */
@@ -409,7 +409,8 @@ static void put_stored(struct put *put)
     struct backup *backup = put->backup;
     backup->places[put->place].stored++;
     place_works(backup, put->place);
-    backup->opts.host.mark(backup->opts.host.ctx, entry_room(put->entry), put->place, put->version);
+    backup->opts.host.mark(backup->opts.host.ctx, entry_room(put->entry), put->place,
+                           put->version.now);
     way_done(backup, put->entry, put->place);
     put_end(put);
 }
@@ -451,7 +452,7 @@ void push_free_all(struct backup *backup)
     struct job *job = NULL, *next_job = NULL;
     HASH_ITER(hh, backup->reads, job, next_job)
     {
-        HASH_DEL(backup->reads, job);
+        HASH_DEL(backup->reads, job); // NOLINT(clang-analyzer-*): the next was read before
         burden_drop(job->burden);
         free(job);
     }

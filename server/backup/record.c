@@ -118,6 +118,16 @@ bool record_holds(const struct record *record, yd_slice update)
     return memcmp(sha, record->sha256, sizeof sha) == 0;
 }
 
+bool record_follows(const struct record *record, uint64_t node, struct version version,
+                    const uint8_t sha_begin[RECORD_SHA_BEGIN])
+{
+    if (record->node != node) return record_covers(record, node, version);
+    if (version_compare(version, record->own) <= 0) return true;
+    // Written already, and the answer was lost; or by a server whose numbers have gone back since.
+    return version_compare(version, record->version) == 0 &&
+           memcmp(sha_begin, record->sha256, RECORD_SHA_BEGIN) == 0;
+}
+
 bool record_covers(const struct record *record, uint64_t node, struct version version)
 {
     if (record->node == node) return version_compare(record->version, version) > 0;

@@ -28,6 +28,7 @@
 #define RECORD_HEAD_MAX  4096 /* bytes before the update, at most */
 #define RECORD_FIXED     8    /* bytes that say how long the head is */
 #define RECORD_SHA_BYTES 32
+#define RECORD_SHA_BEGIN 8 /* enough to tell one copy from another */
 
 struct held {
     uint64_t node;
@@ -44,6 +45,7 @@ struct record {
     uint64_t bytes; /* of the update */
     struct held held[RECORD_HELD_MAX];
     uint32_t held_count;
+    struct version own; /* of its own node, up to which it is known to hold all; not written down */
 };
 
 /* Appends all that comes before the update. Errors: YD_ENOMEM, YD_ETOOBIG. */
@@ -55,6 +57,10 @@ YD_NODISCARD yd_err record_read(yd_slice head, struct record *record);
 /* Whether the update is the one that was written down. Cost: hashes it. */
 bool record_holds(const struct record *record, yd_slice update);
 
+/* Whether what is there already, of this node and version, is part of what is about to be written.
+ */
+bool record_follows(const struct record *record, uint64_t node, struct version version,
+                    const uint8_t sha_begin[RECORD_SHA_BEGIN]);
 /* Whether `record` makes the other one superfluous. */
 bool record_covers(const struct record *record, uint64_t node, struct version version);
 /* Notes that what comes now holds that version of a node, and what that held. What does not fit is

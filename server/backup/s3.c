@@ -63,13 +63,13 @@ static struct s3_call *call_new(struct s3 *s3, int kind, yd_slice room, sink_don
 /* ---- put --------------------------------------------------------------------------------------
  */
 
-static void s3_put(struct sink *sink, struct copy *copy, struct version version, sink_done *done,
-                   void *ctx)
+static void s3_put(struct sink *sink, struct copy *copy, const struct put_version *version,
+                   sink_done *done, void *ctx)
 {
     struct s3 *s3 = of(sink);
     struct s3_call *call = call_new(s3, S3_PUT, copy_room(copy), done, ctx);
     call->copy = copy_ref(copy);
-    call->version = version;
+    call->version = *version;
     s3->incoming_bytes += copy->bytes.len;
     s3->incoming_count++;
     DL_APPEND(s3->incoming, call);
@@ -86,7 +86,9 @@ static void put_take(struct s3 *s3, struct s3_call *call)
 {
     struct record *record = heap_new(sizeof *record);
     record->node = s3->node;
-    record->version = call->version;
+    record->version = call->version.now;
+    record->own = call->version.before;
+    sink_sha(call->copy, record->sha256);
     record->when_ms = (uint64_t)backup_wall_s(s3->clock) * 1000;
     record->room = call_room(call);
     record->bytes = call->copy->bytes.len;
@@ -168,7 +170,7 @@ static void get_end(struct s3_call *call)
 static void get_wait(struct s3_call *call)
 {
     struct s3 *s3 = call->s3;
-    DL_DELETE(s3->calls, call);
+    DL_DELETE(s3->calls, call); // NOLINT(clang-analyzer-*): it is there
     DL_APPEND(s3->waiting, call);
     s3_catalog_read(s3);
 }
@@ -176,17 +178,16 @@ static void get_wait(struct s3_call *call)
 static void get_part_done(struct s3_call *call)
 {
     if (--call->pending > 0) return;
-    if (call->failed && call->has_failed_once) {
+    if (!call->failed || call->has_failed_once) {
         get_end(call);
-    } else if (call->failed) { // perhaps a pack was deleted since it was listed
-        call->has_failed_once = true;
-        call->failed = false;
-        parts_free(call->parts);
-        call->parts = NULL;
-        get_wait(call);
-    } else {
-        get_end(call);
+        return;
     }
+    // Perhaps a pack was deleted since it was listed.
+    call->has_failed_once = true;
+    call->failed = false;
+    parts_free(call->parts);
+    call->parts = NULL;
+    get_wait(call);
 }
 
 static void fetching_free(struct fetching *f)

@@ -32,7 +32,7 @@ struct s3_call {
     struct s3 *s3;
     enum { S3_PUT, S3_GET, S3_LIST } kind;
     struct copy *copy;
-    struct version version;
+    struct put_version version;
     sink_done *done;
     void *ctx;
     bool has_failed_once; /* get: what was known was not there */

@@ -37,7 +37,7 @@ static void upload_end(struct s3_upload *upload, const struct sink_answer *answe
         struct sink_answer one = *answer;
         if (item->call == NULL) continue;
         if (one.result == SINK_STORED) {
-            one.version = item->call->version;
+            one.version = item->call->version.now;
             seen_forget(&s3->seen, copy_room(item->call->copy));
         }
         s3_call_end(item->call, &one);
@@ -77,7 +77,6 @@ static void on_work(uv_work_t *req)
             upload->err = pack_add_whole(w, yd_buf_slice(&item->carried));
         } else {
             yd_slice update = yd_buf_slice(&item->call->copy->bytes);
-            SHA256(update.ptr, update.len, item->record->sha256);
             upload->err = pack_add(w, item->record, update);
         }
     }

@@ -43,7 +43,10 @@ void seen_apply(struct seen *seen, struct record *record)
     struct seen *one = find(seen, record->room);
     if (one == NULL) return;
     for (uint32_t i = 0; i < one->record.held_count; i++) {
-        record_hold(record, one->record.held[i].node, one->record.held[i].version);
+        const struct held *held = &one->record.held[i];
+        bool is_own = held->node == record->node;
+        if (is_own && version_compare(record->own, held->version) < 0) record->own = held->version;
+        record_hold(record, held->node, held->version);
     }
 }
 
@@ -60,7 +63,7 @@ void seen_free(struct seen **seen)
     struct seen *one = NULL, *next = NULL;
     HASH_ITER(hh, *seen, one, next)
     {
-        HASH_DEL(*seen, one);
+        HASH_DEL(*seen, one); // NOLINT(clang-analyzer-*): `next` was read before
         free(one);
     }
 }

@@ -122,7 +122,7 @@ static bool files_read(const char *folder, struct files *files, struct shelf_why
             if (errno == ENOENT) continue; // somebody else has removed it
             break;
         }
-        f.when_ms = (uint64_t)st.st_mtim.tv_sec * 1000;
+        f.when_ms = (uint64_t)st.st_mtime * 1000;
         files->list[files->count++] = f;
     }
     bool ok = errno == 0 || fail(why, "cannot read", folder);
@@ -325,14 +325,29 @@ static void hold_what_was_held(const char *folder, const struct files *files, st
     }
 }
 
+/* Zeros if it cannot be read: then it is taken for another. */
+static void sha_read(const char *folder, const struct file *f, uint8_t sha[RECORD_SHA_BEGIN])
+{
+    char path[PATH_MAX_OURS];
+    uint8_t head[RECORD_HEAD_MAX];
+    struct record record;
+    int fd = -1;
+    file_path(path, folder, f);
+    if (!head_open(path, head, &record, &fd)) return;
+    (void)close(fd);
+    memcpy(sha, record.sha256, RECORD_SHA_BEGIN);
+}
+
 /* The newest file that the record does not hold; NULL: it holds all there is. */
-static const struct file *not_held(const struct files *files, const struct record *record)
+static const struct file *not_held(const char *folder, const struct files *files,
+                                   const struct record *record)
 {
     for (size_t i = 0; i < files->count; i++) {
         const struct file *f = &files->list[i];
-        bool is_same = f->node == record->node &&
-                       version_compare(f->version, record->version) == 0; // written once more
-        if (!is_same && !record_covers(record, f->node, f->version)) return f;
+        uint8_t sha[RECORD_SHA_BEGIN] = {0};
+        bool is_same = f->node == record->node && version_compare(f->version, record->version) == 0;
+        if (is_same) sha_read(folder, f, sha);
+        if (!record_follows(record, f->node, f->version, sha)) return f;
     }
     return NULL;
 }
@@ -342,7 +357,7 @@ static const struct file *not_held(const struct files *files, const struct recor
 static void forget(const struct shelf *shelf, const char *folder, const struct record *record)
 {
     struct files files;
-    struct shelf_why ignored; // it will be tried again with the next version
+    struct shelf_why ignored = {""}; // it will be tried again with the next version
     if (files_read(folder, &files, &ignored)) {
         uint64_t day_before = UINT64_MAX;
         for (size_t i = 0; i < files.count; i++) {
@@ -387,7 +402,7 @@ enum shelf_put shelf_put(const struct shelf *shelf, struct record *record, yd_sl
     }
     if (!files_read(folder, &files, why)) goto out;
     hold_what_was_held(folder, &files, record);
-    const struct file *other = not_held(&files, record);
+    const struct file *other = not_held(folder, &files, record);
     if (other != NULL && !record_is_full(record)) {
         *newest = other->version;
         result = SHELF_STALE;
@@ -517,7 +532,7 @@ static bool names_read(const char *folder, const char *after, struct names *name
 static void page_add(struct shelf_page *page, const char *folder)
 {
     struct files files;
-    struct shelf_why ignored; // a restore of the room itself will tell
+    struct shelf_why ignored = {""}; // a restore of the room itself will tell
     bool ok = files_read(folder, &files, &ignored);
     for (size_t i = 0; ok && i < files.count; i++) {
         char path[PATH_MAX_OURS];

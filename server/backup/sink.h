@@ -51,6 +51,13 @@ static inline struct copy *copy_ref(struct copy *copy)
     return copy;
 }
 void copy_unref(struct copy *copy); /* NULL is allowed */
+/* Its hash as 32 bytes. */
+void sink_sha(const struct copy *copy, uint8_t sha[32]);
+
+/* If numbers go back, because an older state of the machine was put in place, `before` does too. */
+struct put_version {
+    struct version now, before;
+};
 
 enum sink_result {
     SINK_STORED, /* put: it is safe there (also if it was before) */
@@ -96,9 +103,10 @@ typedef void sink_done(void *ctx, struct sink_answer *answer);
 struct sink_ops {
     const char *kind;
     bool gathers; /* answers puts late, when there is enough; it bounds itself what it holds */
-    /* Keeps a copy under this version. */
-    void (*put)(struct sink *sink, struct copy *copy, struct version version, sink_done *done,
-                void *ctx);
+    /* Keeps a copy under this version; `before`: the one that was stored last, as is remembered
+     * here. */
+    void (*put)(struct sink *sink, struct copy *copy, const struct put_version *version,
+                sink_done *done, void *ctx);
     void (*get)(struct sink *sink, yd_slice room, sink_done *done, void *ctx);
     /* What get has given was not taken: the next put does not hold it. NULL: it keeps no account of
      * it. */

@@ -101,6 +101,23 @@ static uint32_t sinks_of(const struct shard *shard, yd_slice name)
 /* ---- what the backup wants --------------------------------------------------------------------
  */
 
+static void marks_flush(struct shard *shard, uint32_t sink);
+
+/* What was stored of the room last is part of what is read. */
+static void marks_flush_of(struct shard *shard, yd_slice room)
+{
+    for (uint32_t i = 0; i < backup_sink_count(shard->backups->backup); i++) {
+        const struct marks *marks = &shard->backups->marks[i];
+        bool is_there = false;
+        for (size_t k = 0; k < marks->count && !is_there; k++) {
+            const struct mark *mark = marks->list[k];
+            is_there =
+                yd_slice_equal(room, (yd_slice){(const uint8_t *)mark->room, mark->room_len});
+        }
+        if (is_there) marks_flush(shard, i);
+    }
+}
+
 static void on_read(void *ctx, yd_slice room, uint64_t token)
 {
     struct shard *shard = ctx;
@@ -112,6 +129,7 @@ static void on_read(void *ctx, yd_slice room, uint64_t token)
     }
     struct reading *reading = heap_new(sizeof *reading);
     reading->token = token;
+    marks_flush_of(shard, room);
     for (uint32_t i = 0; i < backup_sink_count(shard->backups->backup); i++) {
         uint64_t info = ask_new(shard, ASK_INFO, &ask);
         ask->sink = i;
@@ -291,7 +309,7 @@ static void asks_free(struct backups *b)
     struct ask *ask = NULL, *next = NULL;
     HASH_ITER(hh, b->asks, ask, next)
     {
-        HASH_DEL(b->asks, ask);
+        HASH_DEL(b->asks, ask); // NOLINT(clang-analyzer-*): `next` was read before
         if (ask->kind == ASK_READ) {
             struct backup_read read = {.failed = "the store is down"};
             backup_was_read(b->backup, ask->reading->token, &read);
@@ -313,7 +331,7 @@ void backups_close(struct shard *shard)
     struct ask *ask = NULL, *next = NULL;
     HASH_ITER(hh, b->asks, ask, next)
     {
-        HASH_DEL(b->asks, ask);
+        HASH_DEL(b->asks, ask); // NOLINT(clang-analyzer-*): `next` was read before
         if (ask->kind == ASK_READ) free(ask->reading);
         free(ask);
     }

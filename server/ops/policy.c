@@ -109,10 +109,11 @@ static bool names_read(const json_t *value, char **names)
     free(*names);
     *names = calloc(1, len);
     if (*names == NULL) abort();
+    size_t at = 0;
     json_array_foreach(value, i, one)
     {
-        if (i > 0) strcat(*names, ",");
-        strcat(*names, json_string_value(one));
+        at += (size_t)snprintf(*names + at, len - at, "%s%s", i > 0 ? "," : "",
+                               json_string_value(one));
     }
     return true;
 }

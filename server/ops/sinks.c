@@ -21,23 +21,23 @@ enum form { TEXT, NUMBER };
 
 struct key {
     const char *name;
-    enum form form;
     size_t offset;
+    int64_t min, max; /* of a NUMBER */
+    enum form form;
     int kind; /* that it is for; -1: all */
-    int64_t min, max;
 };
 
 #define AT(field) offsetof(struct sink_setting, field)
 static const struct key keys[] = {
-    {"path", TEXT, AT(path), SINK_KIND_DIRECTORY, 0, 0},
-    {"bucket", TEXT, AT(bucket), SINK_KIND_S3, 0, 0},
-    {"prefix", TEXT, AT(prefix), SINK_KIND_S3, 0, 0},
-    {"endpoint", TEXT, AT(endpoint), SINK_KIND_S3, 0, 0},
-    {"region", TEXT, AT(region), SINK_KIND_S3, 0, 0},
-    {"pack-ms", NUMBER, AT(pack_ms), SINK_KIND_S3, 0, 3600000},
-    {"keep-days", NUMBER, AT(keep_days), SINK_KIND_S3, 0, 3650},
-    {"idle-ms", NUMBER, AT(idle_ms), -1, 0, 86400000},
-    {"max-age-ms", NUMBER, AT(max_age_ms), -1, 0, 86400000},
+    {"path", AT(path), 0, 0, TEXT, SINK_KIND_DIRECTORY},
+    {"bucket", AT(bucket), 0, 0, TEXT, SINK_KIND_S3},
+    {"prefix", AT(prefix), 0, 0, TEXT, SINK_KIND_S3},
+    {"endpoint", AT(endpoint), 0, 0, TEXT, SINK_KIND_S3},
+    {"region", AT(region), 0, 0, TEXT, SINK_KIND_S3},
+    {"pack-ms", AT(pack_ms), 0, 3600000, NUMBER, SINK_KIND_S3},
+    {"keep-days", AT(keep_days), 0, 3650, NUMBER, SINK_KIND_S3},
+    {"idle-ms", AT(idle_ms), 0, 86400000, NUMBER, -1},
+    {"max-age-ms", AT(max_age_ms), 0, 86400000, NUMBER, -1},
 };
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 

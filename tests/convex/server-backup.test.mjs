@@ -1,5 +1,6 @@
 // Backups to Convex: the real functions, the real server, the real providers.
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import crypto from 'node:crypto'
 import fs from 'node:fs'
 import http from 'node:http'
@@ -7,7 +8,7 @@ import path from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import * as Y from 'yjs'
 import { signTicket } from '../../web/convex/dist/index.js'
-import { freePort, startServer, temporary } from '../e2e/support.mjs'
+import { BINARY, freePort, startServer, temporary } from '../e2e/support.mjs'
 import { movableClock } from '../support/clock.mjs'
 import { Guest } from './guests.mjs'
 import { SECRET, makePage, push, restore, sha256, signIn, sleep, startConvex, until } from './support.mjs'
@@ -316,4 +317,22 @@ test('B10 a document that was deleted in the application: not backed up, not ope
   assert.equal(await guest.refused(10000), 4404)
   const second = await start()
   assert.equal(await (await enter(second, page.room)).refused(10000), 4404)
+})
+
+test('B13 partyd pull brings all rooms back from Convex', async () => {
+  const rooms = await Promise.all([1, 2, 3].map(newRoom))
+  const first = await start()
+  for (const room of rooms) (await enterSynced(first, room)).text.insert(0, room)
+  await first.saved(3)
+  await first.stop('SIGKILL')
+  const data = temporary()
+  const child = spawn(BINARY, ['pull', '--data', data, '--backup', 'convex'], { env: { ...process.env, CONVEX_SITE_URL: convex.site, COLLAB_SECRET: SECRET } })
+  let out = ''
+  child.stdout.on('data', chunk => { out += chunk })
+  assert.equal(await new Promise(resolve => child.once('exit', resolve)), 0)
+  for (const room of rooms) assert.match(out, new RegExp(`^main/${room}: \\d+ bytes, epoch 1, seq \\d+$`, 'm'))
+  assert.match(out, /(\d+) restored, 0 were there, 0 failed\n$/)
+  await convex.faults({ match: '*', kind: 'status', status: 503 })
+  const server = await start({ data }) // all is here: Convex is not asked
+  for (const room of rooms) await (await enterSynced(server, room)).sees(room)
 })

@@ -49,7 +49,8 @@ function isWhole (file) {
   let at = 17 // behind magic, length, form and node
   const varuint = () => { let value = 0; for (let shift = 0; ; shift += 7) { value += (bytes[at] & 127) * 2 ** shift; if (bytes[at++] < 128) return value } }
   for (let n = 0; n < 3; n++) varuint()
-  at += varuint()
+  const name = varuint()
+  at += name
   const hash = bytes.subarray(at, at += 32)
   return bytes.length === head + 12 + varuint() && crypto.createHash('sha256').update(bytes.subarray(head + 12)).digest().equals(hash)
 }
@@ -230,6 +231,40 @@ test('B7 two servers with one room in one folder: what each wrote is there after
   await Promise.all([one.stop('SIGKILL'), other.stop('SIGKILL')])
   const reader = await open(await start({ folder }), 'doc')
   for (let n = 0; n < 10; n++) for (const who of 'ab') assert.equal(reader.doc.getMap('map').get(`${who}${n}`), n, `${who}${n}`)
+})
+
+test('B7 an older copy of the data directory: what the folder knows better comes back', async () => {
+  const folder = temporary()
+  const first = await start({ folder })
+  const writer = await open(first, 'doc')
+  writer.text.insert(0, 'old')
+  await first.saved()
+  writer.end()
+  await first.stop()
+  const copy = temporary()
+  fs.cpSync(first.data, copy, { recursive: true }) // with its mark: the numbers go back, as in a machine's snapshot
+  const second = await start({ folder, data: first.data })
+  const later = await open(second, 'doc')
+  later.text.insert(3, ' and new')
+  await second.saved()
+  later.end()
+  await second.stop('SIGKILL')
+  const both = temporary()
+  fs.cpSync(folder, both, { recursive: true })
+  // Its next change has the number of one that is there; or, some changes later, a number beyond.
+  for (const [shelf, changes] of [[folder, 1], [both, 5]]) {
+    const again = temporary()
+    fs.cpSync(copy, again, { recursive: true })
+    const third = await start({ folder: shelf, data: again, idle: 200 })
+    const reader = await open(third, 'doc')
+    assert.equal(reader.text.toString(), 'old')
+    for (let n = 0; n < changes; n++) { reader.doc.getMap('map').set('x', 1); await sleep(20) }
+    await until(`the newer text after ${changes}`, () => reader.text.toString() === 'old and new', 10000)
+    await third.saved()
+    await third.stop('SIGKILL')
+    const last = await open(await start({ folder: shelf }), 'doc')
+    assert.deepEqual([last.text.toString(), last.doc.getMap('map').get('x')], ['old and new', 1])
+  }
 })
 
 test('B8 the newest three are kept, and of each day the newest', async () => {

@@ -1,5 +1,6 @@
-/* clock.c - for LD_PRELOAD: clocks that a test moves. CLOCK_FILE holds two int64, how many ms are added
- * to the monotonic clocks and to the time of day; it is mapped, so a change counts at once. */
+/* clock.c - for LD_PRELOAD: clocks that a test moves. CLOCK_FILE holds two int64, how many ms are
+ * added to the monotonic clocks and to the time of day; it is mapped, so a change counts at once.
+ */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -100,6 +100,20 @@ static void b7_a_record_covers_its_past_and_what_it_holds(void **state)
     assert_int_equal(r.held_count, RECORD_HELD_MAX);
 }
 
+static void b7_what_is_there_is_followed_or_it_is_another_history(void **state)
+{
+    struct record r = record_of("r", 7, 1, 5), same = record_of("r", 7, 1, 5);
+    uint8_t other[RECORD_SHA_BEGIN] = {1, 2, 3};
+    (void)state;
+    r.own = (struct version){1, 2};
+    assert_true(record_follows(&r, 7, (struct version){1, 2}, other));
+    // Numbers have gone back and come again: what stands under them is not ours.
+    assert_false(record_follows(&r, 7, (struct version){1, 3}, other));
+    assert_false(record_follows(&r, 7, (struct version){1, 5}, other));
+    assert_true(record_follows(&r, 7, (struct version){1, 5}, same.sha256));
+    assert_false(record_follows(&r, 9, (struct version){1, 1}, other));
+}
+
 static void pack_of(struct pack_writer *w, const struct record *records, size_t count)
 {
     pack_begin(w, SIZE_MAX / 2);
@@ -197,6 +211,8 @@ static void b7_chains_of_several_nodes_stay_until_one_holds_the_others(void **st
     assert_int_equal(chains_of(&c, "a"), 2);
     assert_non_null(catalog_not_held(&c, &merged));
     record_hold(&merged, 1, (struct version){1, 5});
+    assert_non_null(catalog_not_held(&c, &merged)); // its own first one is not remembered
+    merged.own = (struct version){1, 1};
     assert_null(catalog_not_held(&c, &merged));
     add(&c, two, merged, 100);
     assert_int_equal(chains_of(&c, "a"), 1);
@@ -215,6 +231,7 @@ int main(void)
         cmocka_unit_test(b5_a_record_says_what_was_written),
         cmocka_unit_test(b5_every_cut_and_every_flipped_bit_of_a_head_is_refused),
         cmocka_unit_test(b7_a_record_covers_its_past_and_what_it_holds),
+        cmocka_unit_test(b7_what_is_there_is_followed_or_it_is_another_history),
         cmocka_unit_test(b9_a_pack_says_where_each_record_stands),
         cmocka_unit_test(b9_a_pack_is_needed_as_long_as_one_of_its_records_is),
         cmocka_unit_test(b7_chains_of_several_nodes_stay_until_one_holds_the_others),
