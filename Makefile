@@ -128,11 +128,12 @@ unit: $(UNITS) ## unit tests, one program per file of tests/unit
 # A leak, an overflow or undefined behaviour ends the program with an error, so its test fails. The
 # preloads of the disk tests come before the checker's library: that order is meant.
 asan: wasm ## all tests that run our code, under address and undefined-behaviour checks
-	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd
+	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd $(BUILD)/asan/preload/clock.so
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/run.mjs --sessions 200
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/peers-run.mjs --sessions 100
 	$(Q)cd tests && ASAN_OPTIONS=verify_asan_link_order=0 PARTYD=../$(BUILD)/asan/partyd \
+	  CLOCK=../$(BUILD)/asan/preload/clock.so \
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
@@ -158,6 +159,10 @@ $(B)/crash/crash: $(CRASH_O) $(LIBS_OURS) $(B)/crash/disk.so
 $(B)/crash/disk.so: tests/preload/disk.c tests/preload/disk.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) $(WARN) -Wno-pedantic -O2 -D_GNU_SOURCE -shared -fPIC $< -o $@ -ldl
+# Clocks that a test moves.
+$(B)/preload/clock.so: tests/preload/clock.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) $(WARN) -Wno-pedantic -O2 -D_GNU_SOURCE -shared -fPIC $< -o $@ -ldl
 crash: $(B)/crash/crash ## the store after power loss, failing calls, flipped bits, without memory
 	$(Q)cd tests && CRASH=../$(B)/crash/crash $(NODE_TEST) crash/*.test.mjs
 
@@ -168,8 +173,9 @@ copies: $(B)/crash/crash ## a process that copies rooms between stores is killed
 soak: $(B)/crash/crash ## N minutes of work on one store: what must stay bounded does
 	$(Q)$(B)/crash/crash soak $(N)
 
-e2e: $(BUILD)/partyd ## the built server with the real providers, kills and failing disks
-	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
+e2e: $(BUILD)/partyd $(B)/preload/clock.so ## the built server with the real providers, kills and failing disks
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so \
+	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
@@ -177,9 +183,10 @@ browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in b
 # The package is built by the compiler of the example, which is its first user.
 web/convex/dist/index.js: $(wildcard web/convex/src/*.ts) web/convex/tsconfig.json
 	$(Q)example/node_modules/.bin/tsc -p web/convex
-convex: $(BUILD)/partyd web/convex/dist/index.js ## functions of example/convex, offline, and the chain with the server
+convex: $(BUILD)/partyd $(B)/preload/clock.so web/convex/dist/index.js ## functions of example/convex, offline, and the chain with the server
 	$(Q)example/node_modules/.bin/tsc -p example/convex
-	$(Q)cd tests && PARTYD=$${PARTYD:-../$(BUILD)/partyd} $(NODE_TEST) --test-concurrency=2 convex/*.test.mjs
+	$(Q)cd tests && PARTYD=$${PARTYD:-../$(BUILD)/partyd} CLOCK=../$(B)/preload/clock.so \
+	  $(NODE_TEST) --test-concurrency=2 convex/*.test.mjs
 
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 # What every update goes through is compiled for speed, the rest for size.

@@ -1,8 +1,10 @@
 /* main.c - the commands of partyd. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "host/pull.h"
 #include "host/shard.h"
 
 static int help(FILE *to)
@@ -11,6 +13,8 @@ static int help(FILE *to)
           "  partyd dev [flags]          run the server for development\n"
           "  partyd serve [flags]        run it for others: with access control, without a page\n"
           "  partyd check [--data DIR]   verify a store that no server has open\n"
+          "  partyd pull [ROOM...]       bring rooms back from a backup, all if none is named;\n"
+          "                              --from SINK, --replace: also those that are there\n"
           "  partyd --help | --version\n\n"
           "Settings; flags win over the environment, that over the file, that over defaults:\n",
           to);
@@ -32,12 +36,47 @@ static int check(const struct settings *settings)
     return 0;
 }
 
+/* Takes what is pull's own out of the arguments; the rest are flags of settings and their values.
+ */
+static int pull_command(int argc, char **argv)
+{
+    struct settings settings;
+    char why[SETTINGS_ERROR_MAX] = "";
+    char **rest = calloc((size_t)argc + 1, sizeof *rest);
+    const char **rooms = calloc((size_t)argc + 1, sizeof *rooms);
+    struct pull_opts opts = {.rooms = rooms};
+    int count = 0, status = 2;
+    if (rest == NULL || rooms == NULL) abort();
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--replace") == 0) {
+            opts.replaces = true;
+        } else if (strcmp(argv[i], "--from") == 0 && i + 1 < argc) {
+            opts.from = argv[++i];
+        } else if (strncmp(argv[i], "--", 2) == 0) {
+            rest[count++] = argv[i];
+            if (strchr(argv[i], '=') == NULL && i + 1 < argc) rest[count++] = argv[++i];
+        } else {
+            rooms[opts.room_count++] = argv[i];
+        }
+    }
+    if (settings_read(&settings, count, rest, why) != YD_OK) {
+        fprintf(stderr, "partyd: %s\n", why);
+    } else {
+        status = pull(&settings, &opts);
+    }
+    settings_deinit(&settings);
+    free(rest);
+    free(rooms);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) return help(stdout);
     if (strcmp(command, "--version") == 0) return puts("partyd " PARTYD_VERSION) < 0;
+    if (strcmp(command, "pull") == 0) return pull_command(argc - 2, argv + 2);
     bool is_serve = strcmp(command, "serve") == 0;
     bool is_server = is_serve || strcmp(command, "dev") == 0;
     if (!is_server && strcmp(command, "check") != 0) {

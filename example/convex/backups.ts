@@ -108,6 +108,27 @@ export const find = internalQuery({
   },
 });
 
+/** The newest backup of each room, in the order of their names, behind the room `after`. */
+export const list = internalQuery({
+  args: { after: v.string(), limit: v.number() },
+  handler: async (ctx, { after, limit }) => {
+    const rooms = [];
+    let last = after;
+    while (rooms.length < limit) {
+      const next = await ctx.db.query("backups")
+        .withIndex("by_room", (q) => q.gt("room", last)).first();
+      if (next === null) return { rooms, next: null };
+      last = next.room;
+      const newest = await newestOf(ctx, last);
+      if (newest !== null) {
+        const { room, epoch, seq, size, sha256 } = newest;
+        rooms.push({ room, epoch, seq, size, sha256 });
+      }
+    }
+    return { rooms, next: last };
+  },
+});
+
 /** Deletes all backups of a document that is deleted. */
 export const removeAll = internalMutation({
   args: { room: v.string() },

@@ -15,6 +15,8 @@ const RESTORE_BYTES_MAX = 16 * MIB;
 const JSON_BYTES_MAX = MIB;
 const SV_BASE64_MAX = 8192;
 const EVENTS_MAX = 100;
+/** Rooms in one page of what there is: each is two reads of one query. */
+const LIST_MAX = 100;
 
 const http = httpRouter();
 auth.addHttpRoutes(http);
@@ -104,6 +106,19 @@ http.route({
         "X-Collab-Format": format,
       },
     });
+  }),
+});
+
+http.route({
+  path: "/collab/backups", method: "GET",
+  handler: httpAction(async (ctx, request) => {
+    const query = new URL(request.url).searchParams;
+    const signed = await signedBody(request, "", "", 0);
+    if (signed instanceof Response) return signed;
+    const after = query.get("after") ?? "";
+    const limit = wholeNumber(query.get("limit")) ?? LIST_MAX;
+    if (!isText(after, 512) || limit < 1 || limit > LIST_MAX) return answer(400, { code: "bad_request" });
+    return answer(200, await ctx.runQuery(internal.backups.list, { after, limit }));
   }),
 });
 

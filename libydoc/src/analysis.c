@@ -54,18 +54,18 @@ static void top_add(struct yd_top *top, const struct yd_part *part)
     top->parts[at] = *part;
 }
 
-static enum yd_kind kind_of(uint32_t ref)
+static enum yd_held kind_of(uint32_t ref)
 {
     switch (ref) {
-    case REF_STRING: return YD_KIND_TEXT;
-    case REF_BINARY: return YD_KIND_BINARY;
+    case REF_STRING: return YD_HELD_TEXT;
+    case REF_BINARY: return YD_HELD_BINARY;
     case REF_EMBED:
-    case REF_EMBED_ANY: return YD_KIND_EMBED;
+    case REF_EMBED_ANY: return YD_HELD_EMBED;
     case REF_FORMAT:
-    case REF_FORMAT_ANY: return YD_KIND_MARK;
-    case REF_TYPE: return YD_KIND_TYPE;
-    case REF_DOC: return YD_KIND_DOC;
-    default: return YD_KIND_VALUE;
+    case REF_FORMAT_ANY: return YD_HELD_MARK;
+    case REF_TYPE: return YD_HELD_TYPE;
+    case REF_DOC: return YD_HELD_DOC;
+    default: return YD_HELD_VALUE;
     }
 }
 
@@ -118,7 +118,7 @@ static yd_err entry_book(const struct yd_doc *doc, struct tables *t, struct yd_a
     part_add(&t->roots[root_above(doc, t->root_of, list->type)], live, size);
     if (list->key != NONE) part_add(&t->keys[list->key], live, size);
     if (live) {
-        struct yd_kind_part *kind = &a->kinds[kind_of(wire->ref)];
+        struct yd_held_part *kind = &a->kinds[kind_of(wire->ref)];
         a->live_bytes += size;
         a->live_structs++;
         kind->bytes += size;

@@ -48,7 +48,11 @@ void signature_make(struct signature_headers *headers, yd_slice secret,
     struct yd_buf text;
     struct auth_signature all = *fields;
     int n = snprintf(stamp, sizeof stamp, "%lld", (long long)now_s);
-    body_hex(fields->body, hex);
+    if (fields->sha256_hex.len == sizeof hex) {
+        memcpy(hex, fields->sha256_hex.ptr, sizeof hex);
+    } else {
+        body_hex(fields->body, hex);
+    }
     all.timestamp = (yd_slice){(const uint8_t *)stamp, (size_t)n};
     all.sha256_hex = (yd_slice){(const uint8_t *)hex, sizeof hex};
 

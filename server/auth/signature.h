@@ -22,7 +22,8 @@ struct signature_headers {
     char signature[SIGNATURE_HEADER_MAX];
 };
 
-/* Signs with one secret, now. Of `fields` method, path, room, seq and body are read. */
+/* Signs with one secret, now. Of `fields` method, path, room, seq and body are read; or sha256_hex
+ * in place of the body, by whoever has hashed it already. */
 void signature_make(struct signature_headers *headers, yd_slice secret,
                     const struct auth_signature *fields, int64_t now_s);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ops/heap.h"
 
@@ -30,8 +31,9 @@ struct fetch_call {
     struct curl_slist *headers;
     fetch_done *done;
     void *ctx;
-    struct yd_buf body;
+    struct yd_buf body, head;
     size_t head_bytes;
+    bool keeps_headers;
     bool too_big;
 };
 
@@ -65,18 +67,20 @@ static void call_free(struct fetch_call *call)
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
     yd_buf_deinit(&call->body);
+    yd_buf_deinit(&call->head);
     free(call);
 }
 
 static struct fetch_answer answer_of(CURLcode code, const struct fetch_call *call)
 {
-    struct fetch_answer answer = {.body = YD_EMPTY, .why = ""};
+    struct fetch_answer answer = {.body = YD_EMPTY, .head = YD_EMPTY, .why = ""};
     long status = 0;
     switch (code) {
     case CURLE_OK:
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
         answer.status = (int)status;
         answer.body = yd_buf_slice(&call->body);
+        answer.head = yd_buf_slice(&call->head);
         return answer;
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -209,10 +213,15 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 static size_t on_head(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct fetch_call *call = ctx;
-    (void)bytes;
-    call->head_bytes += size * count;
+    yd_slice line = {(const uint8_t *)bytes, size * count};
+    call->head_bytes += line.len;
     call->too_big = call->head_bytes > FETCH_HEAD_MAX;
-    return call->too_big ? 0 : size * count;
+    if (call->keeps_headers && !call->too_big) {
+        // A status line begins the block anew: what came before it was an answer for the way (100).
+        if (line.len > 5 && memcmp(line.ptr, "HTTP/", 5) == 0) yd_buf_clear(&call->head);
+        call->too_big = yd_buf_append(&call->head, line) != YD_OK;
+    }
+    return call->too_big ? 0 : line.len;
 }
 
 yd_err fetch_new(uv_loop_t *loop, struct fetch **fetch)
@@ -370,6 +379,8 @@ yd_err fetch_start(struct fetch *fetch, const struct fetch_request *request, fet
     *made = (struct fetch_call){.fetch = fetch, .easy = easy, .done = done, .ctx = ctx};
     size_t max = request->answer_bytes_max;
     yd_buf_init(&made->body, heap_alloc(), max > 0 ? max : ANSWER_BYTES_MAX);
+    yd_buf_init(&made->head, heap_alloc(), FETCH_HEAD_MAX);
+    made->keeps_headers = request->keeps_headers;
     made->next = fetch->calls;
     if (made->next != NULL) made->next->prev = made;
     fetch->calls = made;
@@ -379,7 +390,8 @@ yd_err fetch_start(struct fetch *fetch, const struct fetch_request *request, fet
     options_set(made, request, is_this_machine(address.host));
     if (request->body.len > 0) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-        ok = ok && curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body.ptr) == CURLE_OK;
+        CURLoption how = request->body_stays ? CURLOPT_POSTFIELDS : CURLOPT_COPYPOSTFIELDS;
+        ok = ok && curl_easy_setopt(easy, how, request->body.ptr) == CURLE_OK;
     }
     if (request->method != NULL) {
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
@@ -393,5 +405,37 @@ yd_err fetch_start(struct fetch *fetch, const struct fetch_request *request, fet
 }
 
 void fetch_cancel(struct fetch_call *call) { call_free(call); }
+
+/* The value of this header line, if it has that name. */
+static bool header_value(yd_slice line, const char *name, yd_slice *value)
+{
+    size_t len = strlen(name);
+    if (line.len <= len || line.ptr[len] != ':') return false;
+    if (strncasecmp((const char *)line.ptr, name, len) != 0) return false;
+    const uint8_t *from = line.ptr + len + 1, *to = line.ptr + line.len;
+    while (from < to && (*from == ' ' || *from == '\t')) from++;
+    while (to > from && to[-1] <= ' ') to--;
+    *value = (yd_slice){from, (size_t)(to - from)};
+    return true;
+}
+
+bool fetch_header(const struct fetch_answer *answer, const char *name, char *value, size_t cap)
+{
+    yd_slice rest = answer->head, found;
+    bool is_found = false;
+    while (rest.len > 0) {
+        const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
+        size_t len = end == NULL ? rest.len : (size_t)(end - rest.ptr) + 1;
+        if (header_value((yd_slice){rest.ptr, len}, name, &found)) {
+            is_found = found.len < cap;
+            if (is_found) {
+                memcpy(value, found.ptr, found.len);
+                value[found.len] = 0;
+            }
+        }
+        rest = (yd_slice){rest.ptr + len, rest.len - len};
+    }
+    return is_found;
+}
 
 uint32_t fetch_calls_under_way(const struct fetch *fetch) { return fetch->call_count; }

@@ -34,16 +34,19 @@ struct fetch_request {
     const char *method;                     /* NULL: GET, or POST if there is a body */
     const char *url;                        /* http:// or https:// */
     const char *headers[FETCH_HEADERS_MAX]; /* "Name: value"; NULL: none from here on */
-    yd_slice body;                          /* copied */
-    uint32_t connect_timeout_ms;            /* 0: 2,000 */
-    uint32_t timeout_ms;                    /* in all; 0: 5,000 */
-    size_t answer_bytes_max;                /* of the body; 0: 65,536 */
+    yd_slice body;                          /* copied, unless: */
+    bool body_stays;             /* it is left in place until the call has ended, and not copied */
+    bool keeps_headers;          /* those of the answer can be read by fetch_header() */
+    uint32_t connect_timeout_ms; /* 0: 2,000 */
+    uint32_t timeout_ms;         /* in all; 0: 5,000 */
+    size_t answer_bytes_max;     /* of the body; 0: 65,536 */
 };
 
 struct fetch_answer {
     enum fetch_failure failure;
     int status;      /* 0 unless FETCH_ANSWERED */
     yd_slice body;   /* complete; YD_EMPTY unless FETCH_ANSWERED */
+    yd_slice head;   /* its header lines, if they were asked for */
     const char *why; /* a constant sentence when there is no answer, else "" */
 };
 
@@ -63,6 +66,11 @@ YD_NODISCARD yd_err fetch_start(struct fetch *fetch, const struct fetch_request 
 void fetch_cancel(struct fetch_call *call);
 
 uint32_t fetch_calls_under_way(const struct fetch *fetch);
+
+/* The value of a header of the answer, by its name in any case, blanks around it cut; the last one
+ * if there are several. False: there is none, or it does not fit. */
+YD_NODISCARD bool fetch_header(const struct fetch_answer *answer, const char *name, char *value,
+                               size_t cap);
 
 /* Whether fetch_start() takes this address; then its path, without the query, in path. */
 YD_NODISCARD bool fetch_url_path(const char *url, char path[FETCH_PATH_MAX]);

@@ -7,6 +7,7 @@
  * Source: docs/access.md, rules D19..D21. A request is signed (auth_signature_ok); :room is the raw
  * name, in all parties. Nothing about a room is said before the signature has been checked.
  */
+#include "host/backups.h"
 #include "host/door.h"
 
 #include <jansson.h>
@@ -99,7 +100,10 @@ static void tell_room(struct conn *conn, yd_slice room)
     json_t *user;
     json_object_foreach(users, id, user)(void) json_array_append(list, user);
     json_decref(users);
-    answer_json(conn, 200, json_pack("{s:I,s:o}", "connections", count, "users", list));
+    json_t *answer = json_pack("{s:I,s:o}", "connections", count, "users", list);
+    json_t *backup = backups_room_state(conn->shard, room);
+    if (backup != NULL) (void)json_object_set_new(answer, "backup", backup);
+    answer_json(conn, 200, answer);
 }
 
 /* ---- kick -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backups.h"
 #include "host/shard.h"
 
 #define DAY_MS ((uint64_t)86400000)
@@ -76,7 +77,10 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
         case ROOM_FX_APPEND:
             if (shard->store == NULL) break;
             if (store_append(shard->store, slot_name(slot), e->bytes) != YD_OK) abort();
-            slot->append_batch = store_batch_number(shard->store);
+            if (slot->append_batch != store_batch_number(shard->store)) {
+                slot->append_batch = store_batch_number(shard->store);
+                backups_touch(shard, slot);
+            }
             break;
         case ROOM_FX_SEND: send_effect(shard, slot, e, from); break;
         case ROOM_FX_SNAPSHOT:

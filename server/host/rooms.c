@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backups.h"
 #include "host/shard.h"
 
 /* Stock clients come back 100 ms after an accepted socket is closed, so a refusal waits. */
@@ -108,7 +109,8 @@ struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct poli
     return slot;
 }
 
-void slot_add(struct room_slot *slot, struct conn *conn)
+/* A number that no member has, with its place in the table. */
+static uint32_t number_free(struct room_slot *slot)
 {
     uint32_t number = slot->member_free;
     while (number < slot->member_cap && slot->members[number] != NULL) number++;
@@ -120,6 +122,12 @@ void slot_add(struct room_slot *slot, struct conn *conn)
                (cap - slot->member_cap) * sizeof(struct conn *));
         slot->member_cap = cap;
     }
+    return number;
+}
+
+void slot_add(struct room_slot *slot, struct conn *conn)
+{
+    uint32_t number = number_free(slot);
     slot->members[number] = conn;
     slot->member_free = number + 1;
     slot->member_count++;
@@ -193,6 +201,23 @@ bool slot_event(struct room_slot *slot, struct shard *shard, struct room_event e
     return alive;
 }
 
+/* The update comes from a member of its own, who has no connection: what the room would send it
+ * goes nowhere. */
+bool slot_merge(struct room_slot *slot, struct shard *shard, yd_slice update)
+{
+    uint32_t number = number_free(slot);
+    bool is_taken = update.len <= (size_t)shard->settings->message_bytes_max;
+    struct room_event join = {.kind = ROOM_EV_JOIN, .member = number, .right = ROOM_WRITE};
+    struct room_event leave = {.kind = ROOM_EV_LEAVE, .member = number};
+    if (!is_taken || !slot_event(slot, shard, join)) return false;
+    uint64_t ignored = shard->ignored;
+    struct room_event say = {
+        .kind = ROOM_EV_MESSAGE, .member = number, .message = ROOM_MSG_UPDATE, .bytes = update};
+    if (!slot_event(slot, shard, say)) return false;
+    is_taken = shard->ignored == ignored;
+    return slot_event(slot, shard, leave) && is_taken;
+}
+
 /* Ends all its connections and forgets the room; what is on disk stays. */
 void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const char *reason)
 {
@@ -210,7 +235,7 @@ void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const
 #define CODE_BAD     1011
 #define CODE_DELETED 4404
 
-static void slot_refuse(struct shard *shard, struct room_slot *slot, uint16_t code, const char *why)
+void slot_refuse(struct shard *shard, struct room_slot *slot, uint16_t code, const char *why)
 {
     LOG(&shard->log, LOG_ERROR, "room refused", LOG_TEXT("room", slot_name(slot)),
         LOG_CSTR("why", why));
@@ -243,6 +268,8 @@ void slot_loaded(struct shard *shard, struct store_event *ev)
     struct room_slot *slot = NULL;
     HASH_FIND(by_token, shard->loading, &ev->token, sizeof ev->token, slot);
     if (slot == NULL) return; // it was given up meanwhile
+    bool is_unknown = ev->kind == STORE_EV_LOADED && ev->lsn == 0;
+    if (is_unknown && !slot->was_asked_for && backups_restore(shard, slot)) return;
     slot_expects_nothing(shard, slot);
     if (ev->kind == STORE_EV_LOAD_FAILED) {
         slot_refuse(shard, slot, CODE_BAD, ev->why);

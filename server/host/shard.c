@@ -1,4 +1,5 @@
 /* shard.c - start-up, the loop's timers and signals, what comes from the store, shutdown. */
+#include "host/backups.h"
 #include "host/door.h"
 
 #include <stdio.h>
@@ -41,6 +42,7 @@ void shard_store_failed(struct shard *shard, const struct store_event *ev)
     {
         slot_drop(shard, slot, 1013, "the store has failed, try again later");
     }
+    backups_store_lost(shard);
     store_close(shard->store);
     shard->store = NULL;
     shard->reopen_ms = ev->disk_full ? shard_now(shard) + REOPEN_MS : 0;
@@ -51,6 +53,7 @@ void shard_on_store(struct shard *shard)
     struct store_event ev;
     bool durable = false;
     while (shard->store != NULL && store_next(shard->store, &ev)) {
+        if (ev.token != 0 && backups_on_store(shard, &ev)) ev.kind = STORE_EV_NONE;
         switch (ev.kind) {
         case STORE_EV_DURABLE:
             shard->durable = ev.batch;
@@ -80,6 +83,7 @@ static void try_reopen(struct shard *shard, uint64_t now_ms)
     if (open_store(shard) == YD_OK) {
         shard->down[0] = 0;
         shard->reopen_ms = 0;
+        backups_store_back(shard);
         LOG(&shard->log, LOG_INFO, "store works again", LOG_CSTR("data", shard->settings->data));
     } else {
         shard->reopen_ms = now_ms + REOPEN_MS;
@@ -104,7 +108,8 @@ static void stop_step(struct shard *shard, uint64_t now_ms)
         turn_flush_all(shard);
         return;
     }
-    if (shard->conn_count == 0 || now_ms >= shard->close_ms + STOP_CLOSE_MS) uv_stop(&shard->loop);
+    if (shard->conn_count > 0 && now_ms < shard->close_ms + STOP_CLOSE_MS) return;
+    if (backups_are_done(shard, now_ms)) uv_stop(&shard->loop);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -132,6 +137,7 @@ static void on_sweep(uv_timer_t *timer)
     slots_bury(shard);
     refusals_sweep(shard);
     try_reopen(shard, now);
+    backups_sweep(shard);
     if (shard->stopping) stop_step(shard, now);
     turn_now(shard);
 }
@@ -194,7 +200,7 @@ static bool is_open_by_accident(const struct settings *settings)
 
 static int start(struct shard *shard)
 {
-    char why[AUTH_ERROR_MAX] = "";
+    char why[AUTH_ERROR_MAX] = ""; // as long as those of settings
     if (is_open_by_accident(shard->settings)) return 2;
     if (door_open(shard, why) != YD_OK) {
         fprintf(stderr, "partyd: %s\n", why);
@@ -210,6 +216,10 @@ static int start(struct shard *shard)
     turn_init(shard);
     if (open_store(shard) != YD_OK) {
         fprintf(stderr, "partyd: %s\n", shard->down);
+        return 2;
+    }
+    if (backups_open(shard, why) != YD_OK) {
+        fprintf(stderr, "partyd: %s\n", why);
         return 2;
     }
     int failed = start_listening(shard);
@@ -240,6 +250,7 @@ static void close_handle(uv_handle_t *handle, void *ctx)
 static void shard_free(struct shard *shard)
 {
     for (struct conn *c = shard->conns; c != NULL; c = c->next) conn_end(c);
+    backups_close(shard);
     store_close(shard->store);
     shard->store = NULL;
     door_close(shard);

@@ -22,9 +22,10 @@
 #include "wire/ws.h"
 
 struct shard;
-struct door;  /* host/door.h: */
-struct visit; /* somebody wants in */
-struct guest; /* somebody was let in */
+struct door;    /* host/door.h: */
+struct visit;   /* somebody wants in */
+struct guest;   /* somebody was let in */
+struct backups; /* host/backups.h */
 struct conn;
 struct room_slot;
 
@@ -105,6 +106,7 @@ struct room_slot {
     uint32_t *leaves;     /* members that went while the room was being stepped */
     uint32_t leave_count, leave_cap;
     bool stepping;
+    bool was_asked_for;           /* nothing is stored, and no backup has it either */
     bool is_ticking;              /* is in the shard's list of those that want a TICK */
     struct room_slot *ticks_next; /* there */
     uint64_t token;               /* of its load */
@@ -130,6 +132,7 @@ struct shard {
     struct log log;
     struct store *store;
     struct door *door;
+    struct backups *backups; /* NULL: there are no sinks */
     struct room_slot *rooms;
     struct conn *late_first, *late_last; /* who has something late, the oldest first */
     uv_timer_t late_timer;
@@ -188,7 +191,12 @@ void slot_add(struct room_slot *slot, struct conn *conn);
 void slot_remove(struct room_slot *slot, struct conn *conn);
 /* False: the room has failed and is gone. */
 bool slot_event(struct room_slot *slot, struct shard *shard, struct room_event ev);
+/* Takes an update that no member has sent. False: the room does not take it as it is, or has failed
+ * and is gone. */
+bool slot_merge(struct room_slot *slot, struct shard *shard, yd_slice update);
 void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const char *reason);
+/* It cannot be loaded: who waits for it is told so, after a while. */
+void slot_refuse(struct shard *shard, struct room_slot *slot, uint16_t code, const char *why);
 void slots_bury(struct shard *shard);
 void slots_tick(struct shard *shard); /* presence that has changed goes out */
 void slots_sweep(struct shard *shard, uint64_t now_ms);

@@ -1,7 +1,9 @@
 /* upgrade.c - the HTTP side: health, the page, and the way into a room. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "host/backups.h"
 #include "host/door.h"
 #include "page/page.h"
 #include "store/manage.h"
@@ -51,15 +53,21 @@ static void answer_text(struct conn *conn, int status, const char *text)
 static void answer_health(struct conn *conn)
 {
     struct shard *shard = conn->shard;
-    char body[1024];
+    char body[8192];
     if (shard->down[0] == 0) {
         struct store_stats stored;
         store_stats(shard->store, &stored);
+        json_t *sinks = backups_state(shard);
+        char *backup = json_dumps(sinks, JSON_COMPACT); // of NULL: NULL
+        bool is_short = backup != NULL && strlen(backup) < sizeof body - 512;
         int n = snprintf(body, sizeof body,
                          "{\"status\":\"ok\",\"version\":\"%s\",\"connections\":%u,\"rooms\":%u,"
-                         "\"stored_rooms\":%llu,\"bad_rooms\":%llu}\n",
+                         "\"stored_rooms\":%llu,\"bad_rooms\":%llu%s%s}\n",
                          PARTYD_VERSION, shard->conn_count, HASH_COUNT(shard->rooms),
-                         (unsigned long long)stored.rooms, (unsigned long long)stored.bad_rooms);
+                         (unsigned long long)stored.rooms, (unsigned long long)stored.bad_rooms,
+                         is_short ? ",\"backup\":" : "", is_short ? backup : "");
+        free(backup);
+        json_decref(sinks);
         conn_answer(conn, 200, "application/json", (yd_slice){(const uint8_t *)body, (size_t)n});
         return;
     }

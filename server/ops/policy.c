@@ -16,7 +16,7 @@
 #define HISTORY_BYTES   ((int64_t)64 << 20)
 #define HISTORY_DAYS    30
 
-enum form { CHOICE, BYTES, SWITCH };
+enum form { CHOICE, BYTES, SWITCH, NAMES };
 
 struct key {
     const char *name;
@@ -34,6 +34,7 @@ static const struct key keys[] = {
     {"history-updates-max", BYTES, {NULL}, 0, INT64_MAX},
     {"history-bytes-max", BYTES, {NULL}, 0, DOCUMENT_BYTES_MAX},
     {"history-days-max", BYTES, {NULL}, 0, 36500},
+    {"backup", NAMES, {NULL}, 0, 0},
 };
 enum {
     KEY_STORE,
@@ -44,6 +45,7 @@ enum {
     KEY_HISTORY_UPDATES,
     KEY_HISTORY_BYTES,
     KEY_HISTORY_DAYS,
+    KEY_BACKUP,
     KEY_COUNT
 };
 enum { STORE_SNAPSHOT, STORE_HISTORY };
@@ -67,7 +69,7 @@ static yd_err bad_key(const struct place *at, const char *key)
     } else {
         snprintf(at->why + used, at->why_size - used,
                  "the keys are store, auth, gc, message-bytes-max, document-bytes-max,"
-                 " history-updates-max, history-bytes-max and history-days-max");
+                 " history-updates-max, history-bytes-max, history-days-max and backup");
     }
     return YD_EMALFORMED;
 }
@@ -90,6 +92,8 @@ static yd_err bad_value(const struct place *at, const struct key *key, const jso
                  (long long)key->max);
     } else if (key->form == SWITCH) {
         snprintf(takes, sizeof takes, "true or false");
+    } else if (key->form == NAMES) {
+        snprintf(takes, sizeof takes, "a list of names of sinks, or \"none\"");
     } else {
         list_choices(key, takes, sizeof takes);
         if (json_is_string(value)) {
@@ -123,6 +127,30 @@ static bool bytes_read(const struct key *key, const json_t *value, int64_t *byte
     return json_is_integer(value) && *bytes >= key->min && *bytes <= key->max;
 }
 
+/* "none", or a list of names. */
+static bool names_read(const json_t *value, char **names)
+{
+    size_t len = 1, i;
+    const json_t *one;
+    json_array_foreach(value, i, one)
+    {
+        if (!json_is_string(one)) return false;
+        len += json_string_length(one) + 1;
+    }
+    bool is_none = json_is_string(value) && strcmp(json_string_value(value), "none") == 0;
+    if (!json_is_array(value) && !is_none) return false;
+    free(*names);
+    *names = calloc(1, len);
+    if (*names == NULL) abort();
+    size_t at = 0;
+    json_array_foreach(value, i, one)
+    {
+        at += (size_t)snprintf(*names + at, len - at, "%s%s", i > 0 ? "," : "",
+                               json_string_value(one));
+    }
+    return true;
+}
+
 static bool value_read(struct policy *policy, int key, const json_t *value)
 {
     int choice = 0;
@@ -146,6 +174,7 @@ static bool value_read(struct policy *policy, int key, const json_t *value)
     case KEY_HISTORY_UPDATES: ok = bytes_read(&keys[key], value, &policy->history_updates); break;
     case KEY_HISTORY_BYTES: ok = bytes_read(&keys[key], value, &policy->history_bytes); break;
     case KEY_HISTORY_DAYS: ok = bytes_read(&keys[key], value, &policy->history_days); break;
+    case KEY_BACKUP: ok = names_read(value, &policy->backup); break;
     default: break;
     }
     return ok;
@@ -231,7 +260,10 @@ void policies_default(struct policies *policies, bool has_auth)
 
 void policies_deinit(struct policies *policies)
 {
-    for (size_t i = 0; i < policies->count; i++) free(policies->list[i].pattern);
+    for (size_t i = 0; i < policies->count; i++) {
+        free(policies->list[i].pattern);
+        free(policies->list[i].backup);
+    }
     free(policies->list);
     *policies = (struct policies){0};
 }

@@ -84,6 +84,12 @@ static const struct setting table[] = {
     {"cookie", TEXT, AT(cookie), "", 0, 0, NULL, "name of a cookie that may hold the token"},
     {"max-session-ms", NUMBER, AT(max_session_ms), "0", 0, 31536000000, NULL,
      "a connection has to come again and be decided anew after this time; 0: never"},
+    {"backup", TEXT, AT(backup), "", 0, 0, NULL,
+     "where backups go, comma separated: convex, directory:PATH, s3:BUCKET/PREFIX"},
+    {"backup-copies-max", NUMBER, AT(backup_copies_max), "4", 1, 64, NULL,
+     "rooms in memory for backups at the same time"},
+    {"backup-drain-ms", NUMBER, AT(backup_drain_ms), "10000", 0, 3600000, NULL,
+     "at the end, time to back up what is not yet"},
 };
 enum { COUNT = sizeof table / sizeof *table };
 
@@ -257,6 +263,10 @@ static yd_err read_key(struct settings *to, const char *key, const json_t *value
     if (strcmp(key, "rooms") == 0) {
         return policies_read(&to->rooms, value, to->config, why, SETTINGS_ERROR_MAX);
     }
+    if (strcmp(key, "backup") == 0 && json_is_object(value)) {
+        to->backup_object = json_incref((json_t *)value);
+        return YD_OK;
+    }
     const struct setting *s = find(key, strlen(key));
     char text[SETTINGS_ERROR_MAX];
     if (s == NULL || s->offset == AT(config)) {
@@ -309,6 +319,35 @@ static yd_err check_together(const struct settings *s, char *why)
     return YD_EMALFORMED;
 }
 
+static yd_err no_such_sink(const struct settings *s, const struct policy *policy, const char *name,
+                           char *why)
+{
+    struct nearest near = nearest_to(name, strlen(name));
+    for (uint32_t i = 0; i < s->sinks.count; i++) nearest_try(&near, s->sinks.list[i].name);
+    snprintf(why, SETTINGS_ERROR_MAX, "%s: rooms.\"%.100s\".backup: there is no sink \"%s\"%s%s%s",
+             s->config, policy->pattern, name, near.best == NULL ? "" : "; did you mean \"",
+             near.best == NULL ? "" : near.best, near.best == NULL ? "" : "\"?");
+    return YD_EMALFORMED;
+}
+
+/* Which sinks there are, and which of them a room goes to. */
+static yd_err read_sinks(struct settings *s, char *why)
+{
+    yd_err err =
+        sinks_read(&s->sinks, s->backup, s->backup_object, s->config, why, SETTINGS_ERROR_MAX);
+    for (size_t i = 0; i < s->rooms.count && err == YD_OK; i++) {
+        struct policy *policy = &s->rooms.list[i];
+        char bad[64];
+        policy->sinks = policy->stored ? (1u << s->sinks.count) - 1 : 0;
+        if (policy->backup == NULL) continue;
+        if (!sinks_named(&s->sinks, policy->backup, &policy->sinks, bad)) {
+            err = no_such_sink(s, policy, bad, why);
+        }
+        if (!policy->stored) policy->sinks = 0; // there is nothing to back up
+    }
+    return err;
+}
+
 yd_err settings_read_for(enum settings_command command, struct settings *settings, int argc,
                          char **argv, char why[SETTINGS_ERROR_MAX])
 {
@@ -328,6 +367,7 @@ yd_err settings_read_for(enum settings_command command, struct settings *setting
     if (err == YD_OK && settings->rooms.count == 0) {
         policies_default(&settings->rooms, strcmp(settings->auth, "none") != 0);
     }
+    if (err == YD_OK) err = read_sinks(settings, why);
     return err;
 }
 
@@ -339,6 +379,9 @@ yd_err settings_read(struct settings *settings, int argc, char **argv, char why[
 void settings_deinit(struct settings *settings)
 {
     policies_deinit(&settings->rooms);
+    sinks_deinit(&settings->sinks);
+    json_decref(settings->backup_object);
+    settings->backup_object = NULL;
     for (int i = 0; i < COUNT; i++) {
         if (table[i].kind == TEXT) free(*(char **)((char *)settings + table[i].offset));
     }

@@ -6,6 +6,7 @@
 
 #include "ops/log.h"
 #include "ops/policy.h"
+#include "ops/sinks.h"
 #include "ydoc/base.h"
 
 struct settings {
@@ -42,6 +43,13 @@ struct settings {
     char *origins;
     char *cookie;
     int64_t max_session_ms;
+
+    /* Where backups go: docs/backup.md. */
+    char *backup;
+    json_t *backup_object; /* "backup" of the file, if it is an object */
+    struct sinks sinks;    /* either of them, read */
+    int64_t backup_copies_max;
+    int64_t backup_drain_ms;
     struct policies rooms; /* "rooms" of the file, or what holds without it */
     bool is_serve;         /* the command is serve: no page, no doors open by accident */
 };

@@ -225,3 +225,27 @@ describe('restore', () => {
     assert.equal(await (await restore(convex, room)).text(), '2.1')
   })
 })
+
+describe('list', () => {
+  test('C17 rooms with a backup, by name, in pages, each with its newest version', async () => {
+    const own = await startConvex()
+    const user = await signIn(own, 'Lister')
+    const rooms = []
+    for (let n = 0; n < 5; n++) rooms.push((await makePage(user)).room)
+    rooms.sort()
+    for (const room of rooms) for (const seq of [1, 2, 3, 4]) await push(own, { room, epoch: 1, seq, body: `${room} ${seq}` })
+    const list = async (query, secret) => {
+      const headers = signed({ method: 'GET', path: '/collab/backups', secret })
+      const response = await fetch(`${own.site}/collab/backups?${query}`, { headers })
+      return { status: response.status, ...await response.json() }
+    }
+    const newest = room => ({ room, epoch: 1, seq: 4, size: room.length + 2, sha256: sha256(`${room} 4`) })
+    assert.deepEqual(await list(''), { status: 200, rooms: rooms.map(newest), next: null })
+    assert.deepEqual(await list('limit=2'), { status: 200, rooms: rooms.slice(0, 2).map(newest), next: rooms[1] })
+    assert.deepEqual(await list(`limit=2&after=${rooms[1]}`), { status: 200, rooms: rooms.slice(2, 4).map(newest), next: rooms[3] })
+    assert.deepEqual(await list(`limit=2&after=${rooms[3]}`), { status: 200, rooms: rooms.slice(4).map(newest), next: null })
+    for (const query of ['limit=0', 'limit=101', `after=${'x'.repeat(513)}`]) assert.equal((await list(query)).status, 400, query)
+    assert.equal((await list('', 'another')).status, 401)
+    await own.stop()
+  })
+})

@@ -59,7 +59,7 @@ static void u110_the_bytes_add_up_to_the_state(void **state)
                          a.head_bytes,
                      a.state_bytes);
     uint64_t of_kinds = 0, of_clients = 0;
-    for (int i = 0; i < YD_KIND_COUNT; i++) of_kinds += a.kinds[i].bytes;
+    for (int i = 0; i < YD_HELD_COUNT; i++) of_kinds += a.kinds[i].bytes;
     for (uint32_t i = 0; i < a.clients.count; i++) {
         const struct yd_part *part = &a.clients.parts[i];
         of_clients += part->live_bytes + part->deleted_bytes + part->delete_set_bytes;
@@ -67,7 +67,7 @@ static void u110_the_bytes_add_up_to_the_state(void **state)
     assert_int_equal(a.live_bytes, of_kinds);
     assert_int_equal(a.state_bytes - a.head_bytes - 1, of_clients); // 1: number of deleting clients
     assert_int_equal(4, a.clients.total);
-    assert_int_equal(3, a.kinds[YD_KIND_MARK].structs);
+    assert_int_equal(3, a.kinds[YD_HELD_MARK].structs);
     bed_end(&bed);
 }
 
@@ -89,9 +89,9 @@ static void u111_what_is_nested_counts_for_its_root(void **state)
                      part_of(&a.roots, "m")->live_bytes + part_of(&a.roots, "t")->live_bytes);
     assert_true(a.roots.parts[0].live_bytes > a.roots.parts[1].live_bytes);
     assert_int_equal(1, part_of(&a.keys, "list")->live_structs);
-    assert_int_equal(2, a.kinds[YD_KIND_TYPE].structs);
-    assert_int_equal(2, a.kinds[YD_KIND_TEXT].structs);
-    assert_int_equal(2, a.kinds[YD_KIND_VALUE].structs);
+    assert_int_equal(2, a.kinds[YD_HELD_TYPE].structs);
+    assert_int_equal(2, a.kinds[YD_HELD_TEXT].structs);
+    assert_int_equal(2, a.kinds[YD_HELD_VALUE].structs);
     bed_end(&bed);
 }
 

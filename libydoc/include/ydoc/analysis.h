@@ -38,18 +38,18 @@ struct yd_top {
 };
 
 /* What live structs hold. */
-enum yd_kind {
-    YD_KIND_TEXT,
-    YD_KIND_VALUE,  /* numbers, strings, lists and objects of arrays, maps and attributes */
-    YD_KIND_BINARY, /* byte arrays */
-    YD_KIND_EMBED,  /* embeds of rich text */
-    YD_KIND_MARK,   /* beginning and end of marks of rich text */
-    YD_KIND_TYPE,   /* nested types and XML elements themselves, without what they hold */
-    YD_KIND_DOC,    /* sub-documents: their names only */
-    YD_KIND_COUNT
+enum yd_held {
+    YD_HELD_TEXT,
+    YD_HELD_VALUE,  /* numbers, strings, lists and objects of arrays, maps and attributes */
+    YD_HELD_BINARY, /* byte arrays */
+    YD_HELD_EMBED,  /* embeds of rich text */
+    YD_HELD_MARK,   /* beginning and end of marks of rich text */
+    YD_HELD_TYPE,   /* nested types and XML elements themselves, without what they hold */
+    YD_HELD_DOC,    /* sub-documents: their names only */
+    YD_HELD_COUNT
 };
 
-struct yd_kind_part {
+struct yd_held_part {
     uint64_t bytes;
     uint64_t structs;
 };
@@ -70,7 +70,7 @@ struct yd_analysis {
     uint64_t pending_bytes; /* parked for missing clocks; in none of the figures above */
     uint64_t memory_bytes;  /* held by the doc */
 
-    struct yd_kind_part kinds[YD_KIND_COUNT]; /* of the live structs */
+    struct yd_held_part kinds[YD_HELD_COUNT]; /* of the live structs */
     struct yd_top roots;                      /* with all that is below them */
     struct yd_top clients;                    /* with what is collected */
     struct yd_top keys; /* of maps and attributes, by name, wherever they are: the value counts as
