@@ -4,32 +4,23 @@
 #include <string.h>
 
 #include "host/shard.h"
+#include "tools/tool.h"
 
 static int help(FILE *to)
 {
-    fputs("partyd " PARTYD_VERSION " - real-time rooms for Yjs documents\n\n"
-          "  partyd dev [flags]          run the server for development\n"
-          "  partyd serve [flags]        run it for others: with access control, without a page\n"
-          "  partyd check [--data DIR]   verify a store that no server has open\n"
-          "  partyd --help | --version\n\n"
-          "Settings; flags win over the environment, that over the file, that over defaults:\n",
+    fputs(
+        "partyd " PARTYD_VERSION " - real-time rooms for Yjs documents\n\n"
+        "  partyd dev [flags]          run the server for development\n"
+        "  partyd serve [flags]        run it for others: with access control, without a page\n"
+        "  partyd --help | --version\n\n"
+        "for operators, on a running server's store or one that none has open; --help for each:\n",
+        to);
+    tools_help(to);
+    fputs("\nSettings of dev and serve; flags win over the environment, that over the file, that "
+          "over defaults:\n",
           to);
     settings_help(to);
     return to == stdout ? 0 : 2;
-}
-
-static int check(const struct settings *settings)
-{
-    struct store_verified found;
-    char why[STORE_ERROR_MAX] = "";
-    yd_err err = store_verify(settings->data, &found, why);
-    if (err != YD_OK) {
-        fprintf(stderr, "partyd: %s\n", why);
-        return 1;
-    }
-    printf("ok: %llu rooms, %llu bytes\n", (unsigned long long)found.rooms,
-           (unsigned long long)found.bytes);
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -39,19 +30,19 @@ int main(int argc, char **argv)
     if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) return help(stdout);
     if (strcmp(command, "--version") == 0) return puts("partyd " PARTYD_VERSION) < 0;
     bool is_serve = strcmp(command, "serve") == 0;
-    bool is_server = is_serve || strcmp(command, "dev") == 0;
-    if (!is_server && strcmp(command, "check") != 0) {
+    int status = 2;
+    if (tool_main(argc, argv, &status)) return status;
+    if (!is_serve && strcmp(command, "dev") != 0) {
         if (command[0] != 0) fprintf(stderr, "partyd: there is no command '%s'\n\n", command);
         return help(stderr);
     }
     struct settings settings;
     char why[SETTINGS_ERROR_MAX] = "";
-    int status = 2;
     enum settings_command form = is_serve ? SETTINGS_SERVE : SETTINGS_DEV;
     if (settings_read_for(form, &settings, argc - 2, argv + 2, why) != YD_OK) {
         fprintf(stderr, "partyd: %s\n", why);
     } else {
-        status = is_server ? shard_run(&settings) : check(&settings);
+        status = shard_run(&settings);
     }
     settings_deinit(&settings);
     return status;
