@@ -33,8 +33,9 @@ int main(int argc, char **argv)
     int status = 2;
     if (tool_main(argc, argv, &status)) return status;
     if (!is_serve && strcmp(command, "dev") != 0) {
-        if (command[0] != 0) fprintf(stderr, "partyd: there is no command '%s'\n\n", command);
-        return help(stderr);
+        if (command[0] == 0) return help(stderr);
+        fprintf(stderr, "partyd: there is no command '%s'; see partyd --help\n", command);
+        return 2;
     }
     struct settings settings;
     char why[SETTINGS_ERROR_MAX] = "";

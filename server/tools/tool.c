@@ -9,7 +9,7 @@
 
 #include "ops/nearest.h"
 
-static const struct command *const commands[] = {&command_rooms, &command_export, &command_check,
+static const struct command *const commands[] = {&command_rooms, &command_export, &command_import, &command_check,
                                                  &command_erase, &command_undelete};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
