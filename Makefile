@@ -19,7 +19,7 @@ WARN += -Werror
 endif
 
 # Packages of the server. llhttp where it is packaged, its predecessor http-parser elsewhere.
-PKGS   := libuv sqlite3 libcrypto libcurl jansson zlib
+PKGS   := libuv sqlite3 libcrypto libcurl jansson zlib libzstd
 ifeq ($(shell pkg-config --exists libllhttp && echo yes),yes)
 PKGS   += libllhttp
 HTTP_D := -DPARTYD_LLHTTP

@@ -45,7 +45,7 @@ static void work_free(struct work *w)
 {
     if (w == NULL) return;
     if (w->kind == WORK_BATCH) yd_buf_deinit(&w->batch.bytes);
-    if (w->kind == WORK_SNAPSHOT || w->kind == WORK_REPLACE) yd_buf_deinit(&w->snapshot.bytes);
+    if (w->kind == WORK_SNAPSHOT || w->kind == WORK_REPLACE) snapshot_job_deinit(&w->snapshot);
     if (w->kind == WORK_LOAD) load_job_deinit(&w->load);
     yd_buf_deinit(&w->bytes);
     free(w);

@@ -32,7 +32,7 @@ bool garbage_next(struct database *db, uint64_t of_room, uint64_t *room_id, uint
         if (got == YD_EMALFORMED || got == YD_ENOTFOUND) continue;
         *err = got;
         if (got != YD_OK) break;
-        found = room->base_gen != key[1];
+        found = room->base.gen != key[1] && room->delta.gen != key[1];
         rooms_cool(db, room);
         *room_id = key[0];
         *gen = key[1];
