@@ -14,6 +14,7 @@ static const struct {
     {"GET", "/room", admin_room},
     {"GET", "/content", admin_content},
     {"POST", "/content", admin_put_content},
+    {"GET", "/backup", admin_backup},
     {"POST", "/delete", admin_delete},
     {"POST", "/undelete", admin_undelete},
     {"POST", "/erase", admin_erase},

@@ -11,6 +11,7 @@ typedef void admin_begin(struct admin_conn *conn, const struct admin_request *re
 admin_begin admin_status, admin_rooms, admin_room;     /* admin_rooms.c */
 admin_begin admin_content;                             /* admin_content.c */
 admin_begin admin_put_content;                         /* admin_change.c */
+admin_begin admin_backup;                                  /* admin_backup.c */
 admin_begin admin_delete, admin_undelete, admin_erase; /* admin_change.c */
 
 #define ADMIN_NAME_MAX 1024                              /* as the store: bytes of "party/room" */

@@ -129,6 +129,7 @@ struct database {
     uint64_t (*now_ms)(void *ctx);
     void *now_ctx;
     int wal_pages;
+    struct backup *backup; /* under way; NULL: none */
     bool disk_full;
     char why[STORE_ERROR_MAX];
     sqlite3_stmt *begin, *commit, *add_journal, *add_room, *save_room, *get_room;
@@ -318,6 +319,16 @@ yd_err erasures_step(struct database *db, bool *more);
 void erasures_drop(struct database *db, uint64_t room);
 /* When the next is due, ms since 1970; UINT64_MAX: never. */
 uint64_t erasures_due(const struct database *db);
+
+/* ---- backup.c */
+struct backup_job {
+    const char *path;
+    uint32_t pages; /* 0: give it up */
+    bool is_first;
+};
+/* One step; see store_backup(). */
+yd_err database_backup(struct database *db, const struct backup_job *job, struct store_event *ev);
+void backup_end(struct database *db); /* what is under way is given up */
 
 #define CHUNK_BYTES    ((size_t)256 * 1024)
 #define CHUNKS_A_SLICE 4

@@ -145,3 +145,23 @@ yd_err store_progress_set(struct store *store, yd_slice sink, const struct store
     work_hand_over(store, w);
     return YD_OK;
 }
+
+/* ---- copies -----------------------------------------------------------------------------------
+ */
+
+yd_err store_backup_begin(struct store *store, const char *path, uint32_t pages, uint64_t token)
+{
+    struct work *w = work_new(store, WORK_BACKUP, token);
+    size_t at = work_keep(w, (yd_slice){(const uint8_t *)path, strlen(path) + 1});
+    w->backup = (struct backup_job){(const char *)w->bytes.ptr + at, pages, true};
+    work_hand_over(store, w);
+    return YD_OK;
+}
+
+yd_err store_backup_step(struct store *store, uint32_t pages, uint64_t token)
+{
+    struct work *w = work_new(store, WORK_BACKUP, token);
+    w->backup = (struct backup_job){"", pages, false};
+    work_hand_over(store, w);
+    return YD_OK;
+}

@@ -137,4 +137,16 @@ YD_NODISCARD yd_err store_progress_set(struct store *store, yd_slice sink,
                                        uint64_t token);
 /* Read back by store_info and store_list. */
 
+/* ---- a copy of the whole store: STORE_EV_CHANGED (next: pages that are left, base_bytes: size of
+ * the copy; lsn), or STORE_EV_REFUSED (why) and the file is gone again
+ *
+ * Made in steps, each asked for by itself, so that loads of rooms come in between. The file is a
+ * store by itself, without WAL and mark, not synced. With next 0 it is whole, as the store was at
+ * lsn. One at a time: beginning another gives both up. */
+/* The first step makes the file at `path`, which is copied; pages: of 4 KiB, in this step. */
+YD_NODISCARD yd_err store_backup_begin(struct store *store, const char *path, uint32_t pages,
+                                       uint64_t token);
+/* Every further step. pages 0: gives it up. */
+YD_NODISCARD yd_err store_backup_step(struct store *store, uint32_t pages, uint64_t token);
+
 #endif

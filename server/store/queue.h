@@ -14,7 +14,8 @@ enum work_kind {
     WORK_REPLACE,
     WORK_LIST,
     WORK_ERASE,
-    WORK_PROGRESS
+    WORK_PROGRESS,
+    WORK_BACKUP
 };
 
 struct work {
@@ -27,6 +28,7 @@ struct work {
     struct load_job load;
     struct list_job list;
     struct erase_job erase;
+    struct backup_job backup;
     struct yd_buf bytes; /* names, and whatever else was copied */
 };
 

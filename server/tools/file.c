@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int cannot(const struct tool *tool, const char *path, const char *what)
+int file_cannot(const struct tool *tool, const char *path, const char *what)
 {
     return tool_fail(tool, TOOL_FAILED, "%.300s: cannot be %s: %s", path, what, strerror(errno));
 }
@@ -26,7 +26,7 @@ int file_begin(const struct tool *tool, struct file_out *file, const char *path,
     snprintf(file->temporary, size, "%s.XXXXXX", path);
     file->fd = mkostemp(file->temporary, O_CLOEXEC); // mode 0600
     if (file->fd >= 0) return TOOL_OK;
-    int status = cannot(tool, path, "made");
+    int status = file_cannot(tool, path, "made");
     free(file->temporary);
     file->temporary = NULL;
     return status;
@@ -62,7 +62,7 @@ int file_commit(const struct tool *tool, struct file_out *file)
     ok = close(file->fd) == 0 && ok;
     file->fd = -1;
     if (!ok || rename(file->temporary, file->path) != 0) {
-        int status = cannot(tool, file->path, "written");
+        int status = file_cannot(tool, file->path, "written");
         file_drop(file);
         return status;
     }
@@ -87,7 +87,7 @@ int file_write(const struct tool *tool, const char *path, yd_slice bytes, bool f
     int status = file_begin(tool, &file, path, force);
     if (status != TOOL_OK) return status;
     if (file_add(&file, bytes)) return file_commit(tool, &file);
-    status = cannot(tool, path, "written");
+    status = file_cannot(tool, path, "written");
     file_drop(&file);
     return status;
 }
@@ -96,13 +96,13 @@ int file_read(const struct tool *tool, const char *path, size_t bytes_max, struc
 {
     bool is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return cannot(tool, path, "read");
+    if (fd < 0) return file_cannot(tool, path, "read");
     int status = TOOL_OK;
     for (;;) {
         uint8_t bytes[64 * 1024];
         ssize_t n = read(fd, bytes, sizeof bytes);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) status = cannot(tool, path, "read");
+        if (n < 0) status = file_cannot(tool, path, "read");
         if (n <= 0) break;
         if (out->len + (size_t)n > bytes_max ||
             yd_buf_append(out, (yd_slice){bytes, (size_t)n}) != YD_OK) {

@@ -11,6 +11,9 @@ int file_write(const struct tool *tool, const char *path, yd_slice bytes, bool f
 /* Reads a whole file, "-" is stdin. Returns enum tool_exit, after saying what went wrong. */
 int file_read(const struct tool *tool, const char *path, size_t bytes_max, struct yd_buf *out);
 
+/* "PATH: cannot be WHAT: errno"; returns TOOL_FAILED. */
+int file_cannot(const struct tool *tool, const char *path, const char *what);
+
 /* The steps of file_write(), for what comes in pieces. */
 struct file_out {
     const char *path;

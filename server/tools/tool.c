@@ -9,8 +9,9 @@
 
 #include "ops/nearest.h"
 
-static const struct command *const commands[] = {&command_rooms, &command_export, &command_import, &command_check,
-                                                 &command_erase, &command_undelete};
+static const struct command *const commands[] = {
+    &command_rooms,  &command_export,  &command_import, &command_backup,
+    &command_restore, &command_check, &command_erase,  &command_undelete};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const struct tool_option common[] = {

@@ -112,6 +112,6 @@ void progress_end(struct progress *p);
 
 /* ---- the commands, a file each */
 extern const struct command command_rooms, command_export, command_check, command_erase,
-    command_undelete, command_import;
+    command_undelete, command_import, command_backup, command_restore;
 
 #endif
