@@ -82,6 +82,8 @@ void yd_inner_check(struct yd_reader *r, uint64_t client, uint32_t clock, struct
 /* Appends a struct from its clock `offset` on. */
 YD_NODISCARD yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, struct id id,
                                 uint32_t offset, bool merged);
+/* Bytes that yd_v1_write() makes of a whole struct of the outer form, without writing them. */
+size_t yd_v1_size(const struct wire *wire);
 
 /* ---- content.c */
 /* Steps over `n` values of a JSON or Any content and returns the bytes used. */

@@ -100,3 +100,38 @@ yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, struct id id, ui
     YD_ASSERT(out->len <= out->cap);
     return wire->ref <= REF_SKIP ? YD_OK : any_value_write(out, wire);
 }
+
+static size_t id_size(struct id id)
+{
+    return yd_varuint_size(id.client) + yd_varuint_size(id.clock);
+}
+
+static size_t varbytes_size(yd_slice bytes) { return yd_varuint_size(bytes.len) + bytes.len; }
+
+static size_t content_size(const struct wire *wire)
+{
+    switch (wire->ref) {
+    case REF_GC:
+    case REF_SKIP:
+    case REF_DELETED: return yd_varuint_size(wire->len);
+    case REF_JSON:
+    case REF_ANY: return yd_varuint_size(wire->len) + wire->content.len;
+    case REF_TYPE:
+        return 1 + (wire_type_has_name(wire->type_ref) ? varbytes_size(wire->content) : 0);
+    case REF_STRING:
+    case REF_BINARY:
+    case REF_EMBED: return varbytes_size(wire->content);
+    default: return wire->content.len;
+    }
+}
+
+size_t yd_v1_size(const struct wire *wire)
+{
+    size_t size = 1 + content_size(wire);
+    if (!wire_is_item(wire)) return size;
+    if (wire->flags & WIRE_ORIGIN) size += id_size(wire->origin);
+    if (wire->flags & WIRE_RIGHT) size += id_size(wire->right);
+    if ((wire->flags & WIRE_ORIGINS) != 0) return size;
+    size += 1 + (wire->root ? varbytes_size(wire->name) : id_size(wire->parent));
+    return size + (wire->flags & WIRE_KEY ? varbytes_size(wire->key) : 0);
+}
