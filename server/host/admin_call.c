@@ -15,6 +15,8 @@ static const struct {
     {"GET", "/content", admin_content},
     {"POST", "/content", admin_put_content},
     {"GET", "/backup", admin_backup},
+    {"POST", "/snapshot", admin_snapshot},
+    {"POST", "/shrink", admin_shrink},
     {"POST", "/delete", admin_delete},
     {"POST", "/undelete", admin_undelete},
     {"POST", "/erase", admin_erase},

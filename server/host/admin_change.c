@@ -59,7 +59,7 @@ static struct change_call *change_new(struct admin_conn *conn)
  */
 
 /* An update as the server takes them from clients: refused whole if it is none. */
-static bool is_update(yd_slice update)
+bool admin_is_update(yd_slice update)
 {
     struct yd_buf vector;
     yd_buf_init(&vector, heap_alloc(), SIZE_MAX / 2);
@@ -114,7 +114,7 @@ void admin_put_content(struct admin_conn *conn, const struct admin_request *requ
     if (!admin_room_name(conn, request, name, &room)) return;
     int len = query_value(request->http.target, "mode", mode, sizeof mode);
     yd_slice how = len > 0 ? (yd_slice){mode, (size_t)len} : YD_EMPTY;
-    if (!is_update(request->body)) {
+    if (!admin_is_update(request->body)) {
         admin_error(conn, 400, "bad_update", "the content is no Yjs update (V1)");
     } else if (yd_slice_equal(how, YD_LITERAL("merge"))) {
         content_merge(conn, room, request->body);

@@ -330,6 +330,9 @@ struct backup_job {
 yd_err database_backup(struct database *db, const struct backup_job *job, struct store_event *ev);
 void backup_end(struct database *db); /* what is under way is given up */
 
+/* shrink.c: gives free pages back to the file system; see store_shrink(). */
+yd_err database_shrink(struct database *db, uint32_t pages, struct store_event *ev);
+
 #define CHUNK_BYTES    ((size_t)256 * 1024)
 #define CHUNKS_A_SLICE 4
 

@@ -165,3 +165,11 @@ yd_err store_backup_step(struct store *store, uint32_t pages, uint64_t token)
     work_hand_over(store, w);
     return YD_OK;
 }
+
+yd_err store_shrink(struct store *store, uint32_t pages, uint64_t token)
+{
+    struct work *w = work_new(store, WORK_SHRINK, token);
+    w->shrink_pages = pages;
+    work_hand_over(store, w);
+    return YD_OK;
+}

@@ -149,4 +149,9 @@ YD_NODISCARD yd_err store_backup_begin(struct store *store, const char *path, ui
 /* Every further step. pages 0: gives it up. */
 YD_NODISCARD yd_err store_backup_step(struct store *store, uint32_t pages, uint64_t token);
 
+/* ---- free pages back to the file system: STORE_EV_CHANGED (next: free pages that are left,
+ * base_bytes: size of the file). A step is one commit of so many pages; freed pages are otherwise
+ * kept for what comes. */
+YD_NODISCARD yd_err store_shrink(struct store *store, uint32_t pages, uint64_t token);
+
 #endif

@@ -15,7 +15,8 @@ enum work_kind {
     WORK_LIST,
     WORK_ERASE,
     WORK_PROGRESS,
-    WORK_BACKUP
+    WORK_BACKUP,
+    WORK_SHRINK
 };
 
 struct work {
@@ -29,6 +30,7 @@ struct work {
     struct list_job list;
     struct erase_job erase;
     struct backup_job backup;
+    uint32_t shrink_pages;
     struct yd_buf bytes; /* names, and whatever else was copied */
 };
 

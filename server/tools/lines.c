@@ -39,21 +39,32 @@ static bool on_bytes(void *ctx, yd_slice bytes)
     return true;
 }
 
-int lines_call(struct tool *tool, const char *path, const char *query,
-               bool (*on_line)(void *ctx, json_t *line), void *ctx)
+static int lines_of(struct tool *tool, struct tool_call call,
+                    bool (*on_line)(void *ctx, json_t *line), void *ctx)
 {
     struct lines lines = {.on_line = on_line, .ctx = ctx};
-    struct tool_call call = {.method = "GET",
-                             .path = path,
-                             .query = query,
-                             .body = YD_EMPTY,
-                             .on_bytes = on_bytes,
-                             .ctx = &lines};
+    call.body = YD_EMPTY;
+    call.on_bytes = on_bytes;
+    call.ctx = &lines;
     yd_buf_init(&lines.held, heap_alloc(), LINE_BYTES_MAX);
     int status = tool_call(tool, &call);
     yd_buf_deinit(&lines.held);
     if (lines.broken) return tool_fail(tool, TOOL_FAILED, "the server's answer is no JSON");
     return status;
+}
+
+int lines_call(struct tool *tool, const char *path, const char *query,
+               bool (*on_line)(void *ctx, json_t *line), void *ctx)
+{
+    struct tool_call call = {.method = "GET", .path = path, .query = query};
+    return lines_of(tool, call, on_line, ctx);
+}
+
+int lines_post(struct tool *tool, const char *path, bool (*on_line)(void *ctx, json_t *line),
+               void *ctx)
+{
+    struct tool_call call = {.method = "POST", .path = path};
+    return lines_of(tool, call, on_line, ctx);
 }
 
 static bool keep(void *ctx, json_t *line)

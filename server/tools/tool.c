@@ -11,7 +11,8 @@
 
 static const struct command *const commands[] = {
     &command_rooms,  &command_export,  &command_import, &command_backup,
-    &command_restore, &command_check, &command_erase,  &command_undelete};
+    &command_restore, &command_compact, &command_check, &command_analyze,
+    &command_erase, &command_undelete};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const struct tool_option common[] = {
