@@ -117,11 +117,8 @@ static bool ends_number(const struct rich *r, uint8_t c)
            is_digit(out->ptr[out->len - 1]);
 }
 
-/* At the begin and the end of a line, and behind another, Markdown drops or counts a blank. */
 static void line_end(struct rich *r)
 {
-    yd_buf_clear(&r->held);
-    trim_end(r);
     if (r->cells > 0) {
         rich_put(r, "<br>");
         return;
@@ -136,11 +133,26 @@ static void line_end(struct rich *r)
     r->is_line_begin = true;
 }
 
+/* Blanks and line ends that were held back, now that something follows. At the begin and the end of
+ * a line Markdown would drop blanks, or take them for something else. */
 static void held_out(struct rich *r)
 {
-    if (r->is_line_begin) yd_buf_clear(&r->held);
-    yd_out_raw(r->o, yd_buf_slice(&r->held));
+    size_t blanks = 0;
+    for (size_t i = 0; i < r->held.len && r->o->err == YD_OK; i++) {
+        if (r->held.ptr[i] == '\n') {
+            line_end(r);
+            blanks = 0;
+        } else {
+            blanks++;
+        }
+    }
+    for (; blanks > 0 && !r->is_line_begin; blanks--) rich_put(r, " ");
     yd_buf_clear(&r->held);
+}
+
+static void hold(struct rich *r, uint8_t c)
+{
+    if (r->o->err == YD_OK) r->o->err = yd_buf_u8(&r->held, c);
 }
 
 static bool is_letter(uint8_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -262,11 +274,10 @@ static void markdown_text(struct rich *r, yd_slice text)
     }
     for (size_t i = 0; i < text.len && r->o->err == YD_OK; i++) {
         uint8_t c = text.ptr[i];
-        if (c == '\n') {
-            line_end(r);
-        } else if (c == ' ' || c == '\t' || c == '\r') {
-            // Held back: what ends or begins with a blank would not be a style.
-            r->o->err = yd_buf_u8(&r->held, ' ');
+        if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+            // Held back: what ends or begins with a blank would not be a style, and what is last
+            // in its block says nothing.
+            hold(r, c == '\n' ? c : ' ');
         } else {
             styles_begin(r);
             character(r, c, i + 1 < text.len ? text.ptr[i + 1] : 'a');
@@ -418,7 +429,7 @@ static void markdown_open(struct rich *r, struct rich_frame *frame)
         block_begin(r);
         if (r->cells == 0) rich_put(r, "***");
         return;
-    case RICH_BREAK: line_end(r); return;
+    case RICH_BREAK: hold(r, '\n'); return;
     case RICH_IMAGE:
     case RICH_FILE: image(r, frame); return;
     default: return;

@@ -81,6 +81,7 @@ struct conn {
     struct conn *late_prev, *late_next;
     uint64_t late_ns;    /* when it was kept */
     struct yd_buf *held; /* request, or frames that came before the room was ready */
+    struct api_wait *api; /* NULL, or what an API call has asked the store */
     struct visit *visit; /* until it is let into a room */
     struct guest *guest; /* from then on, if somebody decided; NULL: the door was open */
     uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
@@ -183,6 +184,8 @@ void conn_sweep(struct conn *conn, uint64_t now_ms);
 void conns_resume(struct shard *shard);   /* reads those again that were paused */
 void conn_enter(struct conn *conn);       /* it has a slot: goes in, or waits until it is loaded */
 void conn_forget_held(struct conn *conn); /* what was read of it and not understood yet */
+
+void api_wait_end(struct conn *conn); /* api_store.c: nobody waits for the store any more */
 
 /* upgrade.c: the HTTP side; answers, or takes the connection to the door. Bytes of body to wait for
  * before it can: then it is called again. rest: what has come behind the head. */

@@ -35,6 +35,15 @@ static bool is_whole(sqlite3 *sql)
     return whole;
 }
 
+static bool is_sqlite(const char *path)
+{
+    char head[16] = "";
+    FILE *file = fopen(path, "rb");
+    size_t n = file == NULL ? 0 : fread(head, 1, sizeof head, file);
+    if (file != NULL) (void)fclose(file);
+    return n == sizeof head && memcmp(head, "SQLite format 3", sizeof head) == 0;
+}
+
 /* The path as a URI. immutable: nothing is made beside it, whatever its mode. */
 static char *uri_of(const char *path)
 {
@@ -53,11 +62,13 @@ int backup_look(const struct tool *tool, const char *path, struct backup_found *
     sqlite3 *sql = NULL;
     char *uri = uri_of(path);
     int status = TOOL_OK;
+    int64_t application = -1; // -1: it cannot even be asked
     int opened = sqlite3_open_v2(uri, &sql, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
     if (opened != SQLITE_OK) {
         status = tool_fail(tool, TOOL_FAILED, "%.300s: cannot be opened: %s", path,
                            sqlite3_errmsg(sql));
-    } else if (ask_int(sql, "PRAGMA application_id") != STORE_APPLICATION) {
+    } else if (!is_sqlite(path) || (application = ask_int(sql, "PRAGMA application_id")) == 0 ||
+               (application > 0 && application != STORE_APPLICATION)) {
         status = tool_fail(tool, TOOL_FAILED, "%.300s: this is no backup made by partyd", path);
     } else if (!is_whole(sql)) {
         status = tool_fail(tool, TOOL_FAILED, "%.300s: it is damaged; take another one", path);

@@ -6,9 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/content.h"
 #include "tools/lines.h"
+
+#define TRIES        50 /* while commits are on their way */
+#define BUSY_WAIT_US 5000
 
 struct compacting {
     struct tool *tool;
@@ -66,10 +70,16 @@ static int write_back(struct compacting *c, const char *room, const struct conte
                              .room = room,
                              .query = query,
                              .body = yd_buf_slice(&update)};
-    int status = object_call(c->tool, &call, &answer);
-    const char *done = json_string_value(json_object_get(answer, "done"));
-    c->written += done != NULL && strcmp(done, "written") == 0;
-    json_decref(answer);
+    int status = TOOL_OK;
+    bool again = true;
+    for (int i = 0; again && i < TRIES; i++) {
+        status = object_call(c->tool, &call, &answer);
+        const char *done = json_string_value(json_object_get(answer, "done"));
+        c->written += done != NULL && strcmp(done, "written") == 0;
+        again = done != NULL && strcmp(done, "busy") == 0;
+        json_decref(answer);
+        if (again) usleep(BUSY_WAIT_US);
+    }
     yd_buf_deinit(&update);
     return status;
 }

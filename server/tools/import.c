@@ -122,10 +122,11 @@ static int import_file(struct import *im, const char *room)
     struct yd_doc *doc = content_doc_new(im->keeps_deleted);
     int status = file_read(im->tool, im->path, UPDATE_BYTES_MAX, &bytes);
     if (status == TOOL_OK) {
-        // The formats cannot be told apart, but hardly anything is both.
+        // V2 begins with a zero, which in V1 says that there is nothing but deletions.
         yd_slice update = yd_buf_slice(&bytes);
-        yd_err err = yd_doc_apply(doc, update, YD_V1, NULL);
-        if (err == YD_EMALFORMED) err = yd_doc_apply(doc, update, YD_V2, NULL);
+        bool may_be_v2 = update.len > 2 && update.ptr[0] == 0;
+        yd_err err = may_be_v2 ? yd_doc_apply(doc, update, YD_V2, NULL) : YD_EMALFORMED;
+        if (err == YD_EMALFORMED) err = yd_doc_apply(doc, update, YD_V1, NULL);
         if (err != YD_OK) {
             status = tool_fail(im->tool, TOOL_FAILED,
                                "%.300s: neither a Yjs update (V1 or V2) nor a store that is known "

@@ -73,10 +73,16 @@ static bool has_store(const char *dir)
     return false;
 }
 
+int tool_has_store(struct tool *tool)
+{
+    return has_store(tool->settings.data) ? TOOL_OK : no_store(tool);
+}
+
 static int store_open_here(struct tool *tool, struct reach *reach)
 {
     char why[STORE_ERROR_MAX] = "";
-    if (!has_store(tool->settings.data)) return no_store(tool);
+    int status = tool_has_store(tool);
+    if (status != TOOL_OK) return status;
     free(tool->settings.log_level); // a command says by itself what goes wrong
     tool->settings.log_level = strdup("error");
     if (tool->settings.log_level == NULL) abort();

@@ -97,6 +97,8 @@ int tool_call(struct tool *tool, const struct tool_call *call);
 bool tool_is_live(struct tool *tool, int *status);
 /* The same without opening anything. */
 bool tool_is_server_there(struct tool *tool, int *status);
+/* Whether there is a store's file; said, if not. */
+int tool_has_store(struct tool *tool);
 void reach_close(struct tool *tool);
 
 /* ---- progress.c: a bar on a terminal, a line every ten seconds elsewhere, after the first second
