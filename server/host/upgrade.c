@@ -4,6 +4,7 @@
 
 #include "host/door.h"
 #include "page/page.h"
+#include "store/manage.h"
 
 static const char *status_text(int status)
 {
@@ -52,9 +53,13 @@ static void answer_health(struct conn *conn)
     struct shard *shard = conn->shard;
     char body[1024];
     if (shard->down[0] == 0) {
+        struct store_stats stored;
+        store_stats(shard->store, &stored);
         int n = snprintf(body, sizeof body,
-                         "{\"status\":\"ok\",\"version\":\"%s\",\"connections\":%u,\"rooms\":%u}\n",
-                         PARTYD_VERSION, shard->conn_count, HASH_COUNT(shard->rooms));
+                         "{\"status\":\"ok\",\"version\":\"%s\",\"connections\":%u,\"rooms\":%u,"
+                         "\"stored_rooms\":%llu,\"bad_rooms\":%llu}\n",
+                         PARTYD_VERSION, shard->conn_count, HASH_COUNT(shard->rooms),
+                         (unsigned long long)stored.rooms, (unsigned long long)stored.bad_rooms);
         conn_answer(conn, 200, "application/json", (yd_slice){(const uint8_t *)body, (size_t)n});
         return;
     }

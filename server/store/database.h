@@ -121,11 +121,22 @@ struct database {
     struct journal_use *uses; /* of lsn trimmed_lsn + 1 + i */
     size_t use_count, use_cap;
     uint64_t journal_bytes, uncovered_bytes;
-    uint64_t writing_room, writing_gen; /* of the base on its way; 0: none */
-    struct sink *sinks;                 /* the number of a sink is its place + 1 */
+    struct {
+        uint64_t room, gen;
+    } writing[4];       /* pieces on their way: written down as garbage, but not to be deleted */
+    struct sink *sinks; /* the number of a sink is its place + 1 */
     size_t sink_count;
     struct erasure *erasures;
     size_t erasure_count, erasure_cap;
+    uint64_t keeping;    /* room whose updates are being made history; 0: none */
+    struct scrub *scrub; /* NULL: not begun */
+    uint64_t scrubbed, scrub_rounds;
+    struct fold *fold;        /* under way; NULL: none */
+    uint64_t history_changes; /* how often rows have gone */
+    uint64_t fold_next;       /* room to be looked at when it has ended; 0: none */
+    struct store_keep fold_keep;
+    void (*wake)(void *ctx); /* the fold's thread has ended */
+    void *wake_ctx;
     uint64_t (*now_ms)(void *ctx);
     void *now_ctx;
     int wal_pages;
@@ -236,17 +247,110 @@ yd_err unpacker_more(struct unpacker *u, const struct piece *piece, yd_slice byt
 yd_err unpacker_finish(struct unpacker *u, const struct piece *piece, struct yd_buf *out);
 void unpacker_deinit(struct unpacker *u);
 
+/* ---- piece.c: pieces in the table `base`. What is written is packed and written 1 MiB a slice */
+struct piece_writer {
+    struct yd_buf bytes; /* what is stored */
+    struct packer packer;
+    struct piece piece; /* being written; gen 0: not begun */
+    bool was_large;     /* took more than one slice: it is written down as garbage */
+};
+/* One slice, inside a transaction; *done: it is all there. */
+yd_err piece_write(struct database *db, const struct stored_room *room, struct piece_writer *w,
+                   bool *done);
+/* The piece belongs to the room from now on; inside the transaction that says so. */
+yd_err piece_take(struct database *db, uint64_t room, struct piece_writer *w);
+/* It is not wanted after all: then it is garbage. */
+void piece_forget(struct database *db, uint64_t room, const struct piece_writer *w);
+bool piece_is_writing(const struct database *db, uint64_t room, uint64_t gen);
+void piece_writer_deinit(struct piece_writer *w);
+/* Deletes a piece, or makes it garbage if it is large; inside a transaction. */
+yd_err piece_drop(struct database *db, uint64_t room, struct piece *piece);
+/* A number that no chunk of this room has, not even one left by a crash. */
+yd_err piece_next_gen(struct database *db, const struct stored_room *room, uint64_t *gen);
+
+struct piece_reader {
+    struct piece piece;
+    uint64_t chunks, stored; /* read so far: chunks and bytes */
+    size_t raw;              /* given out so far */
+    struct unpacker unpacker;
+    bool is_check;      /* checksums only: nothing is given out */
+    const char *broken; /* what cannot be read; NULL: all is well */
+};
+/* Appends what the next slice stands for. *done: it is whole, or broken. */
+yd_err piece_read(struct database *db, uint64_t room, struct piece_reader *r, struct yd_buf *out,
+                  bool *done);
+void piece_reader_deinit(struct piece_reader *r); /* it may then begin with another piece */
+
+/* ---- history.c: updates that are kept after a snapshot has covered them */
+struct history_row {
+    uint64_t n;         /* 1, 2, 3, ... in a room, without a gap */
+    uint64_t lsn, upto; /* of its first and last update */
+    uint64_t at;        /* of the last, ms since 1970 */
+    uint64_t count;     /* of updates; 0: it is a state, which holds all up to `upto` */
+    struct piece piece; /* count times varuint lsn, varuint time, varbytes update; or the state */
+};
+
+/* What one snapshot adds to the history. */
+struct segment {
+    struct piece_writer writer;
+    struct history_row row;
+    size_t gathered; /* of the places that are covered */
+    bool is_gathered, is_written;
+};
+/* One slice of it; *done: it is written, as far as anything is to be kept. */
+yd_err segment_write(struct database *db, const struct stored_room *room, struct segment *segment,
+                     uint64_t covers_lsn, bool *done);
+/* With the snapshot's last transaction. What was there before any history becomes its beginning. */
+yd_err segment_take(struct database *db, const struct stored_room *room, struct segment *segment);
+yd_err history_insert(struct database *db, uint64_t room, const struct history_row *row);
+/* Drops all of it, or a piece that no row has any more; inside a transaction. */
+yd_err history_drop(struct database *db, const struct stored_room *room);
+yd_err history_piece_drop(struct database *db, const struct stored_room *room, struct piece *piece);
+yd_err history_gen(struct database *db, uint64_t room, uint64_t *max); /* 0: none */
+bool history_has_gen(struct database *db, uint64_t room, uint64_t gen, yd_err *err);
+yd_err history_rows(struct database *db, uint64_t room, struct history_row **rows, size_t *count,
+                    const char **broken);
+
+/* fold.c: what is beyond the limits becomes one state. */
+yd_err fold_consider(struct database *db, const struct stored_room *room,
+                     const struct store_keep *keep);
+/* A slice; *more: there is more of it now. */
+yd_err fold_step(struct database *db, bool *more);
+bool fold_is_ready(const struct database *db); /* its thread has ended */
+void fold_end(struct database *db);            /* waits for its thread */
+
+struct history_job {
+    yd_slice name;
+    uint64_t upto;
+    bool is_begun, is_check;
+    uint64_t changes; /* when the rows were read */
+    struct history_row *rows;
+    size_t row_count, row;
+    struct piece_reader reader;
+    struct yd_buf memory, piece_bytes;
+    struct store_mark *marks;
+    size_t *ends;
+    size_t count, cap;
+    const char *broken;
+};
+/* One slice; as database_load. */
+yd_err database_history(struct database *db, struct history_job *job, struct store_event *ev,
+                        bool *done);
+/* A slice of the piece of the next row. */
+yd_err history_piece_next(struct database *db, struct history_job *job, uint64_t room);
+void history_job_deinit(struct history_job *job);
+
 /* ---- snapshot.c, trim.c */
 struct snapshot_job {
-    struct yd_buf bytes;
+    struct piece_writer content;
     enum store_snapshot kind;
     struct store_replace replace;
     yd_slice name;
     uint64_t covers_lsn;
     uint64_t room; /* of a replacement that has begun */
-    struct packer packer;
-    struct piece piece; /* being written; gen 0: not begun */
-    bool was_large;     /* took more than one commit */
+    bool keeps;    /* the updates that it covers are kept as history */
+    struct store_keep keep;
+    struct segment segment;
 };
 void snapshot_job_deinit(struct snapshot_job *job);
 /* One slice, at most 1 MiB, in a commit of its own. */
@@ -254,10 +358,6 @@ yd_err database_snapshot(struct database *db, struct snapshot_job *job, bool *do
 /* The same for bytes that become all that there is of a room; ev gets the answer. */
 yd_err database_replace(struct database *db, struct snapshot_job *job, struct store_event *ev,
                         bool *done);
-/* Deletes a piece, or makes it garbage if it is large; inside a transaction. */
-yd_err piece_drop(struct database *db, uint64_t room, struct piece *piece);
-/* A number that no chunk of this room has, not even one left by a crash. */
-yd_err piece_next_gen(struct database *db, const struct stored_room *room, uint64_t *gen);
 yd_err garbage_slice(struct database *db, uint64_t room, uint64_t gen);
 /* The first generation of this room (0: of any) that may go. False: there is none, or err. */
 bool garbage_next(struct database *db, uint64_t of_room, uint64_t *room, uint64_t *gen,
@@ -269,11 +369,10 @@ yd_err database_trim(struct database *db, bool *more);
 struct load_job {
     yd_slice name;
     bool is_begun;
-    bool is_passive;    /* only looks: nobody becomes a writer by it, and a deleted room is read */
-    struct piece piece; /* being read */
-    uint64_t chunks, stored; /* of it, read so far: chunks and bytes */
-    size_t pieces;           /* read whole: first the base, then the delta */
-    struct unpacker unpacker;
+    bool is_passive; /* only looks: nobody becomes a writer by it, and a deleted room is read */
+    bool is_check;   /* checksums only: nothing is given out */
+    struct piece_reader reader;
+    size_t pieces; /* read whole: first the base, then the delta */
     struct yd_buf memory;
     size_t *ends; /* of the parts in memory */
     size_t part_count, part_cap;
@@ -283,6 +382,20 @@ struct load_job {
  * the same). */
 yd_err database_load(struct database *db, struct load_job *job, struct store_event *ev, bool *done);
 void load_job_deinit(struct load_job *job);
+
+/* ---- scrub.c: rooms are read from time to time, whether anybody wants them or not */
+struct scrub {
+    uint64_t room; /* being read; 0: none */
+    uint64_t epoch, base_gen, delta_gen;
+    bool is_begun, is_history;
+    size_t name_len;
+    uint8_t name[1024];
+    struct load_job load;
+    struct history_job history;
+};
+/* A slice: about 1 MiB, or 64 rooms. */
+yd_err scrub_step(struct database *db);
+void scrub_end(struct database *db);
 
 /* ---- list.c, progress.c, erase.c */
 struct list_job {

@@ -84,6 +84,7 @@ static yd_err save_change(struct database *db, struct stored_room *room)
 static yd_err make_unreachable(struct database *db, struct stored_room *room)
 {
     yd_err err = database_step(db, db->begin, "beginning to erase a room");
+    if (err == YD_OK) err = history_drop(db, room);
     if (err == YD_OK) err = piece_drop(db, room->id, &room->base);
     if (err == YD_OK) err = piece_drop(db, room->id, &room->delta);
     room->status = STORE_ROOM_ERASING;

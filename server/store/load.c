@@ -14,8 +14,6 @@
 
 #include "ops/heap.h"
 
-#define SLICE_BYTES ((size_t)2 << 20) /* given out; chunks may stand for many times their size */
-
 static yd_err load_part_end(struct load_job *l)
 {
     if (l->part_count == l->part_cap) {
@@ -43,61 +41,6 @@ static yd_err load_broken(struct load_job *l, const char *what)
     return YD_OK;
 }
 
-static yd_err load_chunk(struct load_job *l, const struct stored_room *room, sqlite3_stmt *s)
-{
-    yd_slice data = column(s, 2);
-    uint64_t id[] = {room->id, l->piece.gen, l->chunks++};
-    if ((uint64_t)sqlite3_column_int64(s, 0) != id[2] || l->chunks > l->piece.chunks ||
-        (uint32_t)sqlite3_column_int64(s, 1) != database_row_crc('b', id, 3, data)) {
-        return load_broken(l, "a chunk of its snapshot (checksum)");
-    }
-    l->stored += data.len;
-    yd_err err = unpacker_more(&l->unpacker, &l->piece, data, &l->memory);
-    return err == YD_EMALFORMED ? load_broken(l, "a chunk of its snapshot (packing)") : err;
-}
-
-/* All chunks of a piece have been read. */
-static yd_err load_piece_end(struct load_job *l, size_t from)
-{
-    yd_err err = unpacker_finish(&l->unpacker, &l->piece, &l->memory);
-    unpacker_deinit(&l->unpacker);
-    if (err == YD_ENOMEM) return err;
-    if (err != YD_OK || l->stored != l->piece.bytes || l->memory.len - from != l->piece.raw) {
-        return load_broken(l, "its snapshot (its size is another)");
-    }
-    l->chunks = l->stored = 0;
-    l->pieces++;
-    return load_part_end(l);
-}
-
-/* The next chunks. *done: the piece is whole, or something is broken. */
-static yd_err load_chunks(struct database *db, struct load_job *l, const struct stored_room *room,
-                          bool *done)
-{
-    uint64_t key[] = {room->id, l->piece.gen, l->chunks};
-    sqlite3_stmt *s = database_query(db,
-                                     "SELECT i, crc, data FROM base WHERE room = ?1 AND gen = ?2"
-                                     " AND i >= ?3 ORDER BY i",
-                                     key, 3);
-    if (s == NULL) return load_broken(l, "its snapshot");
-    yd_err err = YD_OK;
-    int step = SQLITE_ROW;
-    size_t before = l->memory.len;
-    for (int n = 0; n < CHUNKS_A_SLICE && err == YD_OK && l->broken == NULL; n++) {
-        if (l->memory.len - before > SLICE_BYTES) break; // it had been packed well
-        step = sqlite3_step(s);
-        if (step != SQLITE_ROW) break;
-        err = load_chunk(l, room, s);
-    }
-    sqlite3_finalize(s);
-    *done = l->chunks == l->piece.chunks;
-    if (err == YD_OK && l->broken == NULL && step != SQLITE_ROW && !*done) {
-        l->broken = "its snapshot (chunks are missing or unreadable)";
-    }
-    *done = *done || l->broken != NULL || err != YD_OK;
-    return err;
-}
-
 /* One slice of the base, then of the delta. *done: both are read, or something is broken. */
 static yd_err load_pieces(struct database *db, struct load_job *l, const struct stored_room *room,
                           bool *done)
@@ -106,14 +49,17 @@ static yd_err load_pieces(struct database *db, struct load_job *l, const struct 
     while (l->pieces < 2 && pieces[l->pieces]->gen == 0) l->pieces++;
     *done = l->pieces == 2;
     if (*done) return YD_OK;
-    YD_ASSERT(l->chunks == 0 || l->piece.gen == pieces[l->pieces]->gen);
-    l->piece = *pieces[l->pieces];
-    yd_err err = load_chunks(db, l, room, done);
-    if (err != YD_OK || l->broken != NULL || !*done) return err;
-    size_t from = l->part_count == 0 ? 0 : l->ends[l->part_count - 1];
-    err = load_piece_end(l, from);
-    *done = err != YD_OK || l->broken != NULL || l->pieces == 2;
-    return err;
+    l->reader.is_check = l->is_check;
+    if (l->reader.chunks == 0) l->reader.piece = *pieces[l->pieces];
+    YD_ASSERT(l->reader.piece.gen == pieces[l->pieces]->gen);
+    bool is_whole = false;
+    yd_err err = piece_read(db, room->id, &l->reader, &l->memory, &is_whole);
+    l->broken = l->reader.broken;
+    if (err != YD_OK || l->broken != NULL || !is_whole) return err;
+    piece_reader_deinit(&l->reader);
+    l->pieces++;
+    *done = l->pieces == 2;
+    return load_part_end(l);
 }
 
 static yd_err load_journal(struct database *db, struct load_job *l, const struct stored_room *room)
@@ -136,6 +82,7 @@ static yd_err load_journal(struct database *db, struct load_job *l, const struct
             l->broken = "a journal entry (checksum)";
             break;
         }
+        if (l->is_check) continue;
         err = yd_buf_append(&l->memory, (yd_slice){row.ptr + p->offset, p->len});
         if (err == YD_OK) err = load_part_end(l);
     }
@@ -173,8 +120,8 @@ static yd_err load_slice(struct database *db, struct load_job *l, struct stored_
             l->broken = "its content, of which nothing is there,";
         }
         // The row's own checksum vouches for the sizes.
-        size_t size = room->base.raw + room->delta.raw;
-        for (size_t i = 0; i < room->place_count; i++) size += room->places[i].len;
+        size_t size = l->is_check ? 0 : room->base.raw + room->delta.raw;
+        for (size_t i = 0; i < room->place_count && !l->is_check; i++) size += room->places[i].len;
         err = yd_buf_reserve(&l->memory, size);
     }
     *done = true;
@@ -229,7 +176,7 @@ yd_err database_load(struct database *db, struct load_job *job, struct store_eve
 
 void load_job_deinit(struct load_job *job)
 {
-    unpacker_deinit(&job->unpacker);
+    piece_reader_deinit(&job->reader);
     if (job->is_begun) yd_buf_deinit(&job->memory);
     free(job->ends);
     job->ends = NULL;

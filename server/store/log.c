@@ -231,7 +231,9 @@ static yd_err carry_oldest(struct database *db, uint64_t lsn, struct record *rec
         while (err == YD_OK && rec->bytes.len < CARRY_BYTES && journal_next(&reader, &e)) {
             struct stored_room *room =
                 e.room > db->rooms.count ? NULL : rooms_slot(db, e.room)->room;
-            bool is_oldest = room != NULL && room->place_count > 0 && room->places[0].lsn == lsn;
+            // What a snapshot is just keeping as history stays where it is.
+            bool is_oldest = room != NULL && room->id != db->keeping && room->place_count > 0 &&
+                             room->places[0].lsn == lsn;
             bool ok = true;
             for (size_t i = 0; is_oldest && i < rec->count; i++) is_oldest = rec->rooms[i] != room;
             if (is_oldest) err = carry_room(db, room, rec, &ok);

@@ -28,12 +28,10 @@
 
 // What schema 3 has and 2 had not.
 #define NEW_IN_3                                                                                   \
-    "CREATE TABLE history(room INT, lsn INT, upto INT NOT NULL, at INT NOT NULL,"                  \
-    " count INT NOT NULL, form INT NOT NULL, raw INT NOT NULL, crc INT NOT NULL,"                  \
-    " data BLOB NOT NULL, PRIMARY KEY(room, lsn)) WITHOUT ROWID;"                                  \
-    "CREATE TABLE history_base(room INTEGER PRIMARY KEY, lsn INT NOT NULL, at INT NOT NULL,"       \
-    " gen INT NOT NULL, bytes INT NOT NULL, chunks INT NOT NULL, form INT NOT NULL,"               \
-    " raw INT NOT NULL, crc INT NOT NULL);"                                                        \
+    "CREATE TABLE history(room INT, n INT, lsn INT NOT NULL, upto INT NOT NULL,"                   \
+    " at INT NOT NULL, count INT NOT NULL, gen INT NOT NULL, bytes INT NOT NULL,"                  \
+    " chunks INT NOT NULL, form INT NOT NULL, raw INT NOT NULL, crc INT NOT NULL,"                 \
+    " PRIMARY KEY(room, n)) WITHOUT ROWID;"                                                        \
     "CREATE TABLE sink(id INTEGER PRIMARY KEY, name TEXT NOT NULL, crc INT NOT NULL);"             \
     "CREATE TABLE progress(sink INT, room INT, lsn INT NOT NULL, key BLOB NOT NULL,"               \
     " crc INT NOT NULL, PRIMARY KEY(sink, room)) WITHOUT ROWID;"

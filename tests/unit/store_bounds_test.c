@@ -59,8 +59,8 @@ static void fill(struct yd_buf *buf, size_t len)
 static size_t snapshot_all(struct database *db, const char *room, size_t len)
 {
     struct snapshot_job job = {.kind = STORE_BASE, .name = text(room), .covers_lsn = db->lsn};
-    yd_buf_init(&job.bytes, heap_alloc(), SIZE_MAX / 2);
-    fill(&job.bytes, len);
+    yd_buf_init(&job.content.bytes, heap_alloc(), SIZE_MAX / 2);
+    fill(&job.content.bytes, len);
     size_t steps = 0;
     for (bool done = false; !done; steps++) {
         assert_int_equal(database_snapshot(db, &job, &done), YD_OK);
@@ -114,8 +114,8 @@ static void s15_an_unfinished_snapshot_is_deleted_after_a_start(void **state)
     struct database *db = private_open(w);
     commit_one(db, "a", 10);
     struct snapshot_job job = {.kind = STORE_BASE, .name = text("a"), .covers_lsn = db->lsn};
-    yd_buf_init(&job.bytes, heap_alloc(), SIZE_MAX / 2);
-    fill(&job.bytes, 3 * MIB);
+    yd_buf_init(&job.content.bytes, heap_alloc(), SIZE_MAX / 2);
+    fill(&job.content.bytes, 3 * MIB);
     bool done = false, more = true;
     assert_int_equal(database_snapshot(db, &job, &done), YD_OK);
     assert_false(done);
