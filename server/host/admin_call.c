@@ -13,6 +13,7 @@ static const struct {
     {"GET", "/rooms", admin_rooms},
     {"GET", "/room", admin_room},
     {"GET", "/content", admin_content},
+    {"GET", "/salvage", admin_salvage},
     {"POST", "/content", admin_put_content},
     {"GET", "/backup", admin_backup},
     {"POST", "/snapshot", admin_snapshot},

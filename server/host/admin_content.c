@@ -1,4 +1,5 @@
-/* admin_content.c - GET /content?room=: all updates that are stored of a room.
+/* admin_content.c - GET /content?room=: all updates that are stored of a room; GET /salvage?room=: those
+ * of a damaged one that can be read.
  *
  * The answer is a list of (varuint length, update V1), base first; what they say together is the
  * reader's to work out. 404 not_found, 500 unreadable. */
@@ -40,7 +41,7 @@ static void content_send(struct admin_call *call)
 static void content_on_store(struct admin_call *call, struct store_event *ev)
 {
     struct content_call *c = (struct content_call *)call;
-    char numbers[160];
+    char numbers[192];
     if (ev->kind == STORE_EV_LOAD_FAILED) {
         admin_error(call->conn, 500, "unreadable", ev->why);
         return;
@@ -58,8 +59,10 @@ static void content_on_store(struct admin_call *call, struct store_event *ev)
     ev->memory = NULL;
     ev->rooms = NULL;
     snprintf(numbers, sizeof numbers,
-             "X-Partyd-Lsn: %llu\r\nX-Partyd-Epoch: %llu\r\nX-Partyd-Keep-Deleted: %d\r\n",
-             (unsigned long long)ev->lsn, (unsigned long long)ev->epoch, c->keeps_deleted);
+             "X-Partyd-Lsn: %llu\r\nX-Partyd-Epoch: %llu\r\nX-Partyd-Keep-Deleted: %d\r\n"
+             "X-Partyd-Lost: %llu\r\n",
+             (unsigned long long)ev->lsn, (unsigned long long)ev->epoch, c->keeps_deleted,
+             (unsigned long long)ev->batch);
     admin_head(call->conn, 200, "application/octet-stream", numbers);
     call->on_drained = content_send;
     content_send(call);
@@ -70,7 +73,8 @@ static void content_on_end(struct admin_call *call)
     store_event_deinit(&((struct content_call *)call)->ev);
 }
 
-void admin_content(struct admin_conn *conn, const struct admin_request *request)
+static void content_begin(struct admin_conn *conn, const struct admin_request *request,
+                          bool salvages)
 {
     uint8_t name[ADMIN_NAME_MAX];
     yd_slice room;
@@ -81,5 +85,18 @@ void admin_content(struct admin_conn *conn, const struct admin_request *request)
     c->keeps_deleted = policy != NULL && policy->keeps_deleted;
     c->call.on_store = content_on_store;
     c->call.on_end = content_on_end;
-    if (store_read(shard->store, room, admin_ask(&c->call)) != YD_OK) abort();
+    uint64_t token = admin_ask(&c->call);
+    yd_err err = salvages ? store_salvage(shard->store, room, token)
+                          : store_read(shard->store, room, token);
+    if (err != YD_OK) abort();
+}
+
+void admin_content(struct admin_conn *conn, const struct admin_request *request)
+{
+    content_begin(conn, request, false);
+}
+
+void admin_salvage(struct admin_conn *conn, const struct admin_request *request)
+{
+    content_begin(conn, request, true);
 }

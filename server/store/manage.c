@@ -110,6 +110,16 @@ yd_err store_history(struct store *store, yd_slice room, uint64_t upto, uint64_t
     return YD_OK;
 }
 
+yd_err store_salvage(struct store *store, yd_slice room, uint64_t token)
+{
+    struct work *w = work_new(store, WORK_LOAD, token);
+    size_t at = work_keep(w, room);
+    w->load.name = work_slice(w, at, room.len);
+    w->load.is_passive = w->load.salvages = true;
+    work_hand_over(store, w);
+    return YD_OK;
+}
+
 /* ---- changes ----------------------------------------------------------------------------------
  */
 

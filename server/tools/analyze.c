@@ -7,7 +7,7 @@
 #include "tools/content.h"
 #include "ydoc/analysis.h"
 
-static const char *const kinds[YD_KIND_COUNT] = {"text",  "values", "binary", "embeds",
+static const char *const kinds[YD_KIND_COUNT] = {"text",  "values", "binary",   "embeds",
                                                  "marks", "types",  "documents"};
 
 static json_t *number(uint64_t value) { return json_integer((json_int_t)value); }
@@ -17,33 +17,30 @@ static json_t *top_json(const struct yd_top *top, bool of_clients)
     json_t *list = json_array();
     for (uint32_t i = 0; i < top->count; i++) {
         const struct yd_part *p = &top->parts[i];
-        json_t *part = json_pack("{s:I,s:I,s:I,s:I}", "liveBytes", (json_int_t)p->live_bytes,
-                                 "deletedBytes", (json_int_t)p->deleted_bytes, "liveStructs",
-                                 (json_int_t)p->live_structs, "deletedStructs",
-                                 (json_int_t)p->deleted_structs);
+        json_t *part =
+            json_pack("{s:I,s:I,s:I,s:I}", "liveBytes", (json_int_t)p->live_bytes, "deletedBytes",
+                      (json_int_t)p->deleted_bytes, "liveStructs", (json_int_t)p->live_structs,
+                      "deletedStructs", (json_int_t)p->deleted_structs);
         if (of_clients) {
             json_object_set_new(part, "client", number(p->client));
             json_object_set_new(part, "deleteSetBytes", number(p->delete_set_bytes));
         } else {
-            json_object_set_new(part, "name",
-                                json_stringn((const char *)p->name.ptr, p->name.len));
+            json_object_set_new(part, "name", json_stringn((const char *)p->name.ptr, p->name.len));
         }
         json_array_append_new(list, part);
     }
     return json_pack("{s:I,s:o}", "total", (json_int_t)top->total, "greatest", list);
 }
 
-static void print_json(const char *room, const struct content *content,
-                       const struct yd_analysis *a)
+static void print_json(const char *room, const struct content *content, const struct yd_analysis *a)
 {
-    json_t *json = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "room", room, "storedBytes",
-                             (json_int_t)content->bytes, "storedUpdates",
-                             (json_int_t)content->updates, "stateBytes",
-                             (json_int_t)a->state_bytes, "liveBytes", (json_int_t)a->live_bytes,
-                             "deletedBytes", (json_int_t)a->deleted_bytes, "collectedBytes",
-                             (json_int_t)a->collected_bytes, "deleteSetBytes",
-                             (json_int_t)a->delete_set_bytes, "pendingBytes",
-                             (json_int_t)a->pending_bytes);
+    json_t *json =
+        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "room", room, "storedBytes",
+                  (json_int_t)content->bytes, "storedUpdates", (json_int_t)content->updates,
+                  "stateBytes", (json_int_t)a->state_bytes, "liveBytes", (json_int_t)a->live_bytes,
+                  "deletedBytes", (json_int_t)a->deleted_bytes, "collectedBytes",
+                  (json_int_t)a->collected_bytes, "deleteSetBytes", (json_int_t)a->delete_set_bytes,
+                  "pendingBytes", (json_int_t)a->pending_bytes);
     json_object_set_new(json, "memoryBytes", number(a->memory_bytes));
     json_object_set_new(json, "liveStructs", number(a->live_structs));
     json_object_set_new(json, "deletedStructs", number(a->deleted_structs));
@@ -82,8 +79,7 @@ static void top_print(const char *title, const struct yd_top *top, uint64_t of, 
     }
 }
 
-static void print_text(const char *room, const struct content *content,
-                       const struct yd_analysis *a)
+static void print_text(const char *room, const struct content *content, const struct yd_analysis *a)
 {
     printf("%s: %" PRIu64 " bytes stored in %" PRIu64 " updates, %" PRIu64
            " bytes as one (V1), %" PRIu64 " in memory\n\n",

@@ -54,6 +54,17 @@ static int receive(struct tool *tool, struct receiving *r)
     return status;
 }
 
+int backup_receive(struct tool *tool, const char *path)
+{
+    struct receiving r = {.tool = tool};
+    int status = file_begin(tool, &r.file, path, false);
+    if (status != TOOL_OK) return status;
+    status = receive(tool, &r);
+    if (status == TOOL_OK) status = file_commit(tool, &r.file);
+    file_drop(&r.file);
+    return status;
+}
+
 static int run(struct tool *tool)
 {
     struct receiving r = {.tool = tool};
@@ -68,8 +79,8 @@ static int run(struct tool *tool)
     file_drop(&r.file);
     if (status != TOOL_OK) return status;
     if (tool->json) {
-        tool_print(json_pack("{s:s,s:I,s:I,s:I}", "file", path, "bytes", (json_int_t)r.bytes, "rooms",
-                             (json_int_t)found.rooms, "seq", (json_int_t)r.lsn));
+        tool_print(json_pack("{s:s,s:I,s:I,s:I}", "file", path, "bytes", (json_int_t)r.bytes,
+                             "rooms", (json_int_t)found.rooms, "seq", (json_int_t)r.lsn));
     } else {
         printf("%s: %" PRIu64 " rooms, %" PRIu64 " bytes, of commit %" PRIu64 "\n", path,
                found.rooms, r.bytes, r.lsn);
@@ -83,9 +94,10 @@ const struct command command_backup = {
     .name = "backup",
     .arguments = "FILE",
     .summary = "copy the whole store into one file",
-    .details = "A running server goes on; the file is the store as it was when the copy was done. For\n"
-               "the time of the copy it takes room for as much again beside the store.\n"
-               "  partyd backup /backup/partyd-$(date +%F).db",
+    .details =
+        "A running server goes on; the file is the store as it was when the copy was done. For\n"
+        "the time of the copy it takes room for as much again beside the store.\n"
+        "  partyd backup /backup/partyd-$(date +%F).db",
     .args_min = 1,
     .args_max = 1,
     .options = options,

@@ -65,8 +65,8 @@ int backup_look(const struct tool *tool, const char *path, struct backup_found *
     int64_t application = -1; // -1: it cannot even be asked
     int opened = sqlite3_open_v2(uri, &sql, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
     if (opened != SQLITE_OK) {
-        status = tool_fail(tool, TOOL_FAILED, "%.300s: cannot be opened: %s", path,
-                           sqlite3_errmsg(sql));
+        status =
+            tool_fail(tool, TOOL_FAILED, "%.300s: cannot be opened: %s", path, sqlite3_errmsg(sql));
     } else if (!is_sqlite(path) || (application = ask_int(sql, "PRAGMA application_id")) == 0 ||
                (application > 0 && application != STORE_APPLICATION)) {
         status = tool_fail(tool, TOOL_FAILED, "%.300s: this is no backup made by partyd", path);

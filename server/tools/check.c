@@ -10,6 +10,7 @@
 #include "store/store.h"
 #include "tools/content.h"
 #include "tools/lines.h"
+#include "tools/repair.h"
 
 struct checking {
     struct tool *tool;
@@ -92,7 +93,10 @@ static int run(struct tool *tool)
     int status = check_file(tool);
     bool file_is_good = status == TOOL_OK;
     if (file_is_good) status = check_rooms(&c);
+    bool repairs = tool_option(tool, "repair") != NULL;
+    int repaired = TOOL_OK;
     if (file_is_good && status == TOOL_OK) {
+        if (repairs) repaired = repair_rooms(tool, c.bad_rooms);
         if (tool->json) {
             tool_print(json_pack("{s:b,s:I,s:I,s:I,s:I,s:O}", "ok", c.bad == 0, "rooms",
                                  (json_int_t)c.rooms, "erased", (json_int_t)c.deleted, "updates",
@@ -100,27 +104,31 @@ static int run(struct tool *tool)
                                  c.bad_rooms));
         } else if (c.bad == 0) {
             printf("ok: %" PRIu64 " rooms, %" PRIu64 " bytes\n", c.rooms, c.bytes);
-        } else {
+        } else if (!repairs) {
             tool_fail(tool, TOOL_FAILED,
                       "%" PRIu64 " of %" PRIu64 " rooms cannot be read; docs/operations.md says "
                       "what to do with them",
                       c.bad, c.rooms);
         }
-        if (c.bad > 0) status = TOOL_FAILED;
+        if (c.bad > 0) status = repairs ? repaired : TOOL_FAILED;
     }
     json_decref(c.names);
     json_decref(c.bad_rooms);
     return status;
 }
 
-static const struct tool_option options[] = {{NULL}};
+static const struct tool_option options[] = {
+    {"repair", NULL, NULL, "make each damaged room what can be read of it; copies the store first"},
+    {NULL},
+};
 
 const struct command command_check = {
     .name = "check",
     .arguments = "",
     .summary = "verify the store and each of its documents",
-    .details = "Reads everything and changes nothing. A running server goes on serving.\n"
-               "  partyd check --data /var/lib/partyd",
+    .details =
+        "Reads everything and, without --repair, changes nothing. A running server goes on.\n"
+        "  partyd check --data /var/lib/partyd",
     .args_min = 0,
     .args_max = 0,
     .options = options,

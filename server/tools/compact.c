@@ -146,9 +146,10 @@ const struct command command_compact = {
     .name = "compact",
     .arguments = "",
     .summary = "make the store as small as it can be",
-    .details = "Each room becomes one snapshot, free pages go back to the file system. A running server\n"
-               "goes on; rooms that change meanwhile are left to it.\n"
-               "  partyd compact --data /var/lib/partyd",
+    .details =
+        "Each room becomes one snapshot, free pages go back to the file system. A running server\n"
+        "goes on; rooms that change meanwhile are left to it.\n"
+        "  partyd compact --data /var/lib/partyd",
     .args_min = 0,
     .args_max = 0,
     .options = options,

@@ -18,6 +18,7 @@ static void header(void *ctx, const char *name, uint64_t number)
     struct content *content = ctx;
     if (strcasecmp(name, "X-Partyd-Lsn") == 0) content->lsn = number;
     if (strcasecmp(name, "X-Partyd-Epoch") == 0) content->epoch = number;
+    if (strcasecmp(name, "X-Partyd-Lost") == 0) content->lost = number;
     if (strcasecmp(name, "X-Partyd-Keep-Deleted") == 0) content->keeps_deleted = number != 0;
 }
 
@@ -32,37 +33,46 @@ struct yd_doc *content_doc_new(bool keep_deleted)
     return doc;
 }
 
-static int apply_all(struct tool *tool, yd_slice parts, struct content *content)
+static int bad_update(struct tool *tool, const struct content *content, yd_err err)
+{
+    return tool_fail(tool, TOOL_FAILED,
+                     "stored update %llu cannot be applied (%s); restore the room from a backup",
+                     (unsigned long long)content->updates + 1, yd_err_name(err));
+}
+
+static int apply_all(struct tool *tool, yd_slice parts, bool salvages, struct content *content)
 {
     struct yd_reader r = yd_reader_of(parts);
     struct progress progress;
+    int status = TOOL_OK;
     progress_begin(&progress, "bytes read");
-    while (yd_reader_left(&r) > 0) {
+    while (status == TOOL_OK && yd_reader_left(&r) > 0) {
         yd_slice update = yd_read_varbytes(&r);
         yd_err err = r.failed ? YD_EMALFORMED : yd_doc_apply(content->doc, update, YD_V1, NULL);
-        if (err != YD_OK) {
-            progress_end(&progress);
-            return tool_fail(tool, TOOL_FAILED,
-                             "stored update %llu cannot be applied (%s); restore the room from a "
-                             "backup",
-                             (unsigned long long)content->updates + 1, yd_err_name(err));
+        if (err != YD_OK && (!salvages || r.failed)) {
+            status = bad_update(tool, content, err);
+        } else if (err != YD_OK) {
+            content->lost++;
+        } else {
+            content->updates++;
+            content->bytes += update.len;
+            progress_at(&progress, content->bytes, parts.len);
         }
-        content->updates++;
-        content->bytes += update.len;
-        progress_at(&progress, content->bytes, parts.len);
     }
     progress_end(&progress);
-    return TOOL_OK;
+    return status;
 }
 
-int content_read(struct tool *tool, const char *room, struct content *content)
+static int read_from(struct tool *tool, const char *path, const char *room, bool salvages,
+                     struct content *content)
 {
     struct yd_buf parts;
     yd_buf_init(&parts, heap_alloc(), CONTENT_BYTES_MAX);
     *content = (struct content){0};
     struct tool_call call = {.method = "GET",
-                             .path = "/content",
+                             .path = path,
                              .room = room,
+                             .body = YD_EMPTY,
                              .on_bytes = keep,
                              .ctx = &parts,
                              .on_header = header,
@@ -70,11 +80,21 @@ int content_read(struct tool *tool, const char *room, struct content *content)
     int status = tool_call(tool, &call);
     if (status == TOOL_OK) {
         content->doc = content_doc_new(true);
-        status = apply_all(tool, yd_buf_slice(&parts), content);
+        status = apply_all(tool, yd_buf_slice(&parts), salvages, content);
     }
     yd_buf_deinit(&parts);
     if (status != TOOL_OK) content_deinit(content);
     return status;
+}
+
+int content_read(struct tool *tool, const char *room, struct content *content)
+{
+    return read_from(tool, "/content", room, false, content);
+}
+
+int content_salvage(struct tool *tool, const char *room, struct content *content)
+{
+    return read_from(tool, "/salvage", room, true, content);
 }
 
 int content_try(struct tool *tool, const char *room, struct content *content, char *why,

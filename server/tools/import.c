@@ -14,7 +14,7 @@
 #include "tools/lines.h"
 #include "ydoc/update.h"
 
-#define UPDATE_BYTES_MAX ((size_t)1 << 30)
+#define UPDATE_BYTES_MAX  ((size_t)1 << 30)
 #define STORE_APPLICATION 0x70617264 /* of partyd's own SQLite files */
 
 /* ---- names ------------------------------------------------------------------------------------
@@ -55,8 +55,8 @@ static void tell(const struct import *im, const char *room, const char *status, 
 {
     char *shown = tool_text((yd_slice){(const uint8_t *)room, strlen(room)});
     if (im->tool->json) {
-        json_t *line = json_pack("{s:s,s:s,s:I}", "room", shown, "status", status, "bytes",
-                                 (json_int_t)bytes);
+        json_t *line =
+            json_pack("{s:s,s:s,s:I}", "room", shown, "status", status, "bytes", (json_int_t)bytes);
         if (why != NULL) json_object_set_new(line, "why", json_string(why));
         tool_print(line);
     } else if (why != NULL) {
@@ -158,8 +158,7 @@ static int64_t pragma(sqlite3 *sql, const char *what)
 {
     sqlite3_stmt *s = NULL;
     int64_t value = 0;
-    if (sqlite3_prepare_v2(sql, what, -1, &s, NULL) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW) {
+    if (sqlite3_prepare_v2(sql, what, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
         value = sqlite3_column_int64(s, 0);
     }
     sqlite3_finalize(s);
@@ -231,7 +230,9 @@ static int run(struct tool *tool)
     struct import im = {.tool = tool,
                         .path = tool->args[0],
                         .party = party == NULL ? "main" : party,
-                        .mode = replace ? "replace" : merge ? "merge" : "create",
+                        .mode = replace ? "replace"
+                                : merge ? "merge"
+                                        : "create",
                         .dry_run = tool_option(tool, "dry-run") != NULL,
                         .keeps_deleted = tool_option(tool, "keep-deleted") != NULL};
     if (replace && merge) return tool_fail(tool, TOOL_USAGE, "say --replace or --merge, not both");

@@ -32,7 +32,8 @@ char *import_segment(yd_slice name);
 /* "party/segment". Freed by the caller. */
 char *import_name(const char *party, const char *segment);
 
-/* A copy of an SQLite file, open for reading. Returns enum tool_exit, after saying what is wrong. */
+/* A copy of an SQLite file, open for reading. Returns enum tool_exit, after saying what is wrong.
+ */
 struct sqlite_copy {
     sqlite3 *sql;
     char dir[64]; /* of the copy */

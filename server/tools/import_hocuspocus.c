@@ -43,9 +43,11 @@ static bool one(struct import *im, yd_slice name, yd_slice data)
 int import_hocuspocus(struct import *im, sqlite3 *sql)
 {
     sqlite3_stmt *s = NULL;
-    int step = sqlite3_prepare_v2(sql, "SELECT name, data FROM documents ORDER BY name", -1, &s, NULL);
+    int step =
+        sqlite3_prepare_v2(sql, "SELECT name, data FROM documents ORDER BY name", -1, &s, NULL);
     bool go_on = step == SQLITE_OK;
-    while (go_on && (step = sqlite3_step(s)) == SQLITE_ROW) go_on = one(im, column(s, 0), column(s, 1));
+    while (go_on && (step = sqlite3_step(s)) == SQLITE_ROW)
+        go_on = one(im, column(s, 0), column(s, 1));
     int status = go_on && step == SQLITE_DONE ? TOOL_OK : TOOL_FAILED;
     if (go_on && step != SQLITE_DONE) {
         tool_fail(im->tool, status, "%.300s: cannot be read further: %s", im->path,

@@ -5,8 +5,8 @@
  *   key    "v1"#"ROOM"#"update"#CLOCK#CHUNK   quotes are part of it; CLOCK 9 digits, CHUNK 3
  *   value  V8's form of a Uint8Array: ff VERSION 'B' varuint length, bytes, 'V' 'B' ...
  *
- * All chunks of a clock are one update V1; all updates together are the document. Rooms are named as
- * they stood in the URL. */
+ * All chunks of a clock are one update V1; all updates together are the document. Rooms are named
+ * as they stood in the URL. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -139,8 +139,10 @@ static void row(struct gathering *g, const char *text, yd_slice value)
     if (key.clock != g->clock) update_end(g);
     g->clock = key.clock;
     if (key.chunk != g->chunks) bad(g, "a chunk of it is missing");
-    if (!value_read(value, &bytes)) bad(g, "its value is no Uint8Array");
-    else if (yd_buf_append(&g->update, bytes) != YD_OK) bad(g, "it is larger than 1 GiB");
+    if (!value_read(value, &bytes))
+        bad(g, "its value is no Uint8Array");
+    else if (yd_buf_append(&g->update, bytes) != YD_OK)
+        bad(g, "it is larger than 1 GiB");
     g->chunks++;
 }
 
@@ -155,8 +157,8 @@ int import_partykit(struct import *im, sqlite3 *sql, const char *party)
         if (step != SQLITE_ROW || !g.go_on) break;
         const void *value = sqlite3_column_blob(s, 1);
         const char *text = (const char *)sqlite3_column_text(s, 0);
-        yd_slice bytes = value == NULL ? YD_EMPTY
-                                       : (yd_slice){value, (size_t)sqlite3_column_bytes(s, 1)};
+        yd_slice bytes =
+            value == NULL ? YD_EMPTY : (yd_slice){value, (size_t)sqlite3_column_bytes(s, 1)};
         if (text != NULL) row(&g, text, bytes);
     }
     room_end(&g);
@@ -227,7 +229,8 @@ static void push(struct pending *p, const char *dir, const char *name, int depth
     p->depths[p->count++] = depth;
 }
 
-static int look_at(struct import *im, struct pending *pending, const char *dir, int depth, bool *found)
+static int look_at(struct import *im, struct pending *pending, const char *dir, int depth,
+                   bool *found)
 {
     struct dirent **names = NULL;
     char party[64];
@@ -259,7 +262,8 @@ int import_partykit_directory(struct import *im, const char *dir)
     push(&pending, dir, "", 0);
     while (pending.count > 0) {
         char *path = pending.paths[--pending.count];
-        if (status == TOOL_OK) status = look_at(im, &pending, path, pending.depths[pending.count], &found);
+        if (status == TOOL_OK)
+            status = look_at(im, &pending, path, pending.depths[pending.count], &found);
         free(path);
     }
     free(pending.paths);

@@ -1,5 +1,5 @@
-/* import_sqlite.c - copies of SQLite files. A program that reads a file with a WAL changes it when it
- * closes it; the source must stay as it was. */
+/* import_sqlite.c - copies of SQLite files. A program that reads a file with a WAL changes it when
+ * it closes it; the source must stay as it was. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -78,7 +78,7 @@ int sqlite_copy_open(struct tool *tool, const char *path, struct sqlite_copy *co
 
 void sqlite_copy_close(struct sqlite_copy *copy)
 {
-    static const char *const files[] = {"shard-00.db", "shard-00.db-wal", "shard-00.db-shm",
+    static const char *const files[] = {"shard-00.db",   "shard-00.db-wal",  "shard-00.db-shm",
                                         "shard-00.mark", "shard-00.ballast", "partyd.sock"};
     (void)sqlite3_close_v2(copy->sql);
     copy->sql = NULL;

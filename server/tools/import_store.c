@@ -1,4 +1,5 @@
-/* import_store.c - rooms of another partyd: its data directory, served or not, or a backup of it. */
+/* import_store.c - rooms of another partyd: its data directory, served or not, or a backup of it.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

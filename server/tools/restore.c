@@ -166,7 +166,8 @@ static int run(struct tool *tool)
     if (is_there(r.db) && tool_option(tool, "force") == NULL) {
         return tool_fail(tool, TOOL_FAILED,
                          "%.300s: there is a store already; with --force it is kept aside and "
-                         "replaced", r.dir);
+                         "replaced",
+                         r.dir);
     }
     if (mkdir(r.dir, 0700) != 0 && errno != EEXIST) return file_cannot(tool, r.dir, "made");
     status = copy_in(&r, from, &out);
@@ -184,9 +185,10 @@ const struct command command_restore = {
     .name = "restore",
     .arguments = "FILE",
     .summary = "make a backup the store; no server may be running",
-    .details = "  partyd restore /backup/partyd-2026-11-25.db --data /var/lib/partyd\n"
-               "Single rooms come out of a backup by `partyd import FILE` into another store, or by\n"
-               "restoring it beside and exporting them; docs/operations.md has the steps.",
+    .details =
+        "  partyd restore /backup/partyd-2026-11-25.db --data /var/lib/partyd\n"
+        "Single rooms come out of a backup by `partyd import FILE` into another store, or by\n"
+        "restoring it beside and exporting them; docs/operations.md has the steps.",
     .args_min = 1,
     .args_max = 1,
     .options = options,

@@ -377,6 +377,40 @@ test('o10: check names a room that cannot be read, and goes on with the others',
   }
 })
 
+test('o10: check --repair keeps what can be read, a copy of what was, and what clients still have comes back', async () => {
+  const { spawnSync } = await import('node:child_process')
+  for (const how of ['stopped', 'live']) {
+    const server = await startServer({ args: ['--room-idle-ms', '0'] })
+    const first = new Client(server, family, 'doc-1')
+    await first.synced()
+    first.text.insert(0, 'in the snapshot')
+    await sleep(100)
+    first.provider.disconnect() // it stays, with the document
+    await sleep(400)
+    const second = new Client(server, family, 'doc-1')
+    await second.synced()
+    second.doc.getMap('map').set('later', 'in the journal')
+    await sleep(100)
+    await server.stop('SIGKILL')
+    second.end()
+    const db = path.join(server.data, 'shard-00.db')
+    const sqlite = spawnSync('sqlite3', [db, "UPDATE base SET data = x'00' WHERE room = 1; PRAGMA wal_checkpoint(TRUNCATE)"], { encoding: 'utf8' })
+    assert.equal(sqlite.status, 0, sqlite.stderr)
+    const again = how === 'live' ? await startServer({ data: server.data, port: server.port }) : null
+    assert.equal((await partyd(server.data, 'export', 'doc-1')).status, 1)
+    const answer = await partyd(server.data, 'check', '--repair', '--json')
+    assert.deepEqual([answer.status, answer.json.bad.map(b => [b.room, b.repaired, b.lost])], [0, [['main/doc-1', true, 1]]], answer.err)
+    assert.equal((await partyd(server.data, 'check')).status, 0)
+    assert.deepEqual((await partyd(server.data, 'export', 'doc-1', '--format', 'json')).json.map, { later: 'in the journal' })
+    assert.equal(fs.readdirSync(server.data).filter(name => /^before-repair-.*\.db$/.test(name)).length, 1)
+    const served = again ?? await startServer({ data: server.data, port: server.port })
+    first.provider.connect()
+    await until('the first client to bring back what it has', async () => (await partyd(server.data, 'export', 'doc-1', '--format', 'json')).json.text === 'in the snapshot', 8000)
+    first.end()
+    await served.stop()
+  }
+})
+
 test('o10: a file that is damaged as a whole is refused with a sentence', async () => {
   const server = await startServer()
   await (await twoRooms(server)).end()
