@@ -204,7 +204,9 @@ static struct store *store_opened(struct bench *b)
     char path[300], why[STORE_ERROR_MAX] = "";
     struct store *store = NULL;
     path_in(b, "store", path);
-    if (store_open(&(struct store_opts){.dir = path, .wake = wake, .wake_ctx = b}, &store, why) != YD_OK) stop(why);
+    if (store_open(&(struct store_opts){.dir = path, .wake = wake, .wake_ctx = b}, &store, why) !=
+        YD_OK)
+        stop(why);
     return store;
 }
 

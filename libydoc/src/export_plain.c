@@ -5,22 +5,25 @@
 
 #include "rich.h"
 
+static void line_begin(struct rich *r)
+{
+    if (r->line_breaks > 0) rich_put(r, "\n");
+    r->line_breaks = 1;
+}
+
 static void plain_open(struct rich *r, struct rich_frame *frame)
 {
     bool is_cell = frame->node == RICH_CELL || frame->node == RICH_HEAD_CELL;
+    bool is_block = frame->holds_inline && frame->node != RICH_INLINE;
     if (is_cell) r->cells++;
-    if (frame->node == RICH_ROW) {
-        if (r->line_breaks > 0) rich_put(r, "\n");
-        r->line_breaks = 1;
-    } else if (is_cell && r->cells == 1) {
+    if (is_cell && r->cells == 1) {
         if (rich_parent(r)->columns++ > 0) rich_put(r, "\t");
         r->cell_has_text = false;
     } else if (frame->node == RICH_BREAK) {
         rich_put(r, r->cells > 0 ? " " : "\n");
-    } else if (frame->holds_inline && frame->node != RICH_INLINE && r->cells == 0) {
-        if (r->line_breaks > 0) rich_put(r, "\n");
-        r->line_breaks = 1;
-    } else if (frame->holds_inline && frame->node != RICH_INLINE && r->cell_has_text) {
+    } else if (frame->node == RICH_ROW || (is_block && r->cells == 0)) {
+        line_begin(r);
+    } else if (is_block && r->cell_has_text) {
         rich_put(r, " ");
     }
 }

@@ -1,7 +1,7 @@
 /* admin_backup.c - GET /backup: the whole store as one file, while it is being written.
  *
- * First a copy is made beside the store, a step at a time, with loads of rooms in between; then it is
- * sent, and it is gone with its last reader: its name is taken away when it has been opened. The
+ * First a copy is made beside the store, a step at a time, with loads of rooms in between; then it
+ * is sent, and it is gone with its last reader: its name is taken away when it has been opened. The
  * head says how long it will be (X-Partyd-Bytes) and of which commit it is (X-Partyd-Lsn). */
 #include "host/admin_calls.h"
 
@@ -30,7 +30,8 @@ static void cannot(struct backup_call *c, const char *what)
     admin_error(c->call.conn, 500, "backup_failed", why);
 }
 
-/* Reads a piece of a file that was written a moment ago: it is in memory, the loop does not wait. */
+/* Reads a piece of a file that was written a moment ago: it is in memory, the loop does not wait.
+ */
 static void backup_send(struct admin_call *call)
 {
     struct backup_call *c = (struct backup_call *)call;
@@ -38,8 +39,10 @@ static void backup_send(struct admin_call *call)
     ssize_t n = 1;
     while (n > 0 && !admin_is_full(call->conn)) {
         n = read(c->fd, piece, PIECE_BYTES);
-        if (n < 0 && errno == EINTR) n = 1;
-        else if (n > 0) admin_write(call->conn, (yd_slice){piece, (size_t)n});
+        if (n < 0 && errno == EINTR)
+            n = 1;
+        else if (n > 0)
+            admin_write(call->conn, (yd_slice){piece, (size_t)n});
     }
     free(piece);
     if (n == 0) admin_finish(call->conn);

@@ -9,10 +9,10 @@
 typedef void admin_begin(struct admin_conn *conn, const struct admin_request *request);
 
 admin_begin admin_status, admin_rooms, admin_room;     /* admin_rooms.c */
-admin_begin admin_content, admin_salvage;               /* admin_content.c */
+admin_begin admin_content, admin_salvage;              /* admin_content.c */
 admin_begin admin_put_content;                         /* admin_change.c */
-admin_begin admin_backup;                                  /* admin_backup.c */
-admin_begin admin_snapshot, admin_shrink;                  /* admin_compact.c */
+admin_begin admin_backup;                              /* admin_backup.c */
+admin_begin admin_snapshot, admin_shrink;              /* admin_compact.c */
 admin_begin admin_delete, admin_undelete, admin_erase; /* admin_change.c */
 
 #define ADMIN_NAME_MAX 1024                              /* as the store: bytes of "party/room" */
@@ -27,7 +27,7 @@ uint64_t admin_query_number(const struct admin_request *request, const char *nam
 /* A room as one JSON object. */
 json_t *admin_room_json(const struct shard *shard, const struct store_room *room);
 bool admin_is_update(yd_slice update); /* V1, whole */
-uint64_t admin_now_ms(void); /* since 1970 */
+uint64_t admin_now_ms(void);           /* since 1970 */
 /* Closes a room's connections and forgets it; what is stored stays. How many there were. */
 int room_let_go(struct shard *shard, yd_slice name, uint32_t code, const char *why);
 

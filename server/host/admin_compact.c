@@ -37,9 +37,10 @@ static void snapshot_write(struct snapshot_call *c)
     tell(&c->call, "written");
 }
 
-/* The row of the room, as it was when the store looked at it. What was appended before by whoever it
- * was is in it if the store has answered all batches: then nothing can be on its way. A room that is
- * opened after this question was put is loaded behind its answer, so it has appended nothing yet. */
+/* The row of the room, as it was when the store looked at it. What was appended before by whoever
+ * it was is in it if the store has answered all batches: then nothing can be on its way. A room
+ * that is opened after this question was put is loaded behind its answer, so it has appended
+ * nothing yet. */
 static void snapshot_on_row(struct admin_call *call, struct store_event *ev)
 {
     struct snapshot_call *c = (struct snapshot_call *)call;

@@ -1,5 +1,5 @@
-/* admin_content.c - GET /content?room=: all updates that are stored of a room; GET /salvage?room=: those
- * of a damaged one that can be read.
+/* admin_content.c - GET /content?room=: all updates that are stored of a room; GET /salvage?room=:
+ * those of a damaged one that can be read.
  *
  * The answer is a list of (varuint length, update V1), base first; what they say together is the
  * reader's to work out. 404 not_found, 500 unreadable. */
@@ -86,8 +86,8 @@ static void content_begin(struct admin_conn *conn, const struct admin_request *r
     c->call.on_store = content_on_store;
     c->call.on_end = content_on_end;
     uint64_t token = admin_ask(&c->call);
-    yd_err err = salvages ? store_salvage(shard->store, room, token)
-                          : store_read(shard->store, room, token);
+    yd_err err =
+        salvages ? store_salvage(shard->store, room, token) : store_read(shard->store, room, token);
     if (err != YD_OK) abort();
 }
 

@@ -261,7 +261,7 @@ uint32_t api_on_request(struct conn *conn, const struct http_request *request, y
             call(conn, &target, body);
         } else {
             api_answer_error(conn, 401, "bad_signature",
-                         "sign the request with COLLAB_SECRET, which both sides must have");
+                             "sign the request with COLLAB_SECRET, which both sides must have");
         }
     }
     return 0;

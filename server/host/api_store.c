@@ -55,8 +55,9 @@ static void on_change(struct conn *conn, const struct api_wait *wait, const stru
         api_answer_error(conn, 404, "not_found", ev->why);
         return;
     }
-    api_answer_json(conn, 200, json_pack("{s:I,s:I,s:i}", "epoch", (json_int_t)ev->epoch, "seq",
-                                         (json_int_t)ev->lsn, "connections", wait->connections));
+    api_answer_json(conn, 200,
+                    json_pack("{s:I,s:I,s:i}", "epoch", (json_int_t)ev->epoch, "seq",
+                              (json_int_t)ev->lsn, "connections", wait->connections));
 }
 
 static void on_row(struct conn *conn, struct api_wait *wait, const struct store_event *ev)

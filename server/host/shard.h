@@ -79,11 +79,11 @@ struct conn {
     struct backlog *backlog;
     struct chunk *late; /* its own updates, to be sent back with what comes next; see late.c */
     struct conn *late_prev, *late_next;
-    uint64_t late_ns;    /* when it was kept */
-    struct yd_buf *held; /* request, or frames that came before the room was ready */
+    uint64_t late_ns;     /* when it was kept */
+    struct yd_buf *held;  /* request, or frames that came before the room was ready */
     struct api_wait *api; /* NULL, or what an API call has asked the store */
-    struct visit *visit; /* until it is let into a room */
-    struct guest *guest; /* from then on, if somebody decided; NULL: the door was open */
+    struct visit *visit;  /* until it is let into a room */
+    struct guest *guest;  /* from then on, if somebody decided; NULL: the door was open */
     uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
     uint32_t member;
     uint32_t awaits;     /* bytes of the request before it is looked at again */

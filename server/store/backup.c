@@ -1,8 +1,8 @@
 /* backup.c - a copy of the whole store, page by page, while it is being written.
  *
  * Source:  SQLite's backup API. The copy is made over the store's own connection, so what is
- *          committed meanwhile is written into the part that has been copied already: at its end the
- *          copy is the store as it is at that moment. */
+ *          committed meanwhile is written into the part that has been copied already: at its end
+ * the copy is the store as it is at that moment. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -376,8 +376,8 @@ struct load_job {
     struct yd_buf memory;
     size_t *ends; /* of the parts in memory */
     size_t part_count, part_cap;
-    const char *broken; /* what cannot be read; NULL: all is well */
-    bool salvages;      /* passes over what is broken */
+    const char *broken;                    /* what cannot be read; NULL: all is well */
+    bool salvages;                         /* passes over what is broken */
     uint32_t lost_snapshots, lost_updates; /* passed over */
 };
 /* One slice. At the end ev gets parts and base_bytes, or kind LOAD_FAILED and why (then YD_OK all

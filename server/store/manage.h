@@ -110,8 +110,9 @@ YD_NODISCARD yd_err store_history(struct store *store, yd_slice room, uint64_t u
                                   uint64_t token);
 
 /* The same of a room that cannot be read whole: what is broken is passed over. Answered by LOADED,
- * with the number of what was passed over in ev.batch and a sentence in why; by LOAD_FAILED if not even the
- * room's row can be read. Nothing is changed: whoever wants to go on with this replaces the room. */
+ * with the number of what was passed over in ev.batch and a sentence in why; by LOAD_FAILED if not
+ * even the room's row can be read. Nothing is changed: whoever wants to go on with this replaces
+ * the room. */
 YD_NODISCARD yd_err store_salvage(struct store *store, yd_slice room, uint64_t token);
 
 /* ---- replacing: STORE_EV_CHANGED (lsn, epoch), or STORE_EV_REFUSED (why) and nothing changed */

@@ -73,7 +73,7 @@ static int write_back(struct compacting *c, const char *room, const struct conte
     int status = TOOL_OK;
     bool again = true;
     for (int i = 0; again && i < TRIES; i++) {
-        status = object_call(c->tool, &call, &answer);
+        status = object_call(c->tool, call, &answer);
         const char *done = json_string_value(json_object_get(answer, "done"));
         c->written += done != NULL && strcmp(done, "written") == 0;
         again = done != NULL && strcmp(done, "busy") == 0;

@@ -12,7 +12,7 @@ static int change(struct tool *tool, const char *path, const char *query, const 
     char *room = tool_room_name(tool->args[0]);
     json_t *answer = NULL;
     struct tool_call call = {.method = "POST", .path = path, .room = room, .query = query};
-    int status = object_call(tool, &call, &answer);
+    int status = object_call(tool, call, &answer);
     if (status == TOOL_OK && tool->json) {
         json_object_set_new(answer, "room", json_string(room));
         tool_print(json_incref(answer));

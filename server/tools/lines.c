@@ -75,15 +75,15 @@ static bool keep(void *ctx, json_t *line)
     return true;
 }
 
-int object_call(struct tool *tool, struct tool_call *call, json_t **answer)
+int object_call(struct tool *tool, struct tool_call call, json_t **answer)
 {
     struct lines lines = {.on_line = keep, .ctx = answer};
     *answer = NULL;
-    call->on_bytes = on_bytes;
-    call->ctx = &lines;
-    if (call->body.ptr == NULL) call->body = YD_EMPTY;
+    call.on_bytes = on_bytes;
+    call.ctx = &lines;
+    if (call.body.ptr == NULL) call.body = YD_EMPTY;
     yd_buf_init(&lines.held, heap_alloc(), LINE_BYTES_MAX);
-    int status = tool_call(tool, call);
+    int status = tool_call(tool, &call);
     yd_buf_deinit(&lines.held);
     if (status == TOOL_OK && *answer == NULL) {
         status = tool_fail(tool, TOOL_FAILED, "the server's answer is no JSON");

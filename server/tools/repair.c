@@ -43,7 +43,7 @@ static int replace(struct tool *tool, const char *room, const struct content *co
                              .room = room,
                              .query = "mode=replace",
                              .body = yd_buf_slice(&update)};
-    int status = object_call(tool, &call, &answer);
+    int status = object_call(tool, call, &answer);
     json_decref(answer);
     yd_buf_deinit(&update);
     return status;
