@@ -192,13 +192,17 @@ bool files_ballast_make(const struct store_files *files, uint64_t bytes)
     if (!ballast_path(files, path, sizeof path) || access(path, F_OK) == 0) return true;
     if (statvfs(files->dir, &fs) != 0) return true;
     uint64_t most = (uint64_t)fs.f_blocks * fs.f_frsize / 32;
+    if (bytes > most) bytes = most;
+    // A quarter more, or the disk would be full again with the next commits, and so for ever.
+    if ((uint64_t)fs.f_bavail * fs.f_frsize < bytes + bytes / 4) {
+        errno = ENOSPC;
+        return false;
+    }
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return errno != ENOSPC;
     int error = 0;
 #ifdef __linux__
-    error = posix_fallocate(fd, 0, (off_t)(bytes < most ? bytes : most));
-#else
-    (void)most;
+    error = posix_fallocate(fd, 0, (off_t)bytes);
 #endif
     (void)close(fd);
     if (error != ENOSPC) return true;

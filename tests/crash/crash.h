@@ -73,5 +73,8 @@ int command_faults(int argc, char **argv);
 int command_flips(int argc, char **argv);
 int command_slow(int argc, char **argv);
 int command_memory(int argc, char **argv);
+int command_full(int argc, char **argv);
+int command_copy(int argc, char **argv);
+int command_soak(int argc, char **argv);
 
 #endif
