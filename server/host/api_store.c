@@ -41,12 +41,13 @@ static uint64_t wait_new(struct conn *conn, json_t *answer, int connections, boo
 /* The store's name of a room of a party. */
 static yd_slice name_put(uint8_t name[ADMIN_NAME_MAX], const char *party, yd_slice room)
 {
-    size_t party_len = strlen(party);
-    if (party_len + 1 + room.len > ADMIN_NAME_MAX) return YD_EMPTY;
-    memcpy(name, party, party_len);
-    name[party_len] = '/';
-    memcpy(name + party_len + 1, room.ptr, room.len);
-    return (yd_slice){name, party_len + 1 + room.len};
+    yd_slice head = log_slice(party);
+    size_t len = head.len + 1 + room.len;
+    if (len > ADMIN_NAME_MAX) return YD_EMPTY;
+    memcpy(name, head.ptr, head.len);
+    name[head.len] = '/';
+    memcpy(name + head.len + 1, room.ptr, room.len);
+    return (yd_slice){name, len};
 }
 
 static void on_change(struct conn *conn, const struct api_wait *wait, const struct store_event *ev)

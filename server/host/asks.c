@@ -1,10 +1,10 @@
-/* asks.c - who waits for which answer of the store. */
+/* asks.c - who waits for which answer of the store. They are few: commands and calls of the API. */
 #include <stdlib.h>
 
 #include "host/shard.h"
 
 struct ask {
-    UT_hash_handle hh;
+    struct ask *next;
     uint64_t token;
     ask_done *done;
     void *ctx;
@@ -16,16 +16,18 @@ uint64_t ask_new(struct shard *shard, ask_done *done, void *ctx)
     ask->token = ++shard->tokens; // loads of rooms are numbered with them
     ask->done = done;
     ask->ctx = ctx;
-    HASH_ADD(hh, shard->asks, token, sizeof ask->token, ask);
+    ask->next = shard->asks;
+    shard->asks = ask;
     return ask->token;
 }
 
 /* NULL: nobody asked with it. */
 static struct ask *take(struct shard *shard, uint64_t token)
 {
-    struct ask *ask = NULL;
-    HASH_FIND(hh, shard->asks, &token, sizeof token, ask);
-    if (ask != NULL) HASH_DEL(shard->asks, ask);
+    struct ask **at = &shard->asks;
+    while (*at != NULL && (*at)->token != token) at = &(*at)->next;
+    struct ask *ask = *at;
+    if (ask != NULL) *at = ask->next;
     return ask;
 }
 
@@ -44,8 +46,7 @@ void asks_failed(struct shard *shard, const struct store_event *ev)
 {
     while (shard->asks != NULL) {
         struct store_event failed = *ev;
-        struct ask *ask = shard->asks;
-        HASH_DEL(shard->asks, ask);
+        struct ask *ask = take(shard, shard->asks->token);
         ask->done(ask->ctx, &failed);
         free(ask);
     }
@@ -53,10 +54,5 @@ void asks_failed(struct shard *shard, const struct store_event *ev)
 
 void asks_free(struct shard *shard)
 {
-    struct ask *ask = NULL, *next = NULL;
-    HASH_ITER(hh, shard->asks, ask, next)
-    {
-        HASH_DEL(shard->asks, ask);
-        free(ask);
-    }
+    while (shard->asks != NULL) ask_cancel(shard, shard->asks->token);
 }

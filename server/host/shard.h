@@ -133,7 +133,7 @@ struct shard {
     struct store *store;
     struct door *door;
     struct admin *admin;
-    struct ask *asks; /* by token */
+    struct ask *asks; /* that are not answered */
     struct room_slot *rooms;
     struct conn *late_first, *late_last; /* who has something late, the oldest first */
     uv_timer_t late_timer;

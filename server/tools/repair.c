@@ -49,31 +49,28 @@ static int replace(struct tool *tool, const char *room, const struct content *co
     return status;
 }
 
-static int one(struct tool *tool, json_t *bad)
+/* *lost: what could not be read, when it is done. */
+static int one(struct tool *tool, const char *room, uint64_t *lost)
 {
-    struct content content;
-    const char *room = json_string_value(json_object_get(bad, "room"));
-    int status =
-        strchr(room, '/') == NULL
-            ? tool_fail(tool, TOOL_FAILED, "%s: nothing can be done without its name", room)
-            : content_salvage(tool, room, &content);
-    bool repaired = false;
-    if (status == TOOL_OK && content.updates == 0) {
+    struct content content = {0};
+    if (strchr(room, '/') == NULL) {
+        return tool_fail(tool, TOOL_FAILED, "%s: nothing can be done without its name", room);
+    }
+    int status = content_salvage(tool, room, &content);
+    if (status != TOOL_OK) return status;
+    *lost = content.lost;
+    if (content.updates == 0) {
         status =
             tool_fail(tool, TOOL_FAILED,
                       "%s: nothing of it can be read; take it from a backup, or erase it", room);
-        content_deinit(&content);
-    } else if (status == TOOL_OK) {
+    } else {
         status = replace(tool, room, &content);
-        repaired = status == TOOL_OK;
-        if (repaired && !tool->json) {
-            printf("%s repaired: %" PRIu64 " updates kept, %" PRIu64 " snapshots or updates lost\n",
-                   room, content.updates, content.lost);
-        }
-        json_object_set_new(bad, "lost", json_integer((json_int_t)content.lost));
-        content_deinit(&content);
     }
-    json_object_set_new(bad, "repaired", json_boolean(repaired));
+    if (status == TOOL_OK && !tool->json) {
+        printf("%s repaired: %" PRIu64 " updates kept, %" PRIu64 " snapshots or updates lost\n",
+               room, content.updates, content.lost);
+    }
+    content_deinit(&content);
     return status;
 }
 
@@ -86,7 +83,11 @@ int repair_rooms(struct tool *tool, json_t *bad_rooms)
     fprintf(stderr, "the store as it is now: %s\n", copy);
     free(copy);
     for (size_t i = 0; i < json_array_size(bad_rooms); i++) {
-        int done = one(tool, json_array_get(bad_rooms, i));
+        json_t *bad = json_array_get(bad_rooms, i);
+        uint64_t lost = 0;
+        int done = one(tool, json_string_value(json_object_get(bad, "room")), &lost);
+        json_object_set_new(bad, "repaired", json_boolean(done == TOOL_OK));
+        json_object_set_new(bad, "lost", json_integer((json_int_t)lost));
         if (done != TOOL_OK) status = done == TOOL_NO_STORE ? done : TOOL_FAILED;
         if (done == TOOL_NO_STORE) break;
     }

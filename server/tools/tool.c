@@ -64,16 +64,16 @@ static int help(const struct command *command)
 
 int tool_fail(const struct tool *tool, int status, const char *format, ...)
 {
+    char text[2048];
     va_list list;
     va_start(list, format);
-    if (tool->why != NULL) {
-        vsnprintf(tool->why, tool->why_size, format, list);
-    } else {
-        fprintf(stderr, "partyd %s: ", tool->command->name);
-        vfprintf(stderr, format, list);
-        fputc('\n', stderr);
-    }
+    (void)vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    if (tool->why != NULL) {
+        (void)snprintf(tool->why, tool->why_size, "%s", text);
+    } else {
+        fprintf(stderr, "partyd %s: %s\n", tool->command->name, text);
+    }
     return status;
 }
 
