@@ -407,7 +407,8 @@ test('D24: DELETE ends connections for good, undelete brings the room back', asy
   assert.deepEqual([gone.status, gone.body.connections, gone.body.seq > before.stored.seq], [200, 1, true])
   await until('the close', () => codes.includes(4404))
   const deleted = (await api(server, 'GET', `/api/rooms/${room}`)).body.stored
-  assert.deepEqual([deleted.status, deleted.eraseAt - deleted.deletedAt], ['deleted', 60000])
+  assert.equal(deleted.status, 'deleted')
+  assert.ok(Math.abs(deleted.eraseAt - deleted.deletedAt - 60000) < 5000, JSON.stringify(deleted))
   const late = knock(server, room, mint(room, 'write', { sub: 'bob' }))
   assert.equal((await late.refused).code, 4404)
   ann.end()
