@@ -1,5 +1,6 @@
 // The operator's commands on a served store and on one that nobody serves. Rules O1..: docs/operations.md.
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -175,6 +176,12 @@ test('o6: a backup of a store that is being written holds all that was confirmed
   const writers = Array.from({ length: 6 }, (_, i) => new Client(server, family, `doc-${i}`))
   const eyes = Array.from({ length: 6 }, (_, i) => new Client(server, family, `doc-${i}`))
   await Promise.all([...writers, ...eyes].map(c => c.synced()))
+  // More than the copy takes in one step.
+  const large = new Client(server, family, 'large')
+  await large.synced()
+  const noise = randomBytes(3 << 20).toString('latin1')
+  large.doc.getMap('map').set('noise', noise)
+  await sleep(500)
   let on = true
   const writing = writers.map(async (c, i) => {
     for (let n = 0; on; n++) {
@@ -190,19 +197,20 @@ test('o6: a backup of a store that is being written holds all that was confirmed
     const file = path.join(temporary(), 'backup.db')
     const answer = await partyd(server.data, 'backup', file, '--json')
     assert.equal(answer.status, 0, answer.err)
-    assert.deepEqual([answer.json.rooms, answer.json.bytes], [6, fs.statSync(file).size])
+    assert.deepEqual([answer.json.rooms, answer.json.bytes], [7, fs.statSync(file).size])
     files.push([file, seen])
   }
   on = false
   await Promise.all(writing)
-  for (const c of [...writers, ...eyes]) c.end()
+  for (const c of [...writers, ...eyes, large]) c.end()
   assert.deepEqual(fs.readdirSync(server.data).filter(name => name.startsWith('backup')), [])
   await server.stop()
   for (const [file, seen] of files) {
     const data = path.join(temporary(), 'new')
     const restored = await partyd(data, 'restore', file, '--json')
     assert.equal(restored.status, 0, restored.err)
-    assert.equal(restored.json.rooms, 6)
+    assert.equal(restored.json.rooms, 7)
+    assert.equal((await partyd(data, 'export', 'large', '--format', 'json')).json.map.noise, noise)
     assert.equal((await partyd(data, 'check')).status, 0)
     for (let i = 0; i < 6; i++) {
       const text = (await partyd(data, 'export', `doc-${i}`, '--format', 'json')).json.text
