@@ -62,7 +62,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan auth crash storm copies soak e2e browser convex fuzzers vectors suite differential wasm fuzz bench check \
+.PHONY: all unit asan auth crash storm copies soak e2e browser peers convex fuzzers vectors suite differential wasm fuzz bench check \
   format clean help dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -179,6 +179,16 @@ e2e: $(BUILD)/partyd $(B)/preload/clock.so ## the built server with the real pro
 
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
+
+# Other servers and editors, run and recorded anew: tests/peers. Large, one package is native.
+NODE_HEADERS ?= /usr
+peers: $(BUILD)/partyd $(B)/ydoc wasm ## runs the real peers, records what they store, and imports it
+	$(Q)cd tests/peers && npm ci --legacy-peer-deps --no-audit --no-fund --loglevel=error && \
+	  { node -e 'require("sqlite3")' 2>/dev/null || npm_config_nodedir=$(NODE_HEADERS) npm rebuild sqlite3 --build-from-source; }
+	$(Q)cd tests/peers && for peer in partykit hocuspocus blocknote; do \
+	  node $$peer.mjs > $$peer.json.new && mv $$peer.json.new ../vectors/data/$$peer.json || exit 1; done
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) e2e/import.test.mjs
+	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/export.test.mjs
 
 # The package is built by the compiler of the example, which is its first user.
 web/convex/dist/index.js: $(wildcard web/convex/src/*.ts) web/convex/tsconfig.json

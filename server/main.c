@@ -6,34 +6,25 @@
 
 #include "host/pull.h"
 #include "host/shard.h"
+#include "tools/tool.h"
 
 static int help(FILE *to)
 {
-    fputs("partyd " PARTYD_VERSION " - real-time rooms for Yjs documents\n\n"
-          "  partyd dev [flags]          run the server for development\n"
-          "  partyd serve [flags]        run it for others: with access control, without a page\n"
-          "  partyd check [--data DIR]   verify a store that no server has open\n"
-          "  partyd pull [ROOM...]       bring rooms back from a backup, all if none is named;\n"
-          "                              --from SINK, --replace: also those that are there\n"
-          "  partyd --help | --version\n\n"
-          "Settings; flags win over the environment, that over the file, that over defaults:\n",
+    fputs(
+        "partyd " PARTYD_VERSION " - real-time rooms for Yjs documents\n\n"
+        "  partyd dev [flags]          run the server for development\n"
+        "  partyd serve [flags]        run it for others: with access control, without a page\n"
+        "  partyd pull [ROOM...]       bring rooms back from a backup, all if none is named;\n"
+        "                              --from SINK, --replace: also those that are there\n"
+        "  partyd --help | --version\n\n"
+        "for operators, on a running server's store or one that none has open; --help for each:\n",
+        to);
+    tools_help(to);
+    fputs("\nSettings of dev and serve; flags win over the environment, that over the file, that "
+          "over defaults:\n",
           to);
     settings_help(to);
     return to == stdout ? 0 : 2;
-}
-
-static int check(const struct settings *settings)
-{
-    struct store_verified found;
-    char why[STORE_ERROR_MAX] = "";
-    yd_err err = store_verify(settings->data, &found, why);
-    if (err != YD_OK) {
-        fprintf(stderr, "partyd: %s\n", why);
-        return 1;
-    }
-    printf("ok: %llu rooms, %llu bytes\n", (unsigned long long)found.rooms,
-           (unsigned long long)found.bytes);
-    return 0;
 }
 
 /* Takes what is pull's own out of the arguments; the rest are flags of settings and their values.
@@ -78,19 +69,20 @@ int main(int argc, char **argv)
     if (strcmp(command, "--version") == 0) return puts("partyd " PARTYD_VERSION) < 0;
     if (strcmp(command, "pull") == 0) return pull_command(argc - 2, argv + 2);
     bool is_serve = strcmp(command, "serve") == 0;
-    bool is_server = is_serve || strcmp(command, "dev") == 0;
-    if (!is_server && strcmp(command, "check") != 0) {
-        if (command[0] != 0) fprintf(stderr, "partyd: there is no command '%s'\n\n", command);
-        return help(stderr);
+    int status = 2;
+    if (tool_main(argc, argv, &status)) return status;
+    if (!is_serve && strcmp(command, "dev") != 0) {
+        if (command[0] == 0) return help(stderr);
+        fprintf(stderr, "partyd: there is no command '%s'; see partyd --help\n", command);
+        return 2;
     }
     struct settings settings;
     char why[SETTINGS_ERROR_MAX] = "";
-    int status = 2;
     enum settings_command form = is_serve ? SETTINGS_SERVE : SETTINGS_DEV;
     if (settings_read_for(form, &settings, argc - 2, argv + 2, why) != YD_OK) {
         fprintf(stderr, "partyd: %s\n", why);
     } else {
-        status = is_server ? shard_run(&settings) : check(&settings);
+        status = shard_run(&settings);
     }
     settings_deinit(&settings);
     return status;

@@ -202,6 +202,37 @@ static yd_err on_pending(struct driver *d, struct yd_buf *out)
     return err == YD_OK ? line_put(out, p.deletes ? "true}" : "false}") : err;
 }
 
+/* A root as text in one of the forms of ydoc/export.h, told as HEX: it may hold line ends. */
+static yd_err on_html(struct driver *d, yd_slice name, struct yd_buf *out)
+{
+    return line_answer_bytes(d, yd_doc_html(d->doc, name, &d->made), out);
+}
+
+static yd_err on_markdown(struct driver *d, yd_slice name, struct yd_buf *out)
+{
+    return line_answer_bytes(d, yd_doc_markdown(d->doc, name, &d->made), out);
+}
+
+static yd_err on_plain(struct driver *d, yd_slice name, struct yd_buf *out)
+{
+    return line_answer_bytes(d, yd_doc_plain(d->doc, name, &d->made), out);
+}
+
+static yd_err on_roots(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    static const char *const kinds[] = {"text", "array", "map", "xml"};
+    struct yd_root_info root;
+    (void)rest;
+    yd_err err = line_put(out, "{\"ok\":true,\"value\":[");
+    for (uint32_t at = 0, n = 0; err == YD_OK && yd_doc_root_next(d->doc, &at, &root); n++) {
+        err = line_put(out, n == 0 ? "\"" : ",\"");
+        if (err == YD_OK) err = line_put(out, root.is_empty ? "empty " : "");
+        if (err == YD_OK) err = line_put(out, kinds[root.kind]);
+        if (err == YD_OK) err = line_put(out, "\"");
+    }
+    return err == YD_OK ? line_put(out, "]}") : err;
+}
+
 yd_err driver_init(struct driver *driver, yd_alloc alloc)
 {
     *driver = (struct driver){.alloc = alloc};
@@ -227,7 +258,9 @@ static line_command command_find(yd_slice word)
     } commands[] = {{"new", on_new},       {"apply", on_apply},       {"state", on_state},
                     {"last", on_last},     {"json", on_json},         {"merge", on_merge},
                     {"diff", on_diff},     {"convert", on_convert},   {"vector", on_vector},
-                    {"length", on_length}, {"position", on_position}, {"resolve", on_resolve}};
+                    {"length", on_length}, {"position", on_position}, {"resolve", on_resolve},
+                    {"html", on_html},     {"markdown", on_markdown}, {"plain", on_plain},
+                    {"roots", on_roots}};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (line_is(word, commands[i].name)) return commands[i].run;
     }
@@ -262,5 +295,5 @@ yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out)
         out, "new, apply, sv, state, last, snapshot, json, delta, length, position, "
              "resolve, pending, check, merge, diff, convert, vector, use, begin, edit, "
              "commit, look, at, get, keys, read, read-delta, subdocs, changes, snap, "
-             "restore, equal, contains or parse");
+             "restore, equal, contains, parse, html, markdown, plain or roots");
 }

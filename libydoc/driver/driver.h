@@ -11,6 +11,8 @@
  *   length NAME               {"ok":true,"value":N}
  *   position INDEX 0|-1 root NAME | type CLIENT CLOCK   {"ok":true,"hex":"..."}
  *   resolve HEX               {"ok":true,"index":N,"assoc":0|-1[,"client":N,"clock":N]}
+ *   html NAME | markdown NAME | plain NAME   {"ok":true,"hex":"..."}   UTF-8
+ *   roots                     {"ok":true,"value":["map","empty xml",...]}
  *   pending                   {"ok":true,"structs":bool,"deletes":bool}
  *   merge v1|v2 HEX...        {"ok":true,"hex":"..."} | {"ok":false,...,"at": which update}
  *   diff v1|v2 HEX SVHEX      {"ok":true,"hex":"..."}   in the format of the update
@@ -30,6 +32,7 @@
 #ifndef YDOC_DRIVER_H
 #define YDOC_DRIVER_H
 
+#include "ydoc/export.h"
 #include "ydoc/position.h"
 #include "ydoc/update.h"
 

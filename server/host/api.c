@@ -1,27 +1,30 @@
 /* api.c - what the application's backend asks of the server about a room.
  *
- *   GET  /api/rooms/:room          who is in it
+ *   GET  /api/rooms/:room          who is in it, and what is stored (api_store.c)
+ *   DELETE /api/rooms/:room        {"party"?, "graceMs"?, "now"?}  ends connections, deletes
+ *   POST /api/rooms/:room/undelete {"party"?}
  *   POST /api/rooms/:room/kick     {"userId"?, "all"?, "code"?, "reason"?}  ends connections
  *   POST /api/rooms/:room/recheck  decides anew about all who are in it
  *
  * Source: docs/access.md, rules D19..D21. A request is signed (auth_signature_ok); :room is the raw
  * name, in all parties. Nothing about a room is said before the signature has been checked.
  */
+#include "host/api.h"
 #include "host/backups.h"
-#include "host/door.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define CLOSE_REASON_MAX 123 /* bytes, RFC 6455 5.5 */
 
-enum call { CALL_NONE, CALL_ROOM, CALL_KICK, CALL_RECHECK };
+enum call { CALL_NONE, CALL_ROOM, CALL_KICK, CALL_RECHECK, CALL_DELETE, CALL_UNDELETE };
 
 struct target {
     enum call call;
-    bool is_post;
+    const char *method;
     yd_slice room;
 };
 
@@ -32,10 +35,10 @@ bool api_is_path(yd_slice path)
     return path.len > prefix.len && memcmp(path.ptr, prefix.ptr, prefix.len) == 0;
 }
 
-static struct target target_read(yd_slice path)
+static struct target target_read(yd_slice path, bool is_delete)
 {
     static const yd_slice rooms = {(const uint8_t *)"/api/rooms/", 11};
-    struct target t = {CALL_NONE, false, YD_EMPTY};
+    struct target t = {CALL_NONE, "", YD_EMPTY};
     if (path.len <= rooms.len || memcmp(path.ptr, rooms.ptr, rooms.len) != 0) return t;
     yd_slice rest = {path.ptr + rooms.len, path.len - rooms.len};
     const uint8_t *slash = memchr(rest.ptr, '/', rest.len);
@@ -43,14 +46,15 @@ static struct target target_read(yd_slice path)
     yd_slice what = {rest.ptr + len, rest.len - len};
     t.room = (yd_slice){rest.ptr, len};
     if (len == 0) return t;
-    if (what.len == 0) t.call = CALL_ROOM;
+    if (what.len == 0) t.call = is_delete ? CALL_DELETE : CALL_ROOM;
     if (yd_slice_equal(what, YD_LITERAL("/kick"))) t.call = CALL_KICK;
     if (yd_slice_equal(what, YD_LITERAL("/recheck"))) t.call = CALL_RECHECK;
-    t.is_post = t.call != CALL_ROOM;
+    if (yd_slice_equal(what, YD_LITERAL("/undelete"))) t.call = CALL_UNDELETE;
+    t.method = t.call == CALL_ROOM ? "GET" : t.call == CALL_DELETE ? "DELETE" : "POST";
     return t;
 }
 
-static void answer_json(struct conn *conn, int status, json_t *json)
+void api_answer_json(struct conn *conn, int status, json_t *json)
 {
     char *text = json_dumps(json, JSON_COMPACT);
     if (text == NULL) abort();
@@ -59,9 +63,9 @@ static void answer_json(struct conn *conn, int status, json_t *json)
     json_decref(json);
 }
 
-static void answer_error(struct conn *conn, int status, const char *code, const char *message)
+void api_answer_error(struct conn *conn, int status, const char *code, const char *message)
 {
-    answer_json(conn, status, json_pack("{s:s,s:s}", "code", code, "message", message));
+    api_answer_json(conn, status, json_pack("{s:s,s:s}", "code", code, "message", message));
 }
 
 /* ---- GET --------------------------------------------------------------------------------------
@@ -103,7 +107,7 @@ static void tell_room(struct conn *conn, yd_slice room)
     json_t *answer = json_pack("{s:I,s:o}", "connections", count, "users", list);
     json_t *backup = backups_room_state(conn->shard, room);
     if (backup != NULL) (void)json_object_set_new(answer, "backup", backup);
-    answer_json(conn, 200, answer);
+    api_tell_stored(conn, room, answer);
 }
 
 /* ---- kick -------------------------------------------------------------------------------------
@@ -174,7 +178,7 @@ static void kick_all(struct conn *conn, yd_slice room, const struct kick *kick)
     }
     LOG(&shard->log, LOG_INFO, "kicked", LOG_TEXT("room", room), LOG_TEXT("user", user),
         LOG_NUM("connections", count));
-    answer_json(conn, 200, json_pack("{s:I}", "kicked", count));
+    api_answer_json(conn, 200, json_pack("{s:I}", "kicked", count));
 }
 
 static void on_kick(struct conn *conn, yd_slice room, yd_slice body)
@@ -184,7 +188,7 @@ static void on_kick(struct conn *conn, yd_slice room, yd_slice body)
     json_t *json = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
     const char *why = json == NULL ? "the body is no JSON object" : kick_read(json, &kick);
     if (why != NULL) {
-        answer_error(conn, 400, "bad_body", why);
+        api_answer_error(conn, 400, "bad_body", why);
     } else {
         kick_all(conn, room, &kick);
     }
@@ -202,7 +206,7 @@ static void on_recheck_call(struct conn *conn, yd_slice room)
         door_recheck(c);
     }
     LOG(&shard->log, LOG_INFO, "rechecked", LOG_TEXT("room", room), LOG_NUM("connections", count));
-    answer_json(conn, 200, json_pack("{s:I}", "rechecked", count));
+    api_answer_json(conn, 200, json_pack("{s:I}", "rechecked", count));
 }
 
 /* ---- requests ---------------------------------------------------------------------------------
@@ -230,21 +234,25 @@ static void call(struct conn *conn, const struct target *target, yd_slice body)
     case CALL_ROOM: tell_room(conn, target->room); break;
     case CALL_KICK: on_kick(conn, target->room, body); break;
     case CALL_RECHECK: on_recheck_call(conn, target->room); break;
+    case CALL_DELETE: api_on_delete(conn, target->room, body); break;
+    case CALL_UNDELETE: api_on_undelete(conn, target->room, body); break;
     case CALL_NONE: break;
     }
 }
 
 uint32_t api_on_request(struct conn *conn, const struct http_request *request, yd_slice rest)
 {
-    struct target target = target_read(route_path(request->target));
+    struct target target = target_read(route_path(request->target), request->is_delete);
     if (target.call == CALL_NONE) {
-        answer_error(conn, 404, "not_found", "see docs/access.md for what is served here");
-    } else if (target.is_post ? !request->is_post : !request->is_get) {
-        answer_error(conn, 405, "bad_method", target.is_post ? "use POST" : "use GET");
+        api_answer_error(conn, 404, "not_found", "see docs/access.md for what is served here");
+    } else if (!yd_slice_equal(request->method, log_slice(target.method))) {
+        char use[16];
+        snprintf(use, sizeof use, "use %s", target.method);
+        api_answer_error(conn, 405, "bad_method", use);
     } else if (request->has_coding) {
-        answer_error(conn, 411, "no_length", "send a Content-Length, not chunks");
+        api_answer_error(conn, 411, "no_length", "send a Content-Length, not chunks");
     } else if (request->body_bytes > HTTP_BODY_MAX) {
-        answer_error(conn, 413, "too_large", "a body has 64 KiB at most");
+        api_answer_error(conn, 413, "too_large", "a body has 64 KiB at most");
     } else if ((int64_t)rest.len < request->body_bytes) {
         static const yd_slice go_on = {(const uint8_t *)"HTTP/1.1 100 Continue\r\n\r\n", 25};
         bool asked = request->expects_continue && conn->awaits == 0;
@@ -256,8 +264,8 @@ uint32_t api_on_request(struct conn *conn, const struct http_request *request, y
         if (is_signed(conn, request, target.room, body)) {
             call(conn, &target, body);
         } else {
-            answer_error(conn, 401, "bad_signature",
-                         "sign the request with COLLAB_SECRET, which both sides must have");
+            api_answer_error(conn, 401, "bad_signature",
+                             "sign the request with COLLAB_SECRET, which both sides must have");
         }
     }
     return 0;

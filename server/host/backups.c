@@ -30,7 +30,7 @@ struct reading {
 };
 
 /* A question to the store. */
-struct ask {
+struct backup_ask {
     UT_hash_handle hh;
     uint64_t token;
     enum ask_kind kind;
@@ -55,7 +55,7 @@ struct backups {
     struct backup *backup;
     struct backup_clock clock;
     struct fetch *fetch;
-    struct ask *asks; /* by token */
+    struct backup_ask *asks; /* by token */
     struct marks marks[BACKUP_SINKS_MAX];
     uint64_t marked_ms;
     uint64_t scan_after,
@@ -77,9 +77,9 @@ static const char *sink_name(const struct shard *shard, uint32_t i)
     return shard->settings->sinks.list[i].name;
 }
 
-static uint64_t ask_new(struct shard *shard, enum ask_kind kind, struct ask **out)
+static uint64_t backup_ask_new(struct shard *shard, enum ask_kind kind, struct backup_ask **out)
 {
-    struct ask *ask = heap_new(sizeof *ask);
+    struct backup_ask *ask = heap_new(sizeof *ask);
     ask->token = ++shard->tokens;
     ask->kind = kind;
     HASH_ADD(hh, shard->backups->asks, token, sizeof ask->token, ask);
@@ -121,7 +121,7 @@ static void marks_flush_of(struct shard *shard, yd_slice room)
 static void on_read(void *ctx, yd_slice room, uint64_t token)
 {
     struct shard *shard = ctx;
-    struct ask *ask = NULL;
+    struct backup_ask *ask = NULL;
     if (shard->store == NULL) {
         struct backup_read read = {.failed = "the store is down"};
         backup_was_read(shard->backups->backup, token, &read);
@@ -131,12 +131,12 @@ static void on_read(void *ctx, yd_slice room, uint64_t token)
     reading->token = token;
     marks_flush_of(shard, room);
     for (uint32_t i = 0; i < backup_sink_count(shard->backups->backup); i++) {
-        uint64_t info = ask_new(shard, ASK_INFO, &ask);
+        uint64_t info = backup_ask_new(shard, ASK_INFO, &ask);
         ask->sink = i;
         ask->reading = reading;
         if (store_info(shard->store, room, text(sink_name(shard, i)), info) != YD_OK) abort();
     }
-    uint64_t read = ask_new(shard, ASK_READ, &ask);
+    uint64_t read = backup_ask_new(shard, ASK_READ, &ask);
     ask->reading = reading;
     if (store_read(shard->store, room, read) != YD_OK) abort();
 }
@@ -304,9 +304,9 @@ yd_err backups_open(struct shard *shard, char why[SETTINGS_ERROR_MAX])
     return YD_OK;
 }
 
-static void asks_free(struct backups *b)
+static void backup_asks_free(struct backups *b)
 {
-    struct ask *ask = NULL, *next = NULL;
+    struct backup_ask *ask = NULL, *next = NULL;
     HASH_ITER(hh, b->asks, ask, next)
     {
         HASH_DEL(b->asks, ask); // NOLINT(clang-analyzer-*): `next` was read before
@@ -328,7 +328,7 @@ void backups_close(struct shard *shard)
     }
     backup_free(b->backup);
     b->backup = NULL;
-    struct ask *ask = NULL, *next = NULL;
+    struct backup_ask *ask = NULL, *next = NULL;
     HASH_ITER(hh, b->asks, ask, next)
     {
         HASH_DEL(b->asks, ask); // NOLINT(clang-analyzer-*): `next` was read before
@@ -346,7 +346,7 @@ void backups_store_lost(struct shard *shard)
 {
     struct backups *b = shard->backups;
     if (b == NULL) return;
-    asks_free(b);
+    backup_asks_free(b);
     b->is_asked = false;
 }
 
@@ -361,8 +361,8 @@ void backups_store_back(struct shard *shard)
 static void scan_ask(struct shard *shard)
 {
     struct backups *b = shard->backups;
-    struct ask *ask = NULL;
-    uint64_t token = ask_new(shard, ASK_SCAN, &ask);
+    struct backup_ask *ask = NULL;
+    uint64_t token = backup_ask_new(shard, ASK_SCAN, &ask);
     struct store_list list = {.after = b->scan_after,
                               .limit = SCAN_PAGE,
                               .prefix = YD_EMPTY,
@@ -392,7 +392,8 @@ static void scan_step(struct shard *shard)
     if (state.waiting < SCAN_WAITING) scan_ask(shard);
 }
 
-static void on_scanned(struct shard *shard, const struct ask *ask, const struct store_event *ev)
+static void on_scanned(struct shard *shard, const struct backup_ask *ask,
+                       const struct store_event *ev)
 {
     struct backups *b = shard->backups;
     b->is_asked = false;
@@ -430,9 +431,9 @@ static void load_again(struct shard *shard, struct room_slot *slot)
 static void restored_put(struct shard *shard, struct room_slot *slot,
                          struct backup_restored *restored)
 {
-    struct ask *ask = NULL;
+    struct backup_ask *ask = NULL;
     struct store_replace opts = {.only_new = true, .epoch_min = restored->version.epoch + 1};
-    uint64_t token = ask_new(shard, ASK_REPLACE, &ask);
+    uint64_t token = backup_ask_new(shard, ASK_REPLACE, &ask);
     ask->slot_token = slot->token;
     LOG(&shard->log, LOG_INFO, "room restored from a backup", LOG_TEXT("room", slot_name(slot)),
         LOG_NUM("epoch", restored->version.epoch), LOG_NUM("seq", restored->version.seq),
@@ -471,7 +472,7 @@ bool backups_restore(struct shard *shard, const struct room_slot *slot)
 /* ---- the store's answers -----------------------------------------------------------------------
  */
 
-static void on_info(const struct ask *ask, const struct store_event *ev)
+static void on_info(const struct backup_ask *ask, const struct store_event *ev)
 {
     char key[KEY_MAX] = "";
     struct reading *reading = ask->reading;
@@ -485,7 +486,7 @@ static void on_info(const struct ask *ask, const struct store_event *ev)
         (struct backup_progress){ask->sink, {strtoull(key, NULL, 10), room->saved_lsn}};
 }
 
-static void on_was_read(struct shard *shard, const struct ask *ask, struct store_event *ev)
+static void on_was_read(struct shard *shard, const struct backup_ask *ask, struct store_event *ev)
 {
     struct reading *reading = ask->reading;
     struct backup_read read = {
@@ -508,7 +509,7 @@ static void on_was_read(struct shard *shard, const struct ask *ask, struct store
 
 bool backups_on_store(struct shard *shard, struct store_event *ev)
 {
-    struct ask *ask = NULL;
+    struct backup_ask *ask = NULL;
     if (shard->backups == NULL) return false;
     HASH_FIND(hh, shard->backups->asks, &ev->token, sizeof ev->token, ask);
     if (ask == NULL) return false;

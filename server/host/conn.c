@@ -62,6 +62,7 @@ void conn_end(struct conn *conn)
 {
     if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
     conn->state = CONN_CLOSING;
+    api_wait_end(conn);
     chunk_unref(late_take(conn));
     door_leave(conn);
     if (conn->slot != NULL) slot_remove(conn->slot, conn);

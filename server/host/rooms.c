@@ -85,6 +85,13 @@ static yd_err slot_begin(struct room_slot *slot)
     return room_new(heap_alloc(), &opts, &slot->room);
 }
 
+struct room_slot *slot_find(const struct shard *shard, yd_slice name)
+{
+    struct room_slot *slot = NULL;
+    HASH_FIND(hh, shard->rooms, name.ptr, name.len, slot);
+    return slot;
+}
+
 /* The room "party/room"; begins to load it if it is not in memory. */
 struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy)
 {

@@ -1,4 +1,5 @@
 /* shard.c - start-up, the loop's timers and signals, what comes from the store, shutdown. */
+#include "host/admin.h"
 #include "host/backups.h"
 #include "host/door.h"
 
@@ -24,9 +25,12 @@ static void on_store_wake(uv_async_t *async) { shard_on_store(async->data); }
 /* Called by the store's thread. */
 static void wake(void *ctx) { (void)uv_async_send(&((struct shard *)ctx)->store_wake); }
 
-static yd_err open_store(struct shard *shard)
+yd_err shard_open_store(struct shard *shard)
 {
-    struct store_opts opts = {.dir = shard->settings->data, .wake = wake, .wake_ctx = shard};
+    struct store_opts opts = {.dir = shard->settings->data,
+                              .wake = wake,
+                              .wake_ctx = shard,
+                              .must_exist = shard->maintains};
     shard->durable = 0;
     return store_open(&opts, &shard->store, shard->down);
 }
@@ -43,6 +47,7 @@ void shard_store_failed(struct shard *shard, const struct store_event *ev)
         slot_drop(shard, slot, 1013, "the store has failed, try again later");
     }
     backups_store_lost(shard);
+    asks_failed(shard, ev);
     store_close(shard->store);
     shard->store = NULL;
     shard->reopen_ms = ev->disk_full ? shard_now(shard) + REOPEN_MS : 0;
@@ -61,11 +66,13 @@ void shard_on_store(struct shard *shard)
             break;
         case STORE_EV_LOADED:
         case STORE_EV_LOAD_FAILED:
-        case STORE_EV_LOAD_DELETED: slot_loaded(shard, &ev); break;
-        case STORE_EV_FAILED: shard_store_failed(shard, &ev); break;
+        case STORE_EV_LOAD_DELETED:
+            if (!ask_answered(shard, &ev)) slot_loaded(shard, &ev);
+            break;
         case STORE_EV_LISTED:
         case STORE_EV_CHANGED:
-        case STORE_EV_REFUSED:
+        case STORE_EV_REFUSED: (void)ask_answered(shard, &ev); break;
+        case STORE_EV_FAILED: shard_store_failed(shard, &ev); break;
         case STORE_EV_NONE: break;
         }
         store_event_deinit(&ev);
@@ -80,7 +87,7 @@ static void try_reopen(struct shard *shard, uint64_t now_ms)
     if (shard->reopen_ms == 0 || now_ms < shard->reopen_ms) return;
     char why[STORE_ERROR_MAX];
     memcpy(why, shard->down, sizeof why);
-    if (open_store(shard) == YD_OK) {
+    if (shard_open_store(shard) == YD_OK) {
         shard->down[0] = 0;
         shard->reopen_ms = 0;
         backups_store_back(shard);
@@ -135,7 +142,7 @@ static void on_sweep(uv_timer_t *timer)
     for (struct conn *c = shard->conns; c != NULL; c = c->next) conn_sweep(c, now);
     slots_sweep(shard, now);
     slots_bury(shard);
-    refusals_sweep(shard);
+    if (shard->door != NULL) refusals_sweep(shard);
     try_reopen(shard, now);
     backups_sweep(shard);
     if (shard->stopping) stop_step(shard, now);
@@ -198,6 +205,16 @@ static bool is_open_by_accident(const struct settings *settings)
     return true;
 }
 
+void shard_begin(struct shard *shard)
+{
+    (void)uv_async_init(&shard->loop, &shard->store_wake, on_store_wake);
+    (void)uv_timer_init(&shard->loop, &shard->sweep);
+    shard->store_wake.data = shard->sweep.data = shard;
+    (void)uv_timer_start(&shard->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    turn_init(shard);
+    admin_init(shard);
+}
+
 static int start(struct shard *shard)
 {
     char why[AUTH_ERROR_MAX] = ""; // as long as those of settings
@@ -206,15 +223,12 @@ static int start(struct shard *shard)
         fprintf(stderr, "partyd: %s\n", why);
         return 2;
     }
-    (void)uv_async_init(&shard->loop, &shard->store_wake, on_store_wake);
     (void)uv_tcp_init(&shard->loop, &shard->listener);
-    (void)uv_timer_init(&shard->loop, &shard->sweep);
     (void)uv_signal_init(&shard->loop, &shard->on_int);
     (void)uv_signal_init(&shard->loop, &shard->on_term);
-    shard->store_wake.data = shard->listener.data = shard->sweep.data = shard;
-    shard->on_int.data = shard->on_term.data = shard;
-    turn_init(shard);
-    if (open_store(shard) != YD_OK) {
+    shard->listener.data = shard->on_int.data = shard->on_term.data = shard;
+    shard_begin(shard);
+    if (shard_open_store(shard) != YD_OK) {
         fprintf(stderr, "partyd: %s\n", shard->down);
         return 2;
     }
@@ -224,7 +238,10 @@ static int start(struct shard *shard)
     }
     int failed = start_listening(shard);
     if (failed != 0) return failed;
-    (void)uv_timer_start(&shard->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    // Rooms are served without it too.
+    if (admin_listen(shard, why, sizeof why) != YD_OK) {
+        LOG(&shard->log, LOG_WARN, "commands cannot reach this server", LOG_CSTR("why", why));
+    }
     (void)uv_signal_start(&shard->on_int, on_signal, SIGINT);
     (void)uv_signal_start(&shard->on_term, on_signal, SIGTERM);
     printf("partyd listening on http://%s:%lld\n", shard->settings->host,
@@ -247,24 +264,26 @@ static void close_handle(uv_handle_t *handle, void *ctx)
 }
 
 /* The loop has stopped. It runs once more, for the handles to be closed. */
-static void shard_free(struct shard *shard)
+void shard_free(struct shard *shard)
 {
     for (struct conn *c = shard->conns; c != NULL; c = c->next) conn_end(c);
+    admin_close(shard);
     backups_close(shard);
     store_close(shard->store);
     shard->store = NULL;
-    door_close(shard);
+    if (shard->door != NULL) door_close(shard);
     slots_free(shard);
+    asks_free(shard);
     uv_walk(&shard->loop, close_handle, NULL);
     (void)uv_run(&shard->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&shard->loop);
+    admin_free(shard);
     outboxes_free(shard);
     ws_reader_free(shard->resting);
     free(shard);
 }
 
-/* Runs until a signal. */
-int shard_run(struct settings *settings)
+struct shard *shard_new(struct settings *settings)
 {
     struct shard *shard = heap_new(sizeof *shard);
     shard->settings = settings;
@@ -272,6 +291,13 @@ int shard_run(struct settings *settings)
     shard->relaxed = strcmp(settings->durability, "relaxed") == 0;
     shard->log =
         (struct log){level_of(settings->log_level), strcmp(settings->log_format, "json") == 0};
+    return shard;
+}
+
+/* Runs until a signal. */
+int shard_run(struct settings *settings)
+{
+    struct shard *shard = shard_new(settings);
     int failed = start(shard);
     if (failed == 0) {
         (void)uv_run(&shard->loop, UV_RUN_DEFAULT);

@@ -22,6 +22,7 @@
 #include "wire/ws.h"
 
 struct shard;
+struct admin;   /* host/admin.h */
 struct door;    /* host/door.h: */
 struct visit;   /* somebody wants in */
 struct guest;   /* somebody was let in */
@@ -79,10 +80,11 @@ struct conn {
     struct backlog *backlog;
     struct chunk *late; /* its own updates, to be sent back with what comes next; see late.c */
     struct conn *late_prev, *late_next;
-    uint64_t late_ns;    /* when it was kept */
-    struct yd_buf *held; /* request, or frames that came before the room was ready */
-    struct visit *visit; /* until it is let into a room */
-    struct guest *guest; /* from then on, if somebody decided; NULL: the door was open */
+    uint64_t late_ns;     /* when it was kept */
+    struct yd_buf *held;  /* request, or frames that came before the room was ready */
+    struct api_wait *api; /* NULL, or what an API call has asked the store */
+    struct visit *visit;  /* until it is let into a room */
+    struct guest *guest;  /* from then on, if somebody decided; NULL: the door was open */
     uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
     uint32_t member;
     uint32_t awaits;     /* bytes of the request before it is looked at again */
@@ -133,6 +135,8 @@ struct shard {
     struct store *store;
     struct door *door;
     struct backups *backups; /* NULL: there are no sinks */
+    struct admin *admin;
+    struct ask *asks; /* that are not answered */
     struct room_slot *rooms;
     struct conn *late_first, *late_last; /* who has something late, the oldest first */
     uv_timer_t late_timer;
@@ -157,12 +161,18 @@ struct shard {
     bool turn_armed, flushing, stopping, relaxed;
     bool any_paused;
     bool closed_all;
+    bool maintains; /* for the commands alone: no listener, no door; see host/maintain.h */
     uint64_t stop_ms, close_ms;
     uint8_t recv[128 * 1024];
 };
 
 /* shard.c */
 int shard_run(struct settings *settings);
+/* The parts of it that host/maintain.c needs too. */
+struct shard *shard_new(struct settings *settings);
+yd_err shard_open_store(struct shard *shard); /* shard->down says why not */
+void shard_begin(struct shard *shard);        /* handles and timers, before open_store */
+void shard_free(struct shard *shard);
 uint64_t shard_now(const struct shard *shard); /* ms, monotonic */
 void shard_on_store(struct shard *shard);
 void shard_store_failed(struct shard *shard, const struct store_event *ev);
@@ -178,6 +188,8 @@ void conns_resume(struct shard *shard);   /* reads those again that were paused 
 void conn_enter(struct conn *conn);       /* it has a slot: goes in, or waits until it is loaded */
 void conn_forget_held(struct conn *conn); /* what was read of it and not understood yet */
 
+void api_wait_end(struct conn *conn); /* api_store.c: nobody waits for the store any more */
+
 /* upgrade.c: the HTTP side; answers, or takes the connection to the door. Bytes of body to wait for
  * before it can: then it is called again. rest: what has come behind the head. */
 uint32_t conn_on_request(struct conn *conn, const struct http_request *request, yd_slice rest);
@@ -185,6 +197,7 @@ void conn_answer_down(struct conn *conn); /* 503 */
 void conn_answer(struct conn *conn, int status, const char *type, yd_slice body);
 
 /* rooms.c */
+struct room_slot *slot_find(const struct shard *shard, yd_slice name); /* NULL: not in memory */
 struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy);
 void slot_loaded(struct shard *shard, struct store_event *ev);
 void slot_add(struct room_slot *slot, struct conn *conn);
@@ -222,6 +235,15 @@ bool outboxes_flush(struct shard *shard, uint64_t deadline_ns);
 void conn_write(struct conn *conn, struct chunk *first, struct chunk *second);
 void backlog_free(struct backlog *backlog);
 void chunk_unref(struct chunk *chunk); /* NULL is allowed */
+
+/* asks.c: who waits for which answer of the store (store/manage.h). done gets the event once, or
+ * STORE_EV_FAILED when the store ends before; then the token is no more. */
+typedef void ask_done(void *ctx, struct store_event *ev);
+uint64_t ask_new(struct shard *shard, ask_done *done, void *ctx); /* the token to ask with */
+void ask_cancel(struct shard *shard, uint64_t token);             /* 0 is allowed */
+bool ask_answered(struct shard *shard, struct store_event *ev);   /* false: it is nobody's */
+void asks_failed(struct shard *shard, const struct store_event *ev);
+void asks_free(struct shard *shard);
 
 /* late.c: what may wait for company */
 void late_init(struct shard *shard);

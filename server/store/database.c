@@ -335,6 +335,7 @@ void database_close(struct database *db, bool clean)
     fold_end(db);
     scrub_end(db);
     if (db->sql != NULL) {
+        backup_end(db);
         // Closing would checkpoint by itself and hide the errors of it: rule S6.
         (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         if (clean && checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE) == YD_OK) {

@@ -140,6 +140,7 @@ struct database {
     uint64_t (*now_ms)(void *ctx);
     void *now_ctx;
     int wal_pages;
+    struct backup *backup; /* under way; NULL: none */
     bool disk_full;
     char why[STORE_ERROR_MAX];
     sqlite3_stmt *begin, *commit, *add_journal, *add_room, *save_room, *get_room;
@@ -375,7 +376,9 @@ struct load_job {
     struct yd_buf memory;
     size_t *ends; /* of the parts in memory */
     size_t part_count, part_cap;
-    const char *broken; /* what cannot be read; NULL: all is well */
+    const char *broken;                    /* what cannot be read; NULL: all is well */
+    bool salvages;                         /* passes over what is broken */
+    uint32_t lost_snapshots, lost_updates; /* passed over */
 };
 /* One slice. At the end ev gets parts and base_bytes, or kind LOAD_FAILED and why (then YD_OK all
  * the same). */
@@ -431,6 +434,19 @@ yd_err erasures_step(struct database *db, bool *more);
 void erasures_drop(struct database *db, uint64_t room);
 /* When the next is due, ms since 1970; UINT64_MAX: never. */
 uint64_t erasures_due(const struct database *db);
+
+/* ---- backup.c */
+struct backup_job {
+    const char *path;
+    uint32_t pages; /* 0: give it up */
+    bool is_first;
+};
+/* One step; see store_backup(). */
+yd_err database_backup(struct database *db, const struct backup_job *job, struct store_event *ev);
+void backup_end(struct database *db); /* what is under way is given up */
+
+/* shrink.c: gives free pages back to the file system; see store_shrink(). */
+yd_err database_shrink(struct database *db, uint32_t pages, struct store_event *ev);
 
 #define CHUNK_BYTES    ((size_t)256 * 1024)
 #define CHUNKS_A_SLICE 4

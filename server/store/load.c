@@ -79,6 +79,10 @@ static yd_err load_journal(struct database *db, struct load_job *l, const struct
         }
         bool is_inside = (uint64_t)p->offset + p->len <= row.len;
         if (!is_inside || store_crc((yd_slice){row.ptr + p->offset, p->len}) != p->crc) {
+            if (l->salvages) {
+                l->lost_updates++;
+                continue;
+            }
             l->broken = "a journal entry (checksum)";
             break;
         }
@@ -106,6 +110,16 @@ static yd_err load_finish(struct load_job *l, struct store_event *ev)
     return YD_OK;
 }
 
+/* A snapshot that cannot be read is left out whole; or there is nothing at all. */
+static void pass_over(struct load_job *l)
+{
+    piece_reader_deinit(&l->reader);
+    l->memory.len = l->part_count == 0 ? 0 : l->ends[l->part_count - 1];
+    l->pieces++;
+    l->lost_snapshots++;
+    l->broken = NULL;
+}
+
 /* One slice; *done when nothing is left to read or something is broken. */
 static yd_err load_slice(struct database *db, struct load_job *l, struct stored_room *room,
                          struct store_event *ev, bool *done)
@@ -126,6 +140,10 @@ static yd_err load_slice(struct database *db, struct load_job *l, struct stored_
     }
     *done = true;
     if (err == YD_OK && l->broken == NULL) err = load_pieces(db, l, room, done);
+    if (err == YD_OK && l->broken != NULL && l->salvages) {
+        pass_over(l);
+        *done = false;
+    }
     if (err == YD_OK && l->broken == NULL && !*done) return YD_OK;
     if (err == YD_OK && l->broken == NULL) err = load_journal(db, l, room);
     if (err == YD_OK && l->broken == NULL) err = load_finish(l, ev);
@@ -135,6 +153,9 @@ static yd_err load_slice(struct database *db, struct load_job *l, struct stored_
     if (err != YD_OK) return err;
     if (!l->is_passive) rooms_slot(db, room->id)->is_read = l->broken == NULL;
     if (l->broken != NULL) rooms_bad(db, room, true);
+    snprintf(ev->why, sizeof ev->why, "%u snapshots and %u updates of it are lost",
+             l->lost_snapshots, l->lost_updates);
+    ev->batch = l->lost_snapshots + l->lost_updates;
     return YD_OK;
 }
 

@@ -110,6 +110,16 @@ yd_err store_history(struct store *store, yd_slice room, uint64_t upto, uint64_t
     return YD_OK;
 }
 
+yd_err store_salvage(struct store *store, yd_slice room, uint64_t token)
+{
+    struct work *w = work_new(store, WORK_LOAD, token);
+    size_t at = work_keep(w, room);
+    w->load.name = work_slice(w, at, room.len);
+    w->load.is_passive = w->load.salvages = true;
+    work_hand_over(store, w);
+    return YD_OK;
+}
+
 /* ---- changes ----------------------------------------------------------------------------------
  */
 
@@ -152,6 +162,34 @@ yd_err store_progress_set(struct store *store, yd_slice sink, const struct store
         if (err == YD_OK) err = yd_buf_varuint(&w->bytes, list[i].lsn);
     }
     if (err != YD_OK) abort(); // memory
+    work_hand_over(store, w);
+    return YD_OK;
+}
+
+/* ---- copies -----------------------------------------------------------------------------------
+ */
+
+yd_err store_backup_begin(struct store *store, const char *path, uint32_t pages, uint64_t token)
+{
+    struct work *w = work_new(store, WORK_BACKUP, token);
+    size_t at = work_keep(w, (yd_slice){(const uint8_t *)path, strlen(path) + 1});
+    w->backup = (struct backup_job){(const char *)w->bytes.ptr + at, pages, true};
+    work_hand_over(store, w);
+    return YD_OK;
+}
+
+yd_err store_backup_step(struct store *store, uint32_t pages, uint64_t token)
+{
+    struct work *w = work_new(store, WORK_BACKUP, token);
+    w->backup = (struct backup_job){"", pages, false};
+    work_hand_over(store, w);
+    return YD_OK;
+}
+
+yd_err store_shrink(struct store *store, uint32_t pages, uint64_t token)
+{
+    struct work *w = work_new(store, WORK_SHRINK, token);
+    w->shrink_pages = pages;
     work_hand_over(store, w);
     return YD_OK;
 }

@@ -109,6 +109,12 @@ struct store_mark {
 YD_NODISCARD yd_err store_history(struct store *store, yd_slice room, uint64_t upto,
                                   uint64_t token);
 
+/* The same of a room that cannot be read whole: what is broken is passed over. Answered by LOADED,
+ * with the number of what was passed over in ev.batch and a sentence in why; by LOAD_FAILED if not
+ * even the room's row can be read. Nothing is changed: whoever wants to go on with this replaces
+ * the room. */
+YD_NODISCARD yd_err store_salvage(struct store *store, yd_slice room, uint64_t token);
+
 /* ---- replacing: STORE_EV_CHANGED (lsn, epoch), or STORE_EV_REFUSED (why) and nothing changed */
 
 struct store_replace {
@@ -152,5 +158,22 @@ YD_NODISCARD yd_err store_progress_set(struct store *store, yd_slice sink,
                                        const struct store_progress *list, size_t count,
                                        uint64_t token);
 /* Read back by store_info and store_list. */
+
+/* ---- a copy of the whole store: STORE_EV_CHANGED (next: pages that are left, base_bytes: size of
+ * the copy; lsn), or STORE_EV_REFUSED (why) and the file is gone again
+ *
+ * Made in steps, each asked for by itself, so that loads of rooms come in between. The file is a
+ * store by itself, without WAL and mark, not synced. With next 0 it is whole, as the store was at
+ * lsn. One at a time: beginning another gives both up. */
+/* The first step makes the file at `path`, which is copied; pages: of 4 KiB, in this step. */
+YD_NODISCARD yd_err store_backup_begin(struct store *store, const char *path, uint32_t pages,
+                                       uint64_t token);
+/* Every further step. pages 0: gives it up. */
+YD_NODISCARD yd_err store_backup_step(struct store *store, uint32_t pages, uint64_t token);
+
+/* ---- free pages back to the file system: STORE_EV_CHANGED (next: free pages that are left,
+ * base_bytes: size of the file). A step is one commit of so many pages; freed pages are otherwise
+ * kept for what comes. */
+YD_NODISCARD yd_err store_shrink(struct store *store, uint32_t pages, uint64_t token);
 
 #endif

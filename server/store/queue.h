@@ -15,7 +15,9 @@ enum work_kind {
     WORK_LIST,
     WORK_HISTORY,
     WORK_ERASE,
-    WORK_PROGRESS
+    WORK_PROGRESS,
+    WORK_BACKUP,
+    WORK_SHRINK
 };
 
 struct work {
@@ -29,6 +31,8 @@ struct work {
     struct list_job list;
     struct history_job history;
     struct erase_job erase;
+    struct backup_job backup;
+    uint32_t shrink_pages;
     struct yd_buf bytes; /* names, and whatever else was copied */
 };
 

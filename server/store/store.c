@@ -154,6 +154,8 @@ static yd_err do_other(struct store *s, struct work *w, bool *done)
     case WORK_HISTORY: err = database_history(&s->db, &w->history, &ev, done); break;
     case WORK_ERASE: err = database_erase(&s->db, &w->erase, &ev); break;
     case WORK_PROGRESS: err = database_progress(&s->db, yd_buf_slice(&w->bytes), &ev); break;
+    case WORK_BACKUP: err = database_backup(&s->db, &w->backup, &ev); break;
+    case WORK_SHRINK: err = database_shrink(&s->db, w->shrink_pages, &ev); break;
     case WORK_BATCH: break;
     }
     if (err == YD_OK && *done) err = numberings_update(s, w->after_batch);

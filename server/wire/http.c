@@ -103,8 +103,9 @@ static bool is_word(yd_slice value, const char *word)
 static int64_t number_of(yd_slice digits)
 {
     int64_t number = 0;
-    for (size_t i = 0; i < digits.len && number <= HTTP_BODY_MAX; i++) {
-        if (digits.ptr[i] < '0' || digits.ptr[i] > '9') return HTTP_BODY_MAX + 1;
+    for (size_t i = 0; i < digits.len; i++) {
+        bool is_digit = digits.ptr[i] >= '0' && digits.ptr[i] <= '9';
+        if (!is_digit || number > INT64_MAX / 16) return INT64_MAX;
         number = number * 10 + (digits.ptr[i] - '0');
     }
     return number;
@@ -117,8 +118,10 @@ static int on_headers_complete(parser_type *p)
     r->headers_done = true;
     q->is_get = p->method == HTTP_GET;
     q->is_post = p->method == HTTP_POST;
+    q->is_delete = p->method == HTTP_DELETE;
     if (q->is_get) q->method = YD_LITERAL("GET");
     if (q->is_post) q->method = YD_LITERAL("POST");
+    if (q->is_delete) q->method = YD_LITERAL("DELETE");
     q->is_upgrade = p->upgrade != 0 && is_word(r->upgrade, "websocket");
     q->has_coding = r->coding.len > 0;
     q->expects_continue = is_word(r->expect, "100-continue");

@@ -10,10 +10,11 @@
 enum { HTTP_MORE = 0, HTTP_BAD = -1 };
 
 struct http_request {
-    bool is_get, is_post, is_upgrade; /* upgrade to websocket */
-    bool has_coding;                  /* Transfer-Encoding: its length is not known */
+    bool is_get, is_post, is_delete;
+    bool is_upgrade; /* to websocket */
+    bool has_coding; /* Transfer-Encoding: its length is not known */
     bool expects_continue;
-    int64_t body_bytes; /* Content-Length; 0: none; above HTTP_BODY_MAX: as far as it was read */
+    int64_t body_bytes; /* Content-Length; 0: none; INT64_MAX: no number, or a larger one */
     yd_slice method, target;
     yd_slice ws_key, ws_version, ws_protocol;
     yd_slice authorization, cookie, origin;

@@ -330,7 +330,8 @@ test('D21: kick ends the connections of a user, or all, with code and reason', a
   await Promise.all([ann, ann2, bob, elsewhere].map(ws => ws.opened))
   assert.deepEqual(await api(server, 'POST', `/api/rooms/${room}/kick`, { userId: 'ann', reason: 'no longer a member' }), { status: 200, body: { kicked: 2 } })
   for (const ws of [ann, ann2]) assert.deepEqual(await ws.refused, { code: 4403, reason: 'no longer a member' })
-  assert.deepEqual(await api(server, 'GET', `/api/rooms/${room}`), { status: 200, body: { connections: 1, users: [{ userId: 'bob', permission: 'write', connections: 1 }] } })
+  const { body } = await api(server, 'GET', `/api/rooms/${room}`)
+  assert.deepEqual([body.connections, body.users], [1, [{ userId: 'bob', permission: 'write', connections: 1 }]])
   assert.deepEqual(await api(server, 'POST', `/api/rooms/${room}/kick`, { all: true, code: 4404, reason: 'ä'.repeat(100) }), { status: 200, body: { kicked: 1 } })
   assert.deepEqual(await bob.refused, { code: 4404, reason: 'ä'.repeat(61) })
   assert.equal(elsewhere.readyState, WebSocket.OPEN)
@@ -385,7 +386,56 @@ test('D22: with jwt, recheck closes who has come with a token whose time is over
 })
 
 test('D23: a room that nobody is in has no connections', async () => {
-  assert.deepEqual(await api(server, 'GET', '/api/rooms/doc-nobody'), { status: 200, body: { connections: 0, users: [] } })
+  assert.deepEqual(await api(server, 'GET', '/api/rooms/doc-nobody'), { status: 200, body: { connections: 0, users: [], stored: null } })
+})
+
+test('D24: DELETE ends connections for good, undelete brings the room back', async () => {
+  const room = 'doc-delete'
+  const ann = new Client(server, 'y-websocket 3', room, 'main', { params: { token: mint(room, 'write', { sub: 'ann' }) } })
+  await ann.synced()
+  ann.text.insert(0, 'kept')
+  await sleep(100)
+  const codes = []
+  ann.provider.on('connection-close', event => codes.push(event?.code))
+  const before = (await api(server, 'GET', `/api/rooms/${room}`)).body
+  for (const bad of [{ party: 1 }, { graceMs: -1 }, { graceMs: 'x' }, { else: 1 }, []]) {
+    assert.equal((await api(server, 'DELETE', `/api/rooms/${room}`, bad)).status, 400, JSON.stringify(bad))
+  }
+  assert.equal((await api(server, 'DELETE', `/api/rooms/${room}`, undefined, { secret: 'wrong-secret-wrong-secret-wrong-secret' })).status, 401)
+  assert.equal((await api(server, 'DELETE', '/api/rooms/doc-never')).status, 404)
+  const gone = await api(server, 'DELETE', `/api/rooms/${room}`, { graceMs: 60000 })
+  assert.deepEqual([gone.status, gone.body.connections, gone.body.seq > before.stored.seq], [200, 1, true])
+  await until('the close', () => codes.includes(4404))
+  const deleted = (await api(server, 'GET', `/api/rooms/${room}`)).body.stored
+  assert.equal(deleted.status, 'deleted')
+  assert.ok(Math.abs(deleted.eraseAt - deleted.deletedAt - 60000) < 5000, JSON.stringify(deleted))
+  const late = knock(server, room, mint(room, 'write', { sub: 'bob' }))
+  assert.equal((await late.refused).code, 4404)
+  ann.end()
+  assert.equal((await api(server, 'POST', `/api/rooms/${room}/undelete`)).status, 200)
+  const bob = new Client(server, 'y-websocket 3', room, 'main', { params: { token: mint(room, 'write', { sub: 'bob' }) } })
+  await bob.synced()
+  assert.equal(bob.text.toString(), 'kept')
+  assert.equal((await api(server, 'DELETE', `/api/rooms/${room}`, { now: true })).status, 200)
+  await until('it to be erased', async () => (await api(server, 'GET', `/api/rooms/${room}`)).body.stored.status === 'erased', 20000)
+  assert.equal((await api(server, 'POST', `/api/rooms/${room}/undelete`)).status, 404)
+  bob.end()
+})
+
+test('D25: GET tells what is stored', async () => {
+  const room = 'doc-stored'
+  assert.equal((await api(server, 'GET', `/api/rooms/${room}`)).body.stored, null)
+  const ann = new Client(server, 'y-websocket 3', room, 'main', { params: { token: mint(room, 'write', { sub: 'ann' }) } })
+  await ann.synced()
+  ann.text.insert(0, 'kept')
+  await sleep(100)
+  const { connections, stored } = (await api(server, 'GET', `/api/rooms/${room}`)).body
+  assert.deepEqual([connections, stored.status, stored.connections, stored.room], [1, 'ok', 1, `main/${room}`])
+  assert.ok(stored.epoch >= 1 && stored.seq > 0 && stored.bytes > 0 && stored.updates > 0 && stored.changedAt > Date.now() - 60000, JSON.stringify(stored))
+  ann.text.insert(0, 'more')
+  await sleep(100)
+  assert.ok((await api(server, 'GET', `/api/rooms/${room}`)).body.stored.seq > stored.seq)
+  ann.end()
 })
 
 test('D20: the API answers signed requests only, with bounded bodies', async () => {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ydoc/doc.h"
+#include "ydoc/export.h"
 
 static void *heap_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
 {
@@ -45,6 +45,37 @@ static void expect_reload_equal(struct yd_doc *doc)
     yd_buf_deinit(&b);
 }
 
+/* Every root in every form of ydoc/export.h, whatever it is: written, and in HTML each `<` begins a
+ * tag that this engine knows. */
+static void export_all(struct yd_doc *doc)
+{
+    static const char *const tags =
+        "p h1 h2 h3 h4 h5 h6 ul ol li input blockquote pre code table tr td th"
+        " hr br img figure figcaption a strong em u s ";
+    struct yd_root_info root;
+    struct yd_buf out;
+    yd_buf_init(&out, heap, (size_t)64 << 20);
+    for (uint32_t at = 0; yd_doc_root_next(doc, &at, &root);) {
+        if (yd_doc_plain(doc, root.name, &out) != YD_OK) abort();
+        if (yd_doc_markdown(doc, root.name, &out) != YD_OK) abort();
+        yd_buf_clear(&out);
+        if (yd_doc_html(doc, root.name, &out) != YD_OK) abort();
+        for (size_t i = 0; i < out.len; i++) {
+            char tag[16] = "";
+            if (out.ptr[i] != '<') continue;
+            size_t n = 0, from = i + 1 + (i + 1 < out.len && out.ptr[i + 1] == '/');
+            while (n < 12 && from + n < out.len && out.ptr[from + n] != '>' &&
+                   out.ptr[from + n] != ' ') {
+                tag[n] = (char)out.ptr[from + n];
+                n++;
+            }
+            tag[n] = ' ';
+            if (n == 0 || strstr(tags, tag) == NULL) abort();
+        }
+    }
+    yd_buf_deinit(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -65,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         yd_doc_check(doc);
         at += len;
     }
+    export_all(doc);
     expect_reload_equal(doc);
     yd_doc_free(doc);
     return 0;
