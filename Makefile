@@ -19,7 +19,7 @@ WARN += -Werror
 endif
 
 # Packages of the server. llhttp where it is packaged, its predecessor http-parser elsewhere.
-PKGS   := libuv sqlite3 libcrypto libcurl jansson zlib
+PKGS   := libuv sqlite3 libcrypto libcurl jansson zlib libzstd
 ifeq ($(shell pkg-config --exists libllhttp && echo yes),yes)
 PKGS   += libllhttp
 HTTP_D := -DPARTYD_LLHTTP
@@ -62,7 +62,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan auth crash e2e browser convex fuzzers vectors differential wasm fuzz bench check format clean help FORCE
+.PHONY: all unit asan auth crash storm copies soak e2e browser convex fuzzers vectors differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -160,6 +160,13 @@ $(B)/preload/clock.so: tests/preload/clock.c
 	$(Q)$(CC) $(CSTD) $(WARN) -Wno-pedantic -O2 -D_GNU_SOURCE -shared -fPIC $< -o $@ -ldl
 crash: $(B)/crash/crash ## the store after power loss, failing calls, flipped bits, without memory
 	$(Q)cd tests && CRASH=../$(B)/crash/crash $(NODE_TEST) crash/*.test.mjs
+
+storm: $(BUILD)/partyd ## the built server is killed N times while real clients type
+	$(Q)cd tests && KILLS=$(N) PARTYD=../$(BUILD)/partyd $(NODE_TEST) e2e/kill.test.mjs
+copies: $(B)/crash/crash ## a process that copies rooms between stores is killed N times
+	$(Q)$(B)/crash/crash copy $(N)
+soak: $(B)/crash/crash ## N minutes of work on one store: what must stay bounded does
+	$(Q)$(B)/crash/crash soak $(N)
 
 e2e: $(BUILD)/partyd $(B)/preload/clock.so ## the built server with the real providers, kills and failing disks
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so \

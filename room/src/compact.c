@@ -60,7 +60,9 @@ yd_err compact_if_due(struct room *room)
                  room->appended_bytes >= room->opts.compact_bytes;
     bool rested = room->snapshot_ms + SNAPSHOT_PAUSE_MS <= room->now_ms;
     bool idle = room->appended_ms + room->opts.compact_idle_ms <= room->now_ms;
-    if ((large && rested) || idle) return compact_now(room);
+    // Who types a little all the time would keep the store's journal long for hours.
+    bool old = room->dirty_ms + room->opts.compact_age_ms <= room->now_ms;
+    if ((large && rested) || idle || old) return compact_now(room);
     room_due_by(room, room->appended_ms + room->opts.compact_idle_ms);
     return YD_OK;
 }

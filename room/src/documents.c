@@ -72,6 +72,7 @@ static yd_err ask_again(struct room *room, uint32_t member)
 static yd_err append_and_relay(struct room *room, yd_slice bytes, size_t at)
 {
     room->seq++;
+    if (room->appended_bytes == 0) room->dirty_ms = room->now_ms;
     room->appended_ms = room->now_ms;
     room_due_by(room, room->now_ms + room->opts.compact_idle_ms);
     size_t len = at == FX_BORROWED ? bytes.len : room->out.len - at;

@@ -24,6 +24,7 @@ static struct room_opts opts_filled(const struct room_opts *given)
     if (o.compact_updates == 0) o.compact_updates = 1024;
     if (o.compact_bytes == 0) o.compact_bytes = 64 << 10;
     if (o.compact_idle_ms == 0) o.compact_idle_ms = 10000;
+    if (o.compact_age_ms == 0) o.compact_age_ms = 120000;
     return o;
 }
 

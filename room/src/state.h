@@ -62,6 +62,7 @@ struct room {
     uint64_t seq;         /* last append */
     uint64_t covered_seq; /* last append that a snapshot effect covers */
     uint64_t appended_ms;
+    uint64_t dirty_ms; /* of the first append that no snapshot covers */
     uint64_t snapshot_ms;
     uint32_t appended_bytes; /* since the last snapshot; saturates */
     size_t base_bytes;       /* of the base in the store; 0: there is none */

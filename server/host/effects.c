@@ -5,6 +5,8 @@
 #include "host/backups.h"
 #include "host/shard.h"
 
+#define DAY_MS ((uint64_t)86400000)
+
 static yd_slice slot_name(const struct room_slot *slot)
 {
     return (yd_slice){(const uint8_t *)slot->name, slot->name_len};
@@ -55,10 +57,15 @@ static void snapshot_effect(struct shard *shard, struct room_slot *slot,
     struct yd_buf bytes;
     yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
     enum store_snapshot kind = fx->snapshot == ROOM_SNAPSHOT_BASE ? STORE_BASE : STORE_DELTA;
-    if (yd_buf_append(&bytes, fx->bytes) != YD_OK ||
-        store_snapshot(shard->store, slot_name(slot), kind, &bytes) != YD_OK) {
-        abort();
-    }
+    if (yd_buf_append(&bytes, fx->bytes) != YD_OK) abort();
+    const struct policy *policy = slot->policy;
+    struct store_keep keep = {.updates = (uint64_t)policy->history_updates,
+                              .bytes = (uint64_t)policy->history_bytes,
+                              .age_ms = (uint64_t)policy->history_days * DAY_MS};
+    yd_err err = policy->keeps_history
+                     ? store_snapshot_keep(shard->store, slot_name(slot), kind, &bytes, &keep)
+                     : store_snapshot(shard->store, slot_name(slot), kind, &bytes);
+    if (err != YD_OK) abort();
 }
 
 void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct room_effects *fx,

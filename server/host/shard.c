@@ -10,6 +10,8 @@
 #define REOPEN_MS      5000
 #define STOP_COMMIT_MS 10000
 #define STOP_CLOSE_MS  2000
+#define SCRUB_MS       1000 /* 1 MiB this often: 10 GB in three hours */
+#define BALLAST_BYTES  ((uint64_t)64 << 20)
 
 uint64_t shard_now(const struct shard *shard)
 {

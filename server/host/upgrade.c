@@ -6,6 +6,7 @@
 #include "host/backups.h"
 #include "host/door.h"
 #include "page/page.h"
+#include "store/manage.h"
 
 static const char *status_text(int status)
 {
@@ -54,14 +55,17 @@ static void answer_health(struct conn *conn)
     struct shard *shard = conn->shard;
     char body[8192];
     if (shard->down[0] == 0) {
+        struct store_stats stored;
+        store_stats(shard->store, &stored);
         json_t *sinks = backups_state(shard);
         char *backup = json_dumps(sinks, JSON_COMPACT); // of NULL: NULL
         bool is_short = backup != NULL && strlen(backup) < sizeof body - 256;
-        int n =
-            snprintf(body, sizeof body,
-                     "{\"status\":\"ok\",\"version\":\"%s\",\"connections\":%u,\"rooms\":%u%s%s}\n",
-                     PARTYD_VERSION, shard->conn_count, HASH_COUNT(shard->rooms),
-                     is_short ? ",\"backup\":" : "", is_short ? backup : "");
+        int n = snprintf(body, sizeof body,
+                         "{\"status\":\"ok\",\"version\":\"%s\",\"connections\":%u,\"rooms\":%u,"
+                         "\"stored_rooms\":%llu,\"bad_rooms\":%llu%s%s}\n",
+                         PARTYD_VERSION, shard->conn_count, HASH_COUNT(shard->rooms),
+                         (unsigned long long)stored.rooms, (unsigned long long)stored.bad_rooms,
+                         is_short ? ",\"backup\":" : "", is_short ? backup : "");
         free(backup);
         json_decref(sinks);
         conn_answer(conn, 200, "application/json", (yd_slice){(const uint8_t *)body, (size_t)n});

@@ -11,24 +11,44 @@
 #define MESSAGE_BYTES_MAX  ((int64_t)1 << 30)
 #define DOCUMENT_BYTES_MAX ((int64_t)1 << 40)
 
+/* What a history is limited to if its entry says nothing else. */
+#define HISTORY_UPDATES 100000
+#define HISTORY_BYTES   ((int64_t)64 << 20)
+#define HISTORY_DAYS    30
+
 enum form { CHOICE, BYTES, SWITCH, NAMES };
 
 struct key {
     const char *name;
     enum form form;
-    const char *yes, *no; /* of a CHOICE */
-    int64_t min, max;     /* of BYTES */
+    const char *choices[3]; /* of a CHOICE */
+    int64_t min, max;       /* of BYTES, and of any other number */
 };
 
 static const struct key keys[] = {
-    {"store", CHOICE, "snapshot", "none", 0, 0},
-    {"auth", CHOICE, "default", "none", 0, 0},
-    {"gc", SWITCH, NULL, NULL, 0, 0},
-    {"message-bytes-max", BYTES, NULL, NULL, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX},
-    {"document-bytes-max", BYTES, NULL, NULL, MESSAGE_BYTES_MIN, DOCUMENT_BYTES_MAX},
-    {"backup", NAMES, NULL, NULL, 0, 0},
+    {"store", CHOICE, {"snapshot", "history", "none"}, 0, 0},
+    {"auth", CHOICE, {"default", "none", NULL}, 0, 0},
+    {"gc", SWITCH, {NULL}, 0, 0},
+    {"message-bytes-max", BYTES, {NULL}, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX},
+    {"document-bytes-max", BYTES, {NULL}, MESSAGE_BYTES_MIN, DOCUMENT_BYTES_MAX},
+    {"history-updates-max", BYTES, {NULL}, 0, INT64_MAX},
+    {"history-bytes-max", BYTES, {NULL}, 0, DOCUMENT_BYTES_MAX},
+    {"history-days-max", BYTES, {NULL}, 0, 36500},
+    {"backup", NAMES, {NULL}, 0, 0},
 };
-enum { KEY_STORE, KEY_AUTH, KEY_GC, KEY_MESSAGE, KEY_DOCUMENT, KEY_BACKUP, KEY_COUNT };
+enum {
+    KEY_STORE,
+    KEY_AUTH,
+    KEY_GC,
+    KEY_MESSAGE,
+    KEY_DOCUMENT,
+    KEY_HISTORY_UPDATES,
+    KEY_HISTORY_BYTES,
+    KEY_HISTORY_DAYS,
+    KEY_BACKUP,
+    KEY_COUNT
+};
+enum { STORE_SNAPSHOT, STORE_HISTORY };
 
 /* Where an error is told. */
 struct place {
@@ -48,9 +68,19 @@ static yd_err bad_key(const struct place *at, const char *key)
         snprintf(at->why + used, at->why_size - used, "did you mean \"%s\"?", near.best);
     } else {
         snprintf(at->why + used, at->why_size - used,
-                 "the keys are store, auth, gc, message-bytes-max, document-bytes-max and backup");
+                 "the keys are store, auth, gc, message-bytes-max, document-bytes-max,"
+                 " history-updates-max, history-bytes-max, history-days-max and backup");
     }
     return YD_EMALFORMED;
+}
+
+/* "a" or "b"; "a", "b" or "c" */
+static void list_choices(const struct key *key, char *out, size_t size)
+{
+    const char *third = key->choices[2];
+    snprintf(out, size, "\"%s\"%s\"%s\"%s%s%s", key->choices[0], third == NULL ? " or " : ", ",
+             key->choices[1], third == NULL ? "" : " or \"", third == NULL ? "" : third,
+             third == NULL ? "" : "\"");
 }
 
 static yd_err bad_value(const struct place *at, const struct key *key, const json_t *value)
@@ -65,11 +95,12 @@ static yd_err bad_value(const struct place *at, const struct key *key, const jso
     } else if (key->form == NAMES) {
         snprintf(takes, sizeof takes, "a list of names of sinks, or \"none\"");
     } else {
-        snprintf(takes, sizeof takes, "\"%s\" or \"%s\"", key->yes, key->no);
+        list_choices(key, takes, sizeof takes);
         if (json_is_string(value)) {
             struct nearest near = nearest_to(json_string_value(value), json_string_length(value));
-            nearest_try(&near, key->yes);
-            nearest_try(&near, key->no);
+            for (int i = 0; i < 3 && key->choices[i] != NULL; i++) {
+                nearest_try(&near, key->choices[i]);
+            }
             if (near.best != NULL) {
                 snprintf(meant, sizeof meant, "; did you mean \"%s\"?", near.best);
             }
@@ -81,11 +112,13 @@ static yd_err bad_value(const struct place *at, const struct key *key, const jso
     return YD_EMALFORMED;
 }
 
-static bool choice_read(const struct key *key, const json_t *value, bool *yes)
+static bool choice_read(const struct key *key, const json_t *value, int *choice)
 {
     if (!json_is_string(value)) return false;
-    *yes = strcmp(json_string_value(value), key->yes) == 0;
-    return *yes || strcmp(json_string_value(value), key->no) == 0;
+    for (*choice = 0; *choice < 3 && key->choices[*choice] != NULL; ++*choice) {
+        if (strcmp(json_string_value(value), key->choices[*choice]) == 0) return true;
+    }
+    return false;
 }
 
 static bool bytes_read(const struct key *key, const json_t *value, int64_t *bytes)
@@ -118,6 +151,35 @@ static bool names_read(const json_t *value, char **names)
     return true;
 }
 
+static bool value_read(struct policy *policy, int key, const json_t *value)
+{
+    int choice = 0;
+    bool ok = true;
+    switch (key) {
+    case KEY_STORE:
+        ok = choice_read(&keys[key], value, &choice);
+        policy->stored = choice == STORE_SNAPSHOT || choice == STORE_HISTORY;
+        policy->keeps_history = choice == STORE_HISTORY;
+        break;
+    case KEY_AUTH:
+        ok = choice_read(&keys[key], value, &choice);
+        policy->decided = choice == 0;
+        break;
+    case KEY_GC:
+        ok = json_is_boolean(value);
+        policy->keeps_deleted = json_is_false(value);
+        break;
+    case KEY_MESSAGE: ok = bytes_read(&keys[key], value, &policy->message_bytes_max); break;
+    case KEY_DOCUMENT: ok = bytes_read(&keys[key], value, &policy->document_bytes_max); break;
+    case KEY_HISTORY_UPDATES: ok = bytes_read(&keys[key], value, &policy->history_updates); break;
+    case KEY_HISTORY_BYTES: ok = bytes_read(&keys[key], value, &policy->history_bytes); break;
+    case KEY_HISTORY_DAYS: ok = bytes_read(&keys[key], value, &policy->history_days); break;
+    case KEY_BACKUP: ok = names_read(value, &policy->backup); break;
+    default: break;
+    }
+    return ok;
+}
+
 static yd_err entry_read(struct policy *policy, const json_t *entry, const struct place *at)
 {
     const char *name;
@@ -126,20 +188,8 @@ static yd_err entry_read(struct policy *policy, const json_t *entry, const struc
     {
         int i = 0;
         while (i < KEY_COUNT && strcmp(keys[i].name, name) != 0) i++;
-        bool ok = false;
-        switch (i) {
-        case KEY_STORE: ok = choice_read(&keys[i], value, &policy->stored); break;
-        case KEY_AUTH: ok = choice_read(&keys[i], value, &policy->decided); break;
-        case KEY_GC:
-            ok = json_is_boolean(value);
-            policy->keeps_deleted = json_is_false(value);
-            break;
-        case KEY_MESSAGE: ok = bytes_read(&keys[i], value, &policy->message_bytes_max); break;
-        case KEY_DOCUMENT: ok = bytes_read(&keys[i], value, &policy->document_bytes_max); break;
-        case KEY_BACKUP: ok = names_read(value, &policy->backup); break;
-        default: return bad_key(at, name);
-        }
-        if (!ok) return bad_value(at, &keys[i], value);
+        if (i == KEY_COUNT) return bad_key(at, name);
+        if (!value_read(policy, i, value)) return bad_value(at, &keys[i], value);
     }
     return YD_OK;
 }
@@ -150,7 +200,12 @@ static struct policy *policy_add(struct policies *policies, const char *pattern)
     if (list == NULL) abort();
     policies->list = list;
     struct policy *policy = &list[policies->count++];
-    *policy = (struct policy){.pattern = strdup(pattern), .stored = true, .decided = true};
+    *policy = (struct policy){.pattern = strdup(pattern),
+                              .stored = true,
+                              .decided = true,
+                              .history_updates = HISTORY_UPDATES,
+                              .history_bytes = HISTORY_BYTES,
+                              .history_days = HISTORY_DAYS};
     if (policy->pattern == NULL) abort();
     size_t len = strlen(pattern);
     policy->is_prefix = len > 0 && pattern[len - 1] == '*';

@@ -21,8 +21,10 @@
 
 struct policy {
     char *pattern;
-    bool is_prefix;             /* it ended with `*`, which is cut off */
-    bool stored;                /* false: presence only, updates are refused */
+    bool is_prefix;     /* it ended with `*`, which is cut off */
+    bool stored;        /* false: presence only, updates are refused */
+    bool keeps_history; /* each update is kept, up to these limits; 0: none of this kind */
+    int64_t history_updates, history_bytes, history_days;
     bool decided;               /* entry is decided as the setting auth says; false: open to all */
     bool keeps_deleted;         /* no garbage collection, for version histories */
     int64_t message_bytes_max;  /* 0: the setting message-bytes-max holds */

@@ -280,6 +280,15 @@ static yd_err database_start(struct database *db)
     return err == YD_OK ? epoch_ready(db) : err;
 }
 
+static yd_err ballast_ready(struct database *db, uint64_t bytes)
+{
+    if (bytes == 0 || files_ballast_make(&db->files, bytes)) return YD_OK;
+    snprintf(db->why, sizeof db->why, "%s: %s; make room on this file system", db->path,
+             strerror(errno));
+    db->disk_full = true;
+    return YD_EIO;
+}
+
 /* Opening would make what is missing, and an empty store is never wrong. */
 static yd_err database_exists(struct database *db, const char *dir)
 {
@@ -317,11 +326,14 @@ yd_err database_open(struct database *db, const struct store_opts *opts)
         (void)database_fail(db, "opening");
         return YD_ENOTFOUND;
     }
-    return database_start(db);
+    err = database_start(db);
+    return err == YD_OK ? ballast_ready(db, opts->ballast_bytes) : err;
 }
 
 void database_close(struct database *db, bool clean)
 {
+    fold_end(db);
+    scrub_end(db);
     if (db->sql != NULL) {
         // Closing would checkpoint by itself and hide the errors of it: rule S6.
         (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);

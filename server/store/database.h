@@ -21,8 +21,17 @@ struct place {
     uint32_t offset, len, crc;
 };
 
-/* What bytes of a snapshot are: see form.h. */
-enum form { FORM_NONE, FORM_V1 };
+/* What the bytes of a snapshot are: pack.c. */
+enum form { FORM_NONE, FORM_V1, FORM_V1_ZSTD, FORM_V2_ZSTD };
+
+/* A snapshot in the table `base`: chunks of one generation. All numbers, as they stand in the row.
+ */
+struct piece {
+    uint64_t gen;           /* 0: there is none */
+    uint64_t bytes, chunks; /* as stored */
+    uint64_t form;          /* enum form */
+    uint64_t raw;           /* bytes as they were given, and are given out: an update V1 */
+};
 
 /* The row of a room, and where its uncovered updates are. In memory while it has any. All numbers
  * of the row stand in one block, in the order of ROOM_NUMBERS; times are ms since 1970. */
@@ -31,13 +40,10 @@ struct stored_room {
     uint64_t status; /* enum store_room_status */
     uint64_t epoch;  /* 1; higher each time its content was replaced or erased */
     uint64_t created_at;
-    uint64_t changed_at, changed_lsn;            /* of the last covered change */
-    uint64_t updates;                            /* covered ones, as far as counted */
-    uint64_t covered_lsn;                        /* base and delta hold all up to here */
-    uint64_t base_gen;                           /* 0: there is no base */
-    uint64_t base_bytes, base_chunks;            /* as stored */
-    uint64_t base_form, base_raw;                /* raw: bytes as given */
-    uint64_t delta_bytes, delta_form, delta_raw; /* form FORM_NONE: there is none */
+    uint64_t changed_at, changed_lsn; /* of the last covered change */
+    uint64_t updates;                 /* covered ones, as far as counted */
+    uint64_t covered_lsn;             /* base and delta hold all up to here */
+    struct piece base, delta;
     uint64_t deleted_at, erase_at;
     struct place *places;
     size_t place_count, place_cap;
@@ -46,9 +52,9 @@ struct stored_room {
 };
 #define ROOM_NUMBERS                                                                               \
     "status, epoch, created_at, changed_at, changed_lsn, updates, covered_lsn, base_gen,"          \
-    " base_bytes, base_chunks, base_form, base_raw, delta_bytes, delta_form, delta_raw,"           \
-    " deleted_at, erase_at"
-#define ROOM_NUMBER_COUNT 17
+    " base_bytes, base_chunks, base_form, base_raw, delta_gen, delta_bytes, delta_chunks,"         \
+    " delta_form, delta_raw, deleted_at, erase_at"
+#define ROOM_NUMBER_COUNT 19
 
 /* What is kept of every room, by id - 1. */
 struct room_slot {
@@ -114,12 +120,23 @@ struct database {
     uint64_t trimmed_lsn;     /* journal rows up to here are gone, all others are there */
     struct journal_use *uses; /* of lsn trimmed_lsn + 1 + i */
     size_t use_count, use_cap;
-    uint64_t journal_bytes;
-    uint64_t writing_room, writing_gen; /* of the base on its way; 0: none */
-    struct sink *sinks;                 /* the number of a sink is its place + 1 */
+    uint64_t journal_bytes, uncovered_bytes;
+    struct {
+        uint64_t room, gen;
+    } writing[4];       /* pieces on their way: written down as garbage, but not to be deleted */
+    struct sink *sinks; /* the number of a sink is its place + 1 */
     size_t sink_count;
     struct erasure *erasures;
     size_t erasure_count, erasure_cap;
+    uint64_t keeping;    /* room whose updates are being made history; 0: none */
+    struct scrub *scrub; /* NULL: not begun */
+    uint64_t scrubbed, scrub_rounds;
+    struct fold *fold;        /* under way; NULL: none */
+    uint64_t history_changes; /* how often rows have gone */
+    uint64_t fold_next;       /* room to be looked at when it has ended; 0: none */
+    struct store_keep fold_keep;
+    void (*wake)(void *ctx); /* the fold's thread has ended */
+    void *wake_ctx;
     uint64_t (*now_ms)(void *ctx);
     void *now_ctx;
     int wal_pages;
@@ -203,24 +220,143 @@ yd_err log_mark(struct database *db, uint64_t lsn);
 yd_err log_marked(struct database *db, uint64_t lsn);
 uint64_t log_time(const struct database *db, uint64_t lsn); /* ms since 1970; 0: unknown */
 
+/* ---- pack.c: updates in the forms in which they are stored */
+struct packer {
+    yd_slice from;         /* what is packed */
+    struct yd_buf v2;      /* it in V2, if that is packed */
+    struct yd_buf out;     /* packed and not taken yet */
+    struct ZSTD_CCtx_s *z; /* NULL: not begun, or not needed */
+    size_t fed;            /* bytes of from */
+    enum form form;
+    bool is_begun, is_finished;
+};
+/* Packs at most 1 MiB more; is_finished: that was all. The bytes of `update` have to stay. */
+yd_err packer_more(struct packer *p, yd_slice update);
+void packer_deinit(struct packer *p);
+
+struct unpacker {
+    struct ZSTD_DCtx_s *z;
+    struct yd_buf v2;
+    bool is_finished; /* a frame has ended */
+};
+/* Appends what the next bytes of a piece stand for. Errors: YD_EMALFORMED. */
+yd_err unpacker_more(struct unpacker *u, const struct piece *piece, yd_slice bytes,
+                     struct yd_buf *out);
+/* Behind the last bytes. */
+yd_err unpacker_finish(struct unpacker *u, const struct piece *piece, struct yd_buf *out);
+void unpacker_deinit(struct unpacker *u);
+
+/* ---- piece.c: pieces in the table `base`. What is written is packed and written 1 MiB a slice */
+struct piece_writer {
+    struct yd_buf bytes; /* what is stored */
+    struct packer packer;
+    struct piece piece; /* being written; gen 0: not begun */
+    bool was_large;     /* took more than one slice: it is written down as garbage */
+};
+/* One slice, inside a transaction; *done: it is all there. */
+yd_err piece_write(struct database *db, const struct stored_room *room, struct piece_writer *w,
+                   bool *done);
+/* The piece belongs to the room from now on; inside the transaction that says so. */
+yd_err piece_take(struct database *db, uint64_t room, struct piece_writer *w);
+/* It is not wanted after all: then it is garbage. */
+void piece_forget(struct database *db, uint64_t room, const struct piece_writer *w);
+bool piece_is_writing(const struct database *db, uint64_t room, uint64_t gen);
+void piece_writer_deinit(struct piece_writer *w);
+/* Deletes a piece, or makes it garbage if it is large; inside a transaction. */
+yd_err piece_drop(struct database *db, uint64_t room, struct piece *piece);
+/* A number that no chunk of this room has, not even one left by a crash. */
+yd_err piece_next_gen(struct database *db, const struct stored_room *room, uint64_t *gen);
+
+struct piece_reader {
+    struct piece piece;
+    uint64_t chunks, stored; /* read so far: chunks and bytes */
+    size_t raw;              /* given out so far */
+    struct unpacker unpacker;
+    bool is_check;      /* checksums only: nothing is given out */
+    const char *broken; /* what cannot be read; NULL: all is well */
+};
+/* Appends what the next slice stands for. *done: it is whole, or broken. */
+yd_err piece_read(struct database *db, uint64_t room, struct piece_reader *r, struct yd_buf *out,
+                  bool *done);
+void piece_reader_deinit(struct piece_reader *r); /* it may then begin with another piece */
+
+/* ---- history.c: updates that are kept after a snapshot has covered them */
+struct history_row {
+    uint64_t n;         /* 1, 2, 3, ... in a room, without a gap */
+    uint64_t lsn, upto; /* of its first and last update */
+    uint64_t at;        /* of the last, ms since 1970 */
+    uint64_t count;     /* of updates; 0: it is a state, which holds all up to `upto` */
+    struct piece piece; /* count times varuint lsn, varuint time, varbytes update; or the state */
+};
+
+/* What one snapshot adds to the history. */
+struct segment {
+    struct piece_writer writer;
+    struct history_row row;
+    size_t gathered; /* of the places that are covered */
+    bool is_gathered, is_written;
+};
+/* One slice of it; *done: it is written, as far as anything is to be kept. */
+yd_err segment_write(struct database *db, const struct stored_room *room, struct segment *segment,
+                     uint64_t covers_lsn, bool *done);
+/* With the snapshot's last transaction. What was there before any history becomes its beginning. */
+yd_err segment_take(struct database *db, const struct stored_room *room, struct segment *segment);
+yd_err history_insert(struct database *db, uint64_t room, const struct history_row *row);
+/* Drops all of it, or a piece that no row has any more; inside a transaction. */
+yd_err history_drop(struct database *db, const struct stored_room *room);
+yd_err history_piece_drop(struct database *db, const struct stored_room *room, struct piece *piece);
+yd_err history_gen(struct database *db, uint64_t room, uint64_t *max); /* 0: none */
+bool history_has_gen(struct database *db, uint64_t room, uint64_t gen, yd_err *err);
+yd_err history_rows(struct database *db, uint64_t room, struct history_row **rows, size_t *count,
+                    const char **broken);
+
+/* fold.c: what is beyond the limits becomes one state. */
+yd_err fold_consider(struct database *db, const struct stored_room *room,
+                     const struct store_keep *keep);
+/* A slice; *more: there is more of it now. */
+yd_err fold_step(struct database *db, bool *more);
+bool fold_is_ready(const struct database *db); /* its thread has ended */
+void fold_end(struct database *db);            /* waits for its thread */
+
+struct history_job {
+    yd_slice name;
+    uint64_t upto;
+    bool is_begun, is_check;
+    uint64_t changes; /* when the rows were read */
+    struct history_row *rows;
+    size_t row_count, row;
+    struct piece_reader reader;
+    struct yd_buf memory, piece_bytes;
+    struct store_mark *marks;
+    size_t *ends;
+    size_t count, cap;
+    const char *broken;
+};
+/* One slice; as database_load. */
+yd_err database_history(struct database *db, struct history_job *job, struct store_event *ev,
+                        bool *done);
+/* A slice of the piece of the next row. */
+yd_err history_piece_next(struct database *db, struct history_job *job, uint64_t room);
+void history_job_deinit(struct history_job *job);
+
 /* ---- snapshot.c, trim.c */
 struct snapshot_job {
-    struct yd_buf bytes;
+    struct piece_writer content;
     enum store_snapshot kind;
-    bool is_replacement;
     struct store_replace replace;
     yd_slice name;
     uint64_t covers_lsn;
-    uint64_t room;  /* of a replacement that has begun */
-    uint64_t gen;   /* 0: not begun */
-    size_t written; /* chunks */
+    uint64_t room; /* of a replacement that has begun */
+    bool keeps;    /* the updates that it covers are kept as history */
+    struct store_keep keep;
+    struct segment segment;
 };
+void snapshot_job_deinit(struct snapshot_job *job);
 /* One slice, at most 1 MiB, in a commit of its own. */
 yd_err database_snapshot(struct database *db, struct snapshot_job *job, bool *done);
 /* The same for bytes that become all that there is of a room; ev gets the answer. */
 yd_err database_replace(struct database *db, struct snapshot_job *job, struct store_event *ev,
                         bool *done);
-yd_err garbage_add(struct database *db, uint64_t room, uint64_t gen);
 yd_err garbage_slice(struct database *db, uint64_t room, uint64_t gen);
 /* The first generation of this room (0: of any) that may go. False: there is none, or err. */
 bool garbage_next(struct database *db, uint64_t of_room, uint64_t *room, uint64_t *gen,
@@ -231,12 +367,12 @@ yd_err database_trim(struct database *db, bool *more);
 /* ---- load.c */
 struct load_job {
     yd_slice name;
-    uint64_t room, gen;
-    uint64_t chunks; /* of the base, read so far */
     bool is_begun;
     bool is_passive; /* only looks: nobody becomes a writer by it, and a deleted room is read */
-    uint8_t *memory;
-    size_t len, cap;
+    bool is_check;   /* checksums only: nothing is given out */
+    struct piece_reader reader;
+    size_t pieces; /* read whole: first the base, then the delta */
+    struct yd_buf memory;
     size_t *ends; /* of the parts in memory */
     size_t part_count, part_cap;
     const char *broken; /* what cannot be read; NULL: all is well */
@@ -245,6 +381,20 @@ struct load_job {
  * the same). */
 yd_err database_load(struct database *db, struct load_job *job, struct store_event *ev, bool *done);
 void load_job_deinit(struct load_job *job);
+
+/* ---- scrub.c: rooms are read from time to time, whether anybody wants them or not */
+struct scrub {
+    uint64_t room; /* being read; 0: none */
+    uint64_t epoch, base_gen, delta_gen;
+    bool is_begun, is_history;
+    size_t name_len;
+    uint8_t name[1024];
+    struct load_job load;
+    struct history_job history;
+};
+/* A slice: about 1 MiB, or 64 rooms. */
+yd_err scrub_step(struct database *db);
+void scrub_end(struct database *db);
 
 /* ---- list.c, progress.c, erase.c */
 struct list_job {

@@ -84,13 +84,9 @@ static yd_err save_change(struct database *db, struct stored_room *room)
 static yd_err make_unreachable(struct database *db, struct stored_room *room)
 {
     yd_err err = database_step(db, db->begin, "beginning to erase a room");
-    if (err == YD_OK && room->base_gen > 0) err = garbage_add(db, room->id, room->base_gen);
-    if (err == YD_OK) {
-        err = database_run(db, "DELETE FROM delta WHERE room = ?1", &room->id, 1, YD_EMPTY);
-    }
-    room->base_gen = room->base_bytes = room->base_chunks = room->base_raw = 0;
-    room->base_form = room->delta_form = FORM_NONE;
-    room->delta_bytes = room->delta_raw = 0;
+    if (err == YD_OK) err = history_drop(db, room);
+    if (err == YD_OK) err = piece_drop(db, room->id, &room->base);
+    if (err == YD_OK) err = piece_drop(db, room->id, &room->delta);
     room->status = STORE_ROOM_ERASING;
     room->epoch++;
     room->updates = 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/journal.h"
@@ -173,6 +174,47 @@ yd_err files_renew(const char *database_path, char *why, size_t size)
                  strerror(errno));
     }
     return err;
+}
+
+/* ---- ballast ----------------------------------------------------------------------------------
+ */
+
+static bool ballast_path(const struct store_files *files, char *path, size_t size)
+{
+    int len = files->dir == NULL ? -1 : snprintf(path, size, "%s/shard-00.ballast", files->dir);
+    return len > 0 && (size_t)len < size;
+}
+
+bool files_ballast_make(const struct store_files *files, uint64_t bytes)
+{
+    char path[4096];
+    struct statvfs fs;
+    if (!ballast_path(files, path, sizeof path) || access(path, F_OK) == 0) return true;
+    if (statvfs(files->dir, &fs) != 0) return true;
+    uint64_t most = (uint64_t)fs.f_blocks * fs.f_frsize / 32;
+    if (bytes > most) bytes = most;
+    // A quarter more, or the disk would be full again with the next commits, and so for ever.
+    if ((uint64_t)fs.f_bavail * fs.f_frsize < bytes + bytes / 4) {
+        errno = ENOSPC;
+        return false;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return errno != ENOSPC;
+    int error = 0;
+#ifdef __linux__
+    error = posix_fallocate(fd, 0, (off_t)bytes);
+#endif
+    (void)close(fd);
+    if (error != ENOSPC) return true;
+    (void)unlink(path); // half of it would be taken for one that is whole
+    errno = error;
+    return false;
+}
+
+bool files_ballast_drop(const struct store_files *files)
+{
+    char path[4096];
+    return ballast_path(files, path, sizeof path) && unlink(path) == 0;
 }
 
 /* ---- the mark ---------------------------------------------------------------------------------

@@ -34,6 +34,14 @@ yd_err files_renew(const char *database_path, char *why, size_t size);
 /* The directory's entries survive a power loss. Errors: YD_ENOTFOUND (errno). */
 yd_err files_sync_directory(const struct store_files *files);
 
+/* DIR/shard-00.ballast is room on the disk that nobody uses: a full disk is given it back, so that
+ * what is in the WAL can be moved into the database. Makes it if it is not there, `bytes` or a
+ * 32nd of the file system. False (errno): there is no room. What cannot be made for another reason
+ * is done without. */
+bool files_ballast_make(const struct store_files *files, uint64_t bytes);
+/* False: there is none. */
+bool files_ballast_drop(const struct store_files *files);
+
 /* The number in the mark; 0: there is none that can be read. */
 uint64_t files_mark_get(const struct store_files *files);
 /* False: errno. */

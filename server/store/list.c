@@ -27,7 +27,7 @@ void list_describe(struct database *db, const struct stored_room *room, struct s
                                .status = (enum store_room_status)room->status,
                                .epoch = room->epoch,
                                .lsn = slot->changed_lsn,
-                               .bytes = room->base_bytes + room->delta_bytes,
+                               .bytes = room->base.bytes + room->delta.bytes,
                                .updates = room->updates + room->place_count,
                                .created_at = room->created_at,
                                .changed_at = room->changed_at,

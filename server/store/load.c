@@ -12,27 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static yd_err load_reserve(struct load_job *l, size_t more)
-{
-    if (l->len + more <= l->cap) return YD_OK;
-    size_t cap = l->cap == 0 ? 4096 : l->cap;
-    while (cap < l->len + more) cap *= 2;
-    uint8_t *memory = realloc(l->memory, cap);
-    if (memory == NULL) return YD_ENOMEM;
-    l->memory = memory;
-    l->cap = cap;
-    return YD_OK;
-}
-
-static yd_err load_bytes(struct load_job *l, yd_slice bytes)
-{
-    if (bytes.len == 0) return YD_OK;
-    yd_err err = load_reserve(l, bytes.len);
-    if (err != YD_OK) return err;
-    memcpy(l->memory + l->len, bytes.ptr, bytes.len);
-    l->len += bytes.len;
-    return YD_OK;
-}
+#include "ops/heap.h"
 
 static yd_err load_part_end(struct load_job *l)
 {
@@ -43,7 +23,7 @@ static yd_err load_part_end(struct load_job *l)
         l->ends = ends;
         l->part_cap = cap;
     }
-    l->ends[l->part_count++] = l->len;
+    l->ends[l->part_count++] = l->memory.len;
     return YD_OK;
 }
 
@@ -61,57 +41,25 @@ static yd_err load_broken(struct load_job *l, const char *what)
     return YD_OK;
 }
 
-/* The next chunks. *done: the base is whole. */
-static yd_err load_chunks(struct database *db, struct load_job *l, const struct stored_room *room,
+/* One slice of the base, then of the delta. *done: both are read, or something is broken. */
+static yd_err load_pieces(struct database *db, struct load_job *l, const struct stored_room *room,
                           bool *done)
 {
-    uint64_t key[] = {room->id, room->base_gen, l->chunks};
-    sqlite3_stmt *s = database_query(db,
-                                     "SELECT i, crc, data FROM base WHERE room = ?1 AND gen = ?2"
-                                     " AND i >= ?3 ORDER BY i",
-                                     key, 3);
-    if (s == NULL) return load_broken(l, "its snapshot");
-    yd_err err = YD_OK;
-    int step = SQLITE_ROW;
-    for (int n = 0; n < CHUNKS_A_SLICE && err == YD_OK && l->broken == NULL; n++) {
-        step = sqlite3_step(s);
-        if (step != SQLITE_ROW) break;
-        yd_slice data = column(s, 2);
-        uint64_t id[] = {room->id, room->base_gen, l->chunks++};
-        if ((uint64_t)sqlite3_column_int64(s, 0) != id[2] || l->chunks > room->base_chunks ||
-            (uint32_t)sqlite3_column_int64(s, 1) != database_row_crc('b', id, 3, data)) {
-            l->broken = "a chunk of its snapshot (checksum)";
-        } else {
-            err = load_bytes(l, data);
-        }
-    }
-    sqlite3_finalize(s);
-    *done = l->chunks == room->base_chunks;
-    bool is_short = step != SQLITE_ROW && !*done;
-    if (err == YD_OK && l->broken == NULL && (is_short || (*done && l->len != room->base_bytes))) {
-        l->broken = "its snapshot (chunks are missing or unreadable)";
-    }
-    return err == YD_OK && *done ? load_part_end(l) : err;
-}
-
-static yd_err load_delta(struct database *db, struct load_job *l, const struct stored_room *room)
-{
-    sqlite3_stmt *s =
-        database_query(db, "SELECT crc, data FROM delta WHERE room = ?1", &room->id, 1);
-    yd_err err = YD_OK;
-    if (s == NULL || sqlite3_step(s) != SQLITE_ROW) {
-        l->broken = "its delta (missing or unreadable)";
-    } else {
-        uint64_t key[] = {room->id, room->base_gen};
-        yd_slice data = column(s, 1);
-        if ((uint32_t)sqlite3_column_int64(s, 0) != database_row_crc('d', key, 2, data)) {
-            l->broken = "its delta (checksum)";
-        } else {
-            err = load_bytes(l, data);
-        }
-    }
-    sqlite3_finalize(s);
-    return err == YD_OK ? load_part_end(l) : err;
+    const struct piece *pieces[] = {&room->base, &room->delta};
+    while (l->pieces < 2 && pieces[l->pieces]->gen == 0) l->pieces++;
+    *done = l->pieces == 2;
+    if (*done) return YD_OK;
+    l->reader.is_check = l->is_check;
+    if (l->reader.chunks == 0) l->reader.piece = *pieces[l->pieces];
+    YD_ASSERT(l->reader.piece.gen == pieces[l->pieces]->gen);
+    bool is_whole = false;
+    yd_err err = piece_read(db, room->id, &l->reader, &l->memory, &is_whole);
+    l->broken = l->reader.broken;
+    if (err != YD_OK || l->broken != NULL || !is_whole) return err;
+    piece_reader_deinit(&l->reader);
+    l->pieces++;
+    *done = l->pieces == 2;
+    return load_part_end(l);
 }
 
 static yd_err load_journal(struct database *db, struct load_job *l, const struct stored_room *room)
@@ -134,7 +82,8 @@ static yd_err load_journal(struct database *db, struct load_job *l, const struct
             l->broken = "a journal entry (checksum)";
             break;
         }
-        err = load_bytes(l, (yd_slice){row.ptr + p->offset, p->len});
+        if (l->is_check) continue;
+        err = yd_buf_append(&l->memory, (yd_slice){row.ptr + p->offset, p->len});
         if (err == YD_OK) err = load_part_end(l);
     }
     sqlite3_finalize(s);
@@ -147,13 +96,13 @@ static yd_err load_finish(struct load_job *l, struct store_event *ev)
     if (ev->parts == NULL) return YD_ENOMEM;
     size_t from = 0;
     for (size_t i = 0; i < l->part_count; i++) {
-        if (l->memory != NULL) ev->parts[i] = (yd_slice){l->memory + from, l->ends[i] - from};
-        if (l->memory == NULL) ev->parts[i] = YD_EMPTY;
+        ev->parts[i] = (yd_slice){l->memory.ptr + from, l->ends[i] - from};
         from = l->ends[i];
     }
     ev->part_count = l->part_count;
-    ev->memory = l->memory;
-    l->memory = NULL;
+    // The buffer's bytes come from the heap, as all memory of events does.
+    ev->memory = l->memory.cap > 0 ? l->memory.ptr : NULL;
+    yd_buf_init(&l->memory, l->memory.alloc, l->memory.max);
     return YD_OK;
 }
 
@@ -164,27 +113,23 @@ static yd_err load_slice(struct database *db, struct load_job *l, struct stored_
     yd_err err = YD_OK;
     if (!l->is_begun) {
         l->is_begun = true;
+        yd_buf_init(&l->memory, heap_alloc(), SIZE_MAX / 2);
         // A room that was ever changed has something, if only an empty base.
-        if (room->changed_lsn > 0 && room->base_gen == 0 && room->delta_form == FORM_NONE &&
+        if (room->changed_lsn > 0 && room->base.gen == 0 && room->delta.gen == 0 &&
             room->place_count == 0) {
             l->broken = "its content, of which nothing is there,";
         }
-        l->gen = room->base_gen;
-        // The row's own checksum vouches for the size.
-        err = load_reserve(l, room->base_bytes);
+        // The row's own checksum vouches for the sizes.
+        size_t size = l->is_check ? 0 : room->base.raw + room->delta.raw;
+        for (size_t i = 0; i < room->place_count && !l->is_check; i++) size += room->places[i].len;
+        err = yd_buf_reserve(&l->memory, size);
     }
-    YD_ASSERT(l->gen == room->base_gen);
     *done = true;
-    if (err == YD_OK && l->broken == NULL && l->part_count == 0 && room->base_gen > 0) {
-        err = load_chunks(db, l, room, done);
-        *done = *done || l->broken != NULL || err != YD_OK;
-        if (!*done) return YD_OK;
-    }
-    if (err == YD_OK && l->broken == NULL && room->delta_form != FORM_NONE)
-        err = load_delta(db, l, room);
+    if (err == YD_OK && l->broken == NULL) err = load_pieces(db, l, room, done);
+    if (err == YD_OK && l->broken == NULL && !*done) return YD_OK;
     if (err == YD_OK && l->broken == NULL) err = load_journal(db, l, room);
     if (err == YD_OK && l->broken == NULL) err = load_finish(l, ev);
-    ev->base_bytes = room->base_gen > 0 ? room->base_raw : 0;
+    ev->base_bytes = room->base.raw;
     ev->lsn = db->lsn;
     ev->epoch = room->epoch;
     if (err != YD_OK) return err;
@@ -231,8 +176,8 @@ yd_err database_load(struct database *db, struct load_job *job, struct store_eve
 
 void load_job_deinit(struct load_job *job)
 {
-    free(job->memory);
+    piece_reader_deinit(&job->reader);
+    if (job->is_begun) yd_buf_deinit(&job->memory);
     free(job->ends);
-    job->memory = NULL;
     job->ends = NULL;
 }

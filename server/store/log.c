@@ -21,7 +21,7 @@
 #include "store/manage.h"
 
 #define JOURNAL_BYTES_MAX ((uint64_t)48 * 1024 * 1024)
-#define CARRY_BYTES       ((size_t)256 * 1024) /* a commit, and at least one room */
+#define CARRY_BYTES       ((size_t)64 * 1024) /* a commit, and at least one room */
 
 /* ---- places -----------------------------------------------------------------------------------
  */
@@ -54,6 +54,7 @@ static yd_err place_add(struct database *db, struct stored_room *room, struct pl
     db->uses[place.lsn - db->trimmed_lsn - 1].uncovered++;
     if (room->place_count == 0) db->rooms.warm++;
     room->places[room->place_count++] = place;
+    db->uncovered_bytes += place.len;
     return YD_OK;
 }
 
@@ -63,6 +64,7 @@ void log_cover(struct database *db, struct stored_room *room, uint64_t lsn)
     if (room->place_count == 0) return;
     while (covered < room->place_count && room->places[covered].lsn <= lsn) {
         db->uses[room->places[covered].lsn - db->trimmed_lsn - 1].uncovered--;
+        db->uncovered_bytes -= room->places[covered].len;
         covered++;
     }
     room->place_count -= covered;
@@ -229,7 +231,9 @@ static yd_err carry_oldest(struct database *db, uint64_t lsn, struct record *rec
         while (err == YD_OK && rec->bytes.len < CARRY_BYTES && journal_next(&reader, &e)) {
             struct stored_room *room =
                 e.room > db->rooms.count ? NULL : rooms_slot(db, e.room)->room;
-            bool is_oldest = room != NULL && room->place_count > 0 && room->places[0].lsn == lsn;
+            // What a snapshot is just keeping as history stays where it is.
+            bool is_oldest = room != NULL && room->id != db->keeping && room->place_count > 0 &&
+                             room->places[0].lsn == lsn;
             bool ok = true;
             for (size_t i = 0; is_oldest && i < rec->count; i++) is_oldest = rec->rooms[i] != room;
             if (is_oldest) err = carry_room(db, room, rec, &ok);
@@ -250,7 +254,10 @@ static void note_change(struct database *db, struct stored_room *room)
 
 static yd_err carry(struct database *db, struct record *rec)
 {
-    if (db->journal_bytes <= JOURNAL_BYTES_MAX) return YD_OK;
+    // To carry what is mostly still wanted would free nothing.
+    if (db->journal_bytes <= JOURNAL_BYTES_MAX || db->uncovered_bytes > db->journal_bytes / 2) {
+        return YD_OK;
+    }
     size_t oldest = 0;
     while (oldest < db->use_count && db->uses[oldest].uncovered == 0) oldest++;
     if (oldest == db->use_count) return YD_OK; // trimming has not got to it yet

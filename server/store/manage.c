@@ -101,6 +101,15 @@ yd_err store_read(struct store *store, yd_slice room, uint64_t token)
     return YD_OK;
 }
 
+yd_err store_history(struct store *store, yd_slice room, uint64_t upto, uint64_t token)
+{
+    struct work *w = work_new(store, WORK_HISTORY, token);
+    size_t at = work_keep(w, room);
+    w->history = (struct history_job){.name = work_slice(w, at, room.len), .upto = upto};
+    work_hand_over(store, w);
+    return YD_OK;
+}
+
 /* ---- changes ----------------------------------------------------------------------------------
  */
 
@@ -109,7 +118,8 @@ yd_err store_replace(struct store *store, yd_slice room, struct yd_buf *update,
 {
     struct work *w = work_new(store, WORK_REPLACE, token);
     size_t at = work_keep(w, room);
-    w->snapshot = (struct snapshot_job){.bytes = *update, .kind = STORE_BASE, .replace = *opts};
+    w->snapshot =
+        (struct snapshot_job){.content.bytes = *update, .kind = STORE_BASE, .replace = *opts};
     w->snapshot.name = work_slice(w, at, room.len);
     yd_buf_init(update, update->alloc, update->max);
     work_hand_over(store, w);

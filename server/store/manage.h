@@ -38,6 +38,8 @@ struct store_stats {
     uint64_t warm_rooms;    /* with updates that no snapshot holds */
     uint64_t journal_bytes; /* of rows that are not trimmed yet */
     uint64_t erasures;      /* waiting or under way */
+    uint64_t scrubbed;      /* rooms read in the background since the store was opened */
+    uint64_t scrub_rounds;  /* all of them so often */
     struct store_bookmark bookmark;
     char bad_room[128]; /* name of the one found last; empty: none, or its name is lost */
 };
@@ -93,6 +95,20 @@ YD_NODISCARD yd_err store_info(struct store *store, yd_slice room, yd_slice sink
  * 0: there is no such room. */
 YD_NODISCARD yd_err store_read(struct store *store, yd_slice room, uint64_t token);
 
+/* ---- history: what was stored with store_snapshot_keep() */
+
+struct store_mark {
+    uint64_t lsn;
+    uint64_t at; /* ms since 1970; 0: unknown */
+};
+/* Answered by LOADED with marks[], one for each part: first states (one update that holds all up to
+ * its mark; there may be none, or two), then one part for each kept update, oldest first, those
+ * that are in no snapshot yet included. upto: only what was stored at or before this lsn; 0: all. A
+ * moment before the oldest state is REFUSED, and so is a room without history. LOAD_FAILED: it
+ * cannot be read (the room itself may well be). */
+YD_NODISCARD yd_err store_history(struct store *store, yd_slice room, uint64_t upto,
+                                  uint64_t token);
+
 /* ---- replacing: STORE_EV_CHANGED (lsn, epoch), or STORE_EV_REFUSED (why) and nothing changed */
 
 struct store_replace {
@@ -112,12 +128,12 @@ YD_NODISCARD yd_err store_replace(struct store *store, yd_slice room, struct yd_
 enum store_erase {
     STORE_DELETE,   /* loads are answered DELETED; erased by the store itself at erase_at */
     STORE_UNDELETE, /* as if it had not been deleted */
-    STORE_ERASE     /* at once and for good: the answer comes when nobody can read it any more; the
-                       bytes are then overwritten in snapshots, journal and free pages, which takes a
-                       while (status ERASING, then ERASED) and goes on after a restart. Name and numbers
-                       stay, so that nobody who comes back with old content brings it back */
+    STORE_ERASE,    /* at once and for good, see below */
 };
-/* erase_at: ms since 1970, for DELETE only. What is appended to a deleted room is dropped, so
+/* ERASE is answered when nobody can read the room any more. Its bytes are then overwritten in
+ * snapshots, journal and free pages, which takes a while (status ERASING, then ERASED) and goes on
+ * after a restart. Name and numbers stay, so that nobody who comes back with old content brings it
+ * back. erase_at: ms since 1970, for DELETE only. What is appended to a deleted room is dropped, so
  * whoever has it in memory lets go of it first. */
 YD_NODISCARD yd_err store_erase(struct store *store, yd_slice room, enum store_erase how,
                                 uint64_t erase_at, uint64_t token);

@@ -13,6 +13,7 @@ enum work_kind {
     WORK_SNAPSHOT,
     WORK_REPLACE,
     WORK_LIST,
+    WORK_HISTORY,
     WORK_ERASE,
     WORK_PROGRESS
 };
@@ -26,6 +27,7 @@ struct work {
     struct snapshot_job snapshot;
     struct load_job load;
     struct list_job list;
+    struct history_job history;
     struct erase_job erase;
     struct yd_buf bytes; /* names, and whatever else was copied */
 };
@@ -50,7 +52,8 @@ struct store {
     struct database db; /* the thread's alone, once it runs */
     struct numbering *numberings;
     size_t numbering_count;
-    uint64_t last_batch; /* committed; the thread's */
+    uint64_t last_batch;   /* committed; the thread's */
+    uint64_t scrub_due_ns; /* of uv_hrtime(); the thread's */
     uv_thread_t thread;
     uv_mutex_t mutex;
     uv_cond_t wanted, answer;

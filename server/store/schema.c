@@ -21,18 +21,17 @@
     " epoch INT NOT NULL, created_at INT NOT NULL, changed_at INT NOT NULL,"                       \
     " changed_lsn INT NOT NULL, updates INT NOT NULL, covered_lsn INT NOT NULL,"                   \
     " base_gen INT NOT NULL, base_bytes INT NOT NULL, base_chunks INT NOT NULL,"                   \
-    " base_form INT NOT NULL, base_raw INT NOT NULL, delta_bytes INT NOT NULL,"                    \
-    " delta_form INT NOT NULL, delta_raw INT NOT NULL, deleted_at INT NOT NULL,"                   \
-    " erase_at INT NOT NULL, crc INT NOT NULL);"
+    " base_form INT NOT NULL, base_raw INT NOT NULL, delta_gen INT NOT NULL,"                      \
+    " delta_bytes INT NOT NULL, delta_chunks INT NOT NULL, delta_form INT NOT NULL,"               \
+    " delta_raw INT NOT NULL, deleted_at INT NOT NULL, erase_at INT NOT NULL,"                     \
+    " crc INT NOT NULL);"
 
 // What schema 3 has and 2 had not.
 #define NEW_IN_3                                                                                   \
-    "CREATE TABLE history(room INT, lsn INT, upto INT NOT NULL, at INT NOT NULL,"                  \
-    " count INT NOT NULL, form INT NOT NULL, raw INT NOT NULL, crc INT NOT NULL,"                  \
-    " data BLOB NOT NULL, PRIMARY KEY(room, lsn)) WITHOUT ROWID;"                                  \
-    "CREATE TABLE history_base(room INTEGER PRIMARY KEY, lsn INT NOT NULL, at INT NOT NULL,"       \
-    " gen INT NOT NULL, bytes INT NOT NULL, chunks INT NOT NULL, form INT NOT NULL,"               \
-    " raw INT NOT NULL, crc INT NOT NULL);"                                                        \
+    "CREATE TABLE history(room INT, n INT, lsn INT NOT NULL, upto INT NOT NULL,"                   \
+    " at INT NOT NULL, count INT NOT NULL, gen INT NOT NULL, bytes INT NOT NULL,"                  \
+    " chunks INT NOT NULL, form INT NOT NULL, raw INT NOT NULL, crc INT NOT NULL,"                 \
+    " PRIMARY KEY(room, n)) WITHOUT ROWID;"                                                        \
     "CREATE TABLE sink(id INTEGER PRIMARY KEY, name TEXT NOT NULL, crc INT NOT NULL);"             \
     "CREATE TABLE progress(sink INT, room INT, lsn INT NOT NULL, key BLOB NOT NULL,"               \
     " crc INT NOT NULL, PRIMARY KEY(sink, room)) WITHOUT ROWID;"
@@ -41,7 +40,6 @@ static const char tables[] =
     "CREATE TABLE meta(k TEXT PRIMARY KEY, v INT NOT NULL, crc INT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE base(room INT, gen INT, i INT, crc INT NOT NULL, data BLOB NOT NULL,"
     " PRIMARY KEY(room, gen, i)) WITHOUT ROWID;"
-    "CREATE TABLE delta(room INTEGER PRIMARY KEY, crc INT NOT NULL, data BLOB NOT NULL);"
     "CREATE TABLE journal(lsn INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE garbage(room INT, gen INT, crc INT NOT NULL, PRIMARY KEY(room, gen)) "
     "WITHOUT ROWID;" ROOM_TABLE NEW_IN_3;
@@ -113,29 +111,41 @@ static bool row_of_2(sqlite3_stmt *s, struct stored_room *room)
     uint64_t v[8];
     for (int i = 0; i < 8; i++) v[i] = (uint64_t)sqlite3_column_int64(s, i + 2);
     room->epoch = v[0];
-    room->base_gen = v[1];
-    room->base_bytes = room->base_raw = v[2];
-    room->base_chunks = v[3];
-    room->base_form = v[1] > 0 ? FORM_V1 : FORM_NONE;
+    room->base = (struct piece){v[1], v[2], v[3], v[1] > 0 ? FORM_V1 : FORM_NONE, v[2]};
     room->covered_lsn = room->changed_lsn = v[4];
-    room->delta_form = v[5] == 1 ? FORM_V1 : FORM_NONE;
+    room->delta.form = v[5] == 1 ? FORM_V1 : FORM_NONE;
     uint64_t row[] = {room->id, v[0], v[1], v[2], v[3], v[4], v[5], v[6]};
     return v[5] <= 1 &&
            v[7] == database_row_crc('r', row, 8, (yd_slice){room->name, room->name_len});
 }
 
-static yd_err delta_size(struct database *db, struct stored_room *room)
+/* A delta becomes a piece as a base is one. One that does not fit its checksum becomes one that
+ * does not; one that is missing becomes one without chunks: the room is refused when it is loaded.
+ */
+static yd_err take_over_delta(struct database *db, struct stored_room *room)
 {
-    if (room->delta_form == FORM_NONE) return YD_OK;
-    sqlite3_stmt *s =
-        database_query(db, "SELECT length(data) FROM delta WHERE room = ?1", &room->id, 1);
+    if (room->delta.form == FORM_NONE) return YD_OK;
+    uint64_t key[] = {room->id, room->base.gen};
+    yd_err err = piece_next_gen(db, room, &room->delta.gen);
+    if (err != YD_OK) return err;
+    room->delta.chunks = 1;
+    sqlite3_stmt *s = database_query(db, "SELECT crc, data FROM delta WHERE room = ?1", key, 1);
     if (s == NULL) return YD_EIO;
-    // If it is missing, the room is refused when it is loaded.
     if (sqlite3_step(s) == SQLITE_ROW) {
-        room->delta_bytes = room->delta_raw = (uint64_t)sqlite3_column_int64(s, 0);
+        const void *bytes = sqlite3_column_blob(s, 1);
+        yd_slice data =
+            bytes == NULL ? YD_EMPTY : (yd_slice){bytes, (size_t)sqlite3_column_bytes(s, 1)};
+        bool fits = (uint32_t)sqlite3_column_int64(s, 0) == database_row_crc('d', key, 2, data);
+        uint64_t chunk[] = {room->id, room->delta.gen, 0};
+        uint64_t row[] = {chunk[0], chunk[1], chunk[2], database_row_crc('b', chunk, 3, data)};
+        if (!fits) row[3] ^= 1;
+        room->delta.bytes = room->delta.raw = data.len;
+        err =
+            database_run(db, "INSERT INTO base(room, gen, i, crc, data) VALUES(?1, ?2, ?3, ?4, ?5)",
+                         row, 4, data);
     }
     sqlite3_finalize(s);
-    return YD_OK;
+    return err;
 }
 
 static yd_err take_over(struct database *db, sqlite3_stmt *s)
@@ -146,7 +156,7 @@ static yd_err take_over(struct database *db, sqlite3_stmt *s)
     struct stored_room *room = stored_room_new((uint64_t)sqlite3_column_int64(s, 0), name);
     if (room == NULL) return YD_ENOMEM;
     bool fits = row_of_2(s, room);
-    yd_err err = delta_size(db, room);
+    yd_err err = take_over_delta(db, room);
     if (err == YD_OK) err = rooms_insert(db, room);
     if (err == YD_OK && !fits) {
         err = database_run(db, "UPDATE room SET crc = -1 WHERE id = ?1", &room->id, 1, YD_EMPTY);
@@ -180,7 +190,7 @@ yd_err schema_upgrade(struct database *db, int version)
     if (err == YD_OK) err = database_prepare(db);
     if (err == YD_OK) err = take_over_all(db);
     if (err == YD_OK) err = database_meta_set(db, "epoch", database_now(db));
-    if (err == YD_OK) err = database_exec(db, "DROP TABLE room_2");
+    if (err == YD_OK) err = database_exec(db, "DROP TABLE room_2; DROP TABLE delta");
     if (err == YD_OK) err = set_version(db);
     return err == YD_OK ? database_exec(db, "COMMIT") : err;
 }

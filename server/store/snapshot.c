@@ -1,112 +1,26 @@
-/* snapshot.c - snapshots in.
+/* snapshot.c - snapshots in: a base, a delta, and with them what is kept as history.
  *
- * A base goes in as chunk rows of 256 KiB under a new generation, 1 MiB a commit, so that a batch
- * waits for one slice at most. The first slice also writes down the new generation as garbage; the
- * last, small transaction makes it the room's base and writes down the old one instead. So whatever
- * a crash leaves behind is in the table `garbage`, and nobody has to look for it.
+ * Each is a piece (piece.c), written in slices. One last, small transaction makes them the room's.
  */
 #include "store/database.h"
 
 #include <stdio.h>
 
-#include "store/manage.h"
-
-yd_err garbage_add(struct database *db, uint64_t room, uint64_t gen)
+/* The pieces take the place of base and delta, or of the delta. */
+static yd_err flip(struct database *db, struct stored_room *room, struct snapshot_job *job)
 {
-    uint64_t key[] = {room, gen};
-    uint64_t row[] = {room, gen, database_row_crc('g', key, 2, YD_EMPTY)};
-    return database_run(db, "INSERT OR REPLACE INTO garbage(room, gen, crc) VALUES(?1, ?2, ?3)",
-                        row, 3, YD_EMPTY);
-}
-
-static yd_err write_delta(struct database *db, struct stored_room *room, struct snapshot_job *job)
-{
-    yd_slice data = yd_buf_slice(&job->bytes);
-    uint64_t key[] = {room->id, room->base_gen};
-    uint64_t row[] = {room->id, database_row_crc('d', key, 2, data)};
-    yd_err err = database_run(
-        db, "INSERT OR REPLACE INTO delta(room, crc, data) VALUES(?1, ?2, ?3)", row, 2, data);
-    room->delta_form = FORM_V1;
-    room->delta_bytes = room->delta_raw = data.len;
+    yd_err err = job->keeps ? segment_take(db, room, &job->segment) : YD_OK;
+    if (err == YD_OK) err = piece_drop(db, room->id, &room->delta);
+    if (err == YD_OK && job->kind == STORE_BASE) err = piece_drop(db, room->id, &room->base);
+    if (err == YD_OK) err = piece_take(db, room->id, &job->content);
+    *(job->kind == STORE_BASE ? &room->base : &room->delta) = job->content.piece;
     return err;
 }
 
-static size_t chunk_count(const struct snapshot_job *job)
+void snapshot_job_deinit(struct snapshot_job *job)
 {
-    return (job->bytes.len + CHUNK_BYTES - 1) / CHUNK_BYTES;
-}
-
-static yd_err write_chunks(struct database *db, struct stored_room *room, struct snapshot_job *job)
-{
-    yd_err err = YD_OK;
-    for (int n = 0; n < CHUNKS_A_SLICE && job->written < chunk_count(job) && err == YD_OK; n++) {
-        size_t from = job->written * CHUNK_BYTES;
-        size_t len = job->bytes.len - from < CHUNK_BYTES ? job->bytes.len - from : CHUNK_BYTES;
-        yd_slice data = {job->bytes.ptr + from, len};
-        uint64_t key[] = {room->id, job->gen, job->written};
-        uint64_t row[] = {room->id, job->gen, job->written, database_row_crc('b', key, 3, data)};
-        err = database_run(db,
-                           "INSERT OR REPLACE INTO base(room, gen, i, crc, data)"
-                           " VALUES(?1, ?2, ?3, ?4, ?5)",
-                           row, 4, data);
-        job->written++;
-    }
-    return err;
-}
-
-/* A number that no chunk of this room has, not even one left by a crash. */
-static yd_err next_gen(struct database *db, struct stored_room *room, uint64_t *gen)
-{
-    sqlite3_stmt *s = database_query(
-        db, "SELECT coalesce(max(gen), 0) FROM garbage WHERE room = ?1", &room->id, 1);
-    if (s == NULL) return YD_EIO;
-    yd_err err = sqlite3_step(s) == SQLITE_ROW ? YD_OK : database_fail(db, "reading garbage");
-    if (err == YD_OK) *gen = (uint64_t)sqlite3_column_int64(s, 0) + 1;
-    sqlite3_finalize(s);
-    if (*gen <= room->base_gen) *gen = room->base_gen + 1;
-    return err;
-}
-
-/* The chunks are all there: they become the base. */
-static yd_err flip_base(struct database *db, struct stored_room *room, struct snapshot_job *job)
-{
-    uint64_t old[] = {room->id, room->base_gen}, new[] = {room->id, job->gen};
-    yd_err err = YD_OK;
-    if (room->base_chunks > CHUNKS_A_SLICE) {
-        err = garbage_add(db, room->id, room->base_gen);
-    } else if (room->base_gen > 0) {
-        err = database_run(db, "DELETE FROM base WHERE room = ?1 AND gen = ?2", old, 2, YD_EMPTY);
-    }
-    if (err == YD_OK) {
-        err =
-            database_run(db, "DELETE FROM garbage WHERE room = ?1 AND gen = ?2", new, 2, YD_EMPTY);
-    }
-    if (err == YD_OK) err = database_run(db, "DELETE FROM delta WHERE room = ?1", new, 1, YD_EMPTY);
-    room->base_gen = job->gen;
-    room->base_bytes = room->base_raw = job->bytes.len;
-    room->base_chunks = chunk_count(job);
-    room->base_form = FORM_V1;
-    room->delta_form = FORM_NONE;
-    room->delta_bytes = room->delta_raw = 0;
-    return err;
-}
-
-static yd_err write_base(struct database *db, struct stored_room *room, struct snapshot_job *job,
-                         bool *done)
-{
-    bool is_small = chunk_count(job) <= CHUNKS_A_SLICE;
-    yd_err err = YD_OK;
-    if (job->gen == 0) {
-        err = next_gen(db, room, &job->gen);
-        if (err == YD_OK && !is_small) err = garbage_add(db, room->id, job->gen);
-        db->writing_room = room->id;
-        db->writing_gen = job->gen;
-    }
-    *done = job->written == chunk_count(job) || is_small;
-    if (err == YD_OK) err = write_chunks(db, room, job);
-    if (err == YD_OK && *done) err = flip_base(db, room, job);
-    if (*done) db->writing_room = db->writing_gen = 0;
-    return err;
+    piece_writer_deinit(&job->content);
+    piece_writer_deinit(&job->segment.writer);
 }
 
 /* Memory says what the row says only after the commit; if there is none, the database is closed. */
@@ -114,10 +28,13 @@ static yd_err write_slice(struct database *db, struct stored_room *room, struct 
                           bool *done)
 {
     yd_err err = database_step(db, db->begin, "beginning a snapshot");
-    if (err == YD_OK) {
-        err =
-            job->kind == STORE_DELTA ? write_delta(db, room, job) : write_base(db, room, job, done);
+    bool is_kept = !job->keeps;
+    if (err == YD_OK && job->keeps) {
+        err = segment_write(db, room, &job->segment, job->covers_lsn, &is_kept);
     }
+    *done = false;
+    if (err == YD_OK && is_kept) err = piece_write(db, room, &job->content, done);
+    if (err == YD_OK && *done) err = flip(db, room, job);
     if (err == YD_OK && *done) {
         // It may have been carried along meanwhile: what is covered never goes back.
         if (job->covers_lsn > room->covered_lsn) room->covered_lsn = job->covers_lsn;
@@ -138,6 +55,9 @@ yd_err database_snapshot(struct database *db, struct snapshot_job *job, bool *do
     if (rooms_slot(db, room->id)->is_read && room->status == STORE_ROOM_OK) {
         err = write_slice(db, room, job, done);
         if (err == YD_OK && *done) log_cover(db, room, job->covers_lsn);
+        // What could not be read was replaced by what its writer had in memory, whole.
+        if (err == YD_OK && *done && job->kind == STORE_BASE) rooms_bad(db, room, false);
+        if (err == YD_OK && *done && job->keeps) err = fold_consider(db, room, &job->keep);
     }
     rooms_cool(db, room);
     return err;
@@ -170,7 +90,7 @@ static yd_err replaced_room(struct database *db, struct snapshot_job *job,
         return err;
     }
     bool was_used = err == YD_OK && (rooms_slot(db, (*room)->id)->changed_lsn > 0 ||
-                                     (*room)->base_gen > 0 || (*room)->place_count > 0);
+                                     (*room)->base.gen > 0 || (*room)->place_count > 0);
     if (was_used && job->replace.only_new) *refused = "there is or was such a room";
     return err;
 }
@@ -192,7 +112,9 @@ static yd_err replace_slice(struct database *db, struct stored_room *room, struc
 {
     uint64_t lsn = db->lsn + 1;
     yd_err err = database_step(db, db->begin, "beginning to replace a room");
-    if (err == YD_OK) err = write_base(db, room, job, done);
+    if (err == YD_OK) err = piece_write(db, room, &job->content, done);
+    if (err == YD_OK && *done) err = history_drop(db, room);
+    if (err == YD_OK && *done) err = flip(db, room, job);
     if (err == YD_OK && *done) {
         become_new(db, room, job, lsn);
         err = log_mark(db, lsn);

@@ -45,8 +45,9 @@ static void work_free(struct work *w)
 {
     if (w == NULL) return;
     if (w->kind == WORK_BATCH) yd_buf_deinit(&w->batch.bytes);
-    if (w->kind == WORK_SNAPSHOT || w->kind == WORK_REPLACE) yd_buf_deinit(&w->snapshot.bytes);
+    if (w->kind == WORK_SNAPSHOT || w->kind == WORK_REPLACE) snapshot_job_deinit(&w->snapshot);
     if (w->kind == WORK_LOAD) load_job_deinit(&w->load);
+    if (w->kind == WORK_HISTORY) history_job_deinit(&w->history);
     yd_buf_deinit(&w->bytes);
     free(w);
 }
@@ -117,6 +118,8 @@ static void stats_update(struct store *s)
                                 .warm_rooms = db->rooms.warm,
                                 .journal_bytes = db->journal_bytes,
                                 .erasures = db->erasure_count,
+                                .scrubbed = db->scrubbed,
+                                .scrub_rounds = db->scrub_rounds,
                                 .bookmark = {db->epoch, db->lsn}};
     memcpy(stats.bad_room, db->rooms.bad_name, sizeof stats.bad_room);
     uv_mutex_lock(&s->mutex);
@@ -148,6 +151,7 @@ static yd_err do_other(struct store *s, struct work *w, bool *done)
         break;
     case WORK_REPLACE: err = database_replace(&s->db, &w->snapshot, &ev, done); break;
     case WORK_LIST: err = database_list(&s->db, &w->list, &ev, done); break;
+    case WORK_HISTORY: err = database_history(&s->db, &w->history, &ev, done); break;
     case WORK_ERASE: err = database_erase(&s->db, &w->erase, &ev); break;
     case WORK_PROGRESS: err = database_progress(&s->db, yd_buf_slice(&w->bytes), &ev); break;
     case WORK_BATCH: break;
@@ -165,6 +169,8 @@ static yd_err do_other(struct store *s, struct work *w, bool *done)
 static void fail(struct store *s, yd_err err)
 {
     struct store_event ev = {.kind = STORE_EV_FAILED, .disk_full = s->db.disk_full};
+    // Whoever opens the store again, here or after a restart, will need it.
+    if (s->db.disk_full) (void)files_ballast_drop(&s->db.files);
     if (err == YD_ENOMEM && s->db.why[0] == 0) {
         snprintf(s->db.why, sizeof s->db.why, "%s: out of memory", s->db.path);
     }
@@ -172,18 +178,36 @@ static void fail(struct store *s, yd_err err)
     event_emit(s, &ev);
 }
 
+#define SCRUB_PATIENCE 10
+
 /* What the thread does next. */
 struct next {
-    struct work *work; /* NULL: trim, or the end */
-    bool trim;
+    struct work *work; /* NULL: trim or scrub, or the end */
+    bool trim, scrub;
 };
 
-/* Nanoseconds. The clock may be set: so it is looked at once a minute. */
-static uint64_t erasures_wait(const struct database *db)
+/* Nanoseconds until a deleted room is due, or the next slice of the scrub; 0: nothing will be. The
+ * clock may be set: so it is looked at once a minute. */
+static uint64_t wait_at_most(const struct store *s)
 {
-    uint64_t now = database_now(db), due = erasures_due(db);
-    uint64_t ms = due <= now ? 1 : due - now;
-    return (ms < 60000 ? ms : 60000) * 1000000;
+    uint64_t wait = 0;
+    if (s->db.erasure_count > 0) {
+        uint64_t now = database_now(&s->db), due = erasures_due(&s->db);
+        uint64_t ms = due <= now ? 1 : due - now;
+        wait = (ms < 60000 ? ms : 60000) * 1000000;
+    }
+    if (s->opts.scrub_ms > 0) {
+        uint64_t now = uv_hrtime(), due = s->scrub_due_ns <= now ? 1 : s->scrub_due_ns - now;
+        if (wait == 0 || due < wait) wait = due;
+    }
+    return wait;
+}
+
+/* For so many of its intervals. */
+static bool scrub_is_due(const struct store *s, uint64_t intervals)
+{
+    uint64_t interval_ns = (uint64_t)s->opts.scrub_ms * 1000000;
+    return interval_ns > 0 && s->scrub_due_ns + intervals * interval_ns <= uv_hrtime();
 }
 
 /* trim: there may be something to trim; trim_first: before other work, because it is its turn. */
@@ -192,6 +216,9 @@ static struct next next_work(struct store *s, bool trim, bool trim_first)
     struct next next = {0};
     uv_mutex_lock(&s->mutex);
     for (;;) {
+        // It comes last, but not never.
+        next.scrub = !s->closing && scrub_is_due(s, SCRUB_PATIENCE);
+        if (next.scrub) break;
         next.work = queue_pop(&s->batches);
         if (next.work == NULL && !(trim && trim_first && !s->closing)) {
             next.work = queue_pop(&s->others);
@@ -199,11 +226,16 @@ static struct next next_work(struct store *s, bool trim, bool trim_first)
         if (next.work != NULL || s->closing) break;
         next.trim = trim;
         if (trim) break;
-        // A deleted room may be due meanwhile.
-        if (s->db.erasure_count == 0) {
+        trim = fold_is_ready(&s->db);
+        if (trim) continue;
+        next.scrub = scrub_is_due(s, 0);
+        if (next.scrub) break;
+        uint64_t wait = wait_at_most(s);
+        if (wait == 0) {
             uv_cond_wait(&s->wanted, &s->mutex);
         } else {
-            trim = uv_cond_timedwait(&s->wanted, &s->mutex, erasures_wait(&s->db)) != 0;
+            bool is_late = uv_cond_timedwait(&s->wanted, &s->mutex, wait) != 0;
+            trim = is_late && erasures_due(&s->db) <= database_now(&s->db);
         }
     }
     uv_mutex_unlock(&s->mutex);
@@ -246,8 +278,12 @@ static void thread_main(void *ctx)
         struct next next = next_work(s, may_trim, trim_first);
         struct work *w = next.work;
         bool done = true;
-        if (w == NULL && !next.trim) break;
-        if (w == NULL) {
+        if (w == NULL && !next.trim && !next.scrub) break;
+        if (next.scrub) {
+            err = scrub_step(&s->db);
+            s->scrub_due_ns = uv_hrtime() + (uint64_t)s->opts.scrub_ms * 1000000;
+            stats_update(s);
+        } else if (w == NULL) {
             err = database_trim(&s->db, &may_trim);
             if (err == YD_OK) err = numberings_update(s, 0);
             if (err == YD_OK) stats_update(s);
@@ -273,6 +309,15 @@ static void thread_main(void *ctx)
 /* ---- the loop thread's side -------------------------------------------------------------------
  */
 
+/* Called by a thread of the store's own. */
+static void wake_thread(void *ctx)
+{
+    struct store *s = ctx;
+    uv_mutex_lock(&s->mutex);
+    uv_cond_signal(&s->wanted);
+    uv_mutex_unlock(&s->mutex);
+}
+
 static void batch_begin(struct store *s)
 {
     yd_buf_init(&s->open.bytes, heap_alloc(), (size_t)1 << 30);
@@ -288,6 +333,10 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
     queue_init(&s->batches);
     queue_init(&s->others);
     yd_err err = database_open(&s->db, opts);
+    if (err != YD_OK && s->db.disk_full && files_ballast_drop(&s->db.files)) {
+        database_close(&s->db, false);
+        err = database_open(&s->db, opts); // recovery has some room now
+    }
     if (err == YD_OK) {
         s->numberings = calloc(1, sizeof *s->numberings);
         if (s->numberings == NULL) err = YD_ENOMEM;
@@ -304,6 +353,9 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
     s->next_number = 1;
     batch_begin(s);
     if (uv_mutex_init(&s->mutex) != 0) abort();
+    s->scrub_due_ns = uv_hrtime() + (uint64_t)opts->scrub_ms * 1000000;
+    s->db.wake = wake_thread;
+    s->db.wake_ctx = s;
     stats_update(s);
     if (uv_cond_init(&s->wanted) != 0 || uv_cond_init(&s->answer) != 0 ||
         uv_thread_create(&s->thread, thread_main, s) != 0) {
@@ -386,14 +438,30 @@ yd_err store_load(struct store *store, yd_slice room, uint64_t token)
     return YD_OK;
 }
 
-yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot kind,
-                      struct yd_buf *bytes)
+static struct work *snapshot_work(struct store *store, yd_slice room, enum store_snapshot kind,
+                                  struct yd_buf *bytes)
 {
     struct work *w = work_new(store, WORK_SNAPSHOT, 0);
     size_t at = work_keep(w, room);
-    w->snapshot =
-        (struct snapshot_job){.bytes = *bytes, .kind = kind, .name = work_slice(w, at, room.len)};
+    w->snapshot = (struct snapshot_job){
+        .content.bytes = *bytes, .kind = kind, .name = work_slice(w, at, room.len)};
     yd_buf_init(bytes, bytes->alloc, bytes->max);
+    return w;
+}
+
+yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot kind,
+                      struct yd_buf *bytes)
+{
+    work_hand_over(store, snapshot_work(store, room, kind, bytes));
+    return YD_OK;
+}
+
+yd_err store_snapshot_keep(struct store *store, yd_slice room, enum store_snapshot kind,
+                           struct yd_buf *bytes, const struct store_keep *keep)
+{
+    struct work *w = snapshot_work(store, room, kind, bytes);
+    w->snapshot.keeps = true;
+    w->snapshot.keep = *keep;
     work_hand_over(store, w);
     return YD_OK;
 }
@@ -418,8 +486,10 @@ void store_event_deinit(struct store_event *ev)
 {
     free(ev->parts);
     free(ev->rooms);
+    free(ev->marks);
     free(ev->memory);
     ev->parts = NULL;
     ev->rooms = NULL;
+    ev->marks = NULL;
     ev->memory = NULL;
 }

@@ -22,6 +22,7 @@
 
 struct store;
 struct store_room; /* store/manage.h */
+struct store_mark;
 
 struct store_opts {
     const char *dir;         /* made if missing (mode 0700); NULL: memory only, nothing survives */
@@ -30,6 +31,8 @@ struct store_opts {
     bool must_exist;               /* an error if there is none yet, instead of making one */
     uint64_t (*now_ms)(void *ctx); /* ms since 1970; NULL: the system's clock */
     void *now_ctx;
+    uint32_t scrub_ms;      /* all rooms are read in turn, 1 MiB this often; 0: never */
+    uint64_t ballast_bytes; /* kept free beside the store, for its recovery; 0: none */
 };
 
 #define STORE_ERROR_MAX 512
@@ -66,6 +69,18 @@ enum store_snapshot { STORE_BASE, STORE_DELTA };
 YD_NODISCARD yd_err store_snapshot(struct store *store, yd_slice room, enum store_snapshot kind,
                                    struct yd_buf *bytes);
 
+/* What is kept of the updates that a snapshot covers; 0: no limit of this kind. What is beyond a
+ * limit is made one state, from time to time, so up to a quarter more may be there. */
+struct store_keep {
+    uint64_t updates;
+    uint64_t bytes; /* as they are stored: packed */
+    uint64_t age_ms;
+};
+/* As store_snapshot, and the updates that it covers are kept: see store_history() in manage.h. */
+YD_NODISCARD yd_err store_snapshot_keep(struct store *store, yd_slice room,
+                                        enum store_snapshot kind, struct yd_buf *bytes,
+                                        const struct store_keep *keep);
+
 enum store_event_kind {
     STORE_EV_NONE,
     STORE_EV_DURABLE,      /* batch: this batch and all before it are on disk */
@@ -86,6 +101,7 @@ struct store_event {
     size_t base_bytes; /* of the base snapshot; 0: there is none */
     yd_slice *parts;   /* updates V1; bytes point into `memory` */
     size_t part_count;
+    struct store_mark *marks; /* of a history: one for each part */
     uint8_t *memory;
     uint64_t lsn;   /* LOADED: the parts are all up to this commit; CHANGED: of the change */
     uint64_t epoch; /* of the room: higher each time its content was replaced or erased */

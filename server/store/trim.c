@@ -26,13 +26,14 @@ bool garbage_next(struct database *db, uint64_t of_room, uint64_t *room_id, uint
                           (uint64_t)sqlite3_column_int64(s, 1)};
         uint32_t crc = (uint32_t)sqlite3_column_int64(s, 2);
         if (crc != database_row_crc('g', key, 2, YD_EMPTY)) continue;
-        if (key[0] == db->writing_room && key[1] == db->writing_gen) continue;
+        if (piece_is_writing(db, key[0], key[1])) continue;
         struct stored_room *room = NULL;
         yd_err got = rooms_get(db, key[0], &room);
         if (got == YD_EMALFORMED || got == YD_ENOTFOUND) continue;
         *err = got;
         if (got != YD_OK) break;
-        found = room->base_gen != key[1];
+        found = room->base.gen != key[1] && room->delta.gen != key[1] &&
+                !history_has_gen(db, key[0], key[1], err);
         rooms_cool(db, room);
         *room_id = key[0];
         *gen = key[1];
@@ -94,5 +95,6 @@ yd_err database_trim(struct database *db, bool *more)
     uint64_t room = 0, gen = 0;
     *more = garbage_next(db, 0, &room, &gen, &err);
     if (*more) return garbage_slice(db, room, gen);
-    return err == YD_OK ? erasures_step(db, more) : err;
+    if (err == YD_OK) err = fold_step(db, more);
+    return err == YD_OK && !*more ? erasures_step(db, more) : err;
 }

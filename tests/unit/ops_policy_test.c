@@ -114,6 +114,23 @@ static void d3_an_entry_says_what_holds(void **unused)
     assert_true(!b->stored && !b->decided && b->keeps_deleted);
     assert_int_equal(b->document_bytes_max, 5000);
     assert_true(c->stored && c->decided && !c->keeps_deleted);
+    assert_true(!a->keeps_history && !b->keeps_history && !c->keeps_history);
+    policies_deinit(&table);
+    assert_int_equal(read_table(&table,
+                                "{\"a\":{\"store\":\"history\"},\"b\":{\"store\":\"history\","
+                                "\"history-updates-max\":7,\"history-bytes-max\":0,"
+                                "\"history-days-max\":365}}",
+                                why),
+                     YD_OK);
+    a = policies_find(&table, slice("main"), slice("a"));
+    b = policies_find(&table, slice("main"), slice("b"));
+    assert_true(a->stored && a->keeps_history && b->stored && b->keeps_history);
+    assert_int_equal(a->history_updates, 100000);
+    assert_int_equal(a->history_bytes, 64 << 20);
+    assert_int_equal(a->history_days, 30);
+    assert_int_equal(b->history_updates, 7);
+    assert_int_equal(b->history_bytes, 0);
+    assert_int_equal(b->history_days, 365);
     policies_deinit(&table);
 }
 

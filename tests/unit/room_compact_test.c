@@ -109,6 +109,26 @@ static void r17_when_idle(void **state)
     world_end(&w);
 }
 
+static void r17_when_the_first_append_is_old(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.compact_idle_ms = 5000, .compact_age_ms = 20000});
+    joins(&w, 0, ROOM_WRITE);
+    w.now_ms = 1000;
+    for (uint32_t i = 0; i < 10; i++) {
+        types(&w, i);
+        w.now_ms += 2000; // never idle
+        if (w.now_ms < 21000) assert_null(snapshot(&w));
+    }
+    types(&w, 10);
+    assert_non_null(snapshot(&w));
+    w.now_ms += 2000;
+    types(&w, 11); // and counts anew
+    assert_null(snapshot(&w));
+    world_end(&w);
+}
+
 static void r17_when_the_last_member_leaves_and_at_compact(void **state)
 {
     (void)state;
@@ -262,6 +282,7 @@ int main(void)
         cmocka_unit_test(r17_after_so_many_appends),
         cmocka_unit_test(r17_after_so_many_bytes),
         cmocka_unit_test(r17_when_idle),
+        cmocka_unit_test(r17_when_the_first_append_is_old),
         cmocka_unit_test(r17_when_the_last_member_leaves_and_at_compact),
         cmocka_unit_test(r18_nothing_new_no_snapshot),
         cmocka_unit_test(r19_first_a_base_then_deltas),

@@ -41,20 +41,32 @@ static void commit_one(struct database *db, const char *room, size_t len)
     yd_buf_deinit(&batch.bytes);
 }
 
+/* Bytes that cannot be packed. */
+static void fill(struct yd_buf *buf, size_t len)
+{
+    uint32_t x = 2463534242u;
+    assert_int_equal(yd_buf_reserve(buf, len), YD_OK);
+    for (size_t i = 0; i < len; i++) {
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        buf->ptr[i] = (uint8_t)(x >> 8);
+    }
+    buf->len = len;
+}
+
 /* Steps a snapshot of len bytes to its end; the number of its commits. */
 static size_t snapshot_all(struct database *db, const char *room, size_t len)
 {
     struct snapshot_job job = {.kind = STORE_BASE, .name = text(room), .covers_lsn = db->lsn};
-    yd_buf_init(&job.bytes, heap_alloc(), SIZE_MAX / 2);
-    assert_int_equal(yd_buf_reserve(&job.bytes, len), YD_OK);
-    memset(job.bytes.ptr, 's', len);
-    job.bytes.len = len;
+    yd_buf_init(&job.content.bytes, heap_alloc(), SIZE_MAX / 2);
+    fill(&job.content.bytes, len);
     size_t steps = 0;
     for (bool done = false; !done; steps++) {
         assert_int_equal(database_snapshot(db, &job, &done), YD_OK);
         assert_int_equal(database_checkpoint(db), YD_OK);
     }
-    yd_buf_deinit(&job.bytes);
+    snapshot_job_deinit(&job);
     return steps;
 }
 
@@ -81,9 +93,9 @@ static void s15_a_snapshot_and_its_deletion_go_in_slices(void **state)
     commit_one(db, "a", 10);
     assert_true(snapshot_all(db, "a", 20 * MIB) >= 20);
     assert_int_equal(snapshot_all(db, "a", 100), 1);
-    // 80 old chunks: none was deleted with the flip, and at most 64 go with one commit.
+    // 81 old chunks: none was deleted with the flip, and at most 64 go with one commit.
     int64_t before = count(db, "SELECT count(*) FROM base");
-    assert_int_equal(before, 81);
+    assert_int_equal(before, 82);
     bool more = true;
     while (more) {
         assert_int_equal(database_trim(db, &more), YD_OK);
@@ -102,16 +114,15 @@ static void s15_an_unfinished_snapshot_is_deleted_after_a_start(void **state)
     struct database *db = private_open(w);
     commit_one(db, "a", 10);
     struct snapshot_job job = {.kind = STORE_BASE, .name = text("a"), .covers_lsn = db->lsn};
-    yd_buf_init(&job.bytes, heap_alloc(), SIZE_MAX / 2);
-    assert_int_equal(yd_buf_reserve(&job.bytes, 3 * MIB), YD_OK);
-    memset(job.bytes.ptr, 's', job.bytes.len = 3 * MIB);
+    yd_buf_init(&job.content.bytes, heap_alloc(), SIZE_MAX / 2);
+    fill(&job.content.bytes, 3 * MIB);
     bool done = false, more = true;
     assert_int_equal(database_snapshot(db, &job, &done), YD_OK);
     assert_false(done);
     // While it is being written it is not garbage.
     while (more) assert_int_equal(database_trim(db, &more), YD_OK);
-    assert_int_equal(count(db, "SELECT count(*) FROM base"), 4);
-    yd_buf_deinit(&job.bytes);
+    assert_true(count(db, "SELECT count(*) FROM base") >= 3);
+    snapshot_job_deinit(&job);
     database_close(db, false);
     assert_int_equal(database_open(db, &(struct store_opts){.dir = w->dir}), YD_OK);
     for (more = true; more;) assert_int_equal(database_trim(db, &more), YD_OK);

@@ -2,6 +2,7 @@
  * middle: noticed, and never served. Rules: docs/storage.md. */
 #include <sys/wait.h>
 
+#include "store/manage.h"
 #include "unit/store_world.h"
 
 /* A process that commits `count` times and is gone without closing. */
@@ -238,6 +239,68 @@ static void s17_a_room_that_nobody_has_read_is_not_replaced(void **state)
     assert_stored(w, "a", "new");
 }
 
+/* Waits for the scrub to have read all rooms so often. */
+static struct store_stats scrubbed(struct world *w, uint64_t rounds)
+{
+    struct store_stats stats;
+    for (int i = 0; i < 5000; i++) {
+        store_stats(w->store, &stats);
+        if (stats.scrub_rounds >= rounds) return stats;
+        usleep(1000);
+    }
+    fail_msg("nothing is scrubbed");
+    return stats;
+}
+
+static void open_with_scrub(struct world *w)
+{
+    char why[STORE_ERROR_MAX];
+    struct store_opts opts = {.dir = w->dir, .scrub_ms = 1};
+    if (store_open(&opts, &w->store, why) != YD_OK) fail_msg("%s", why);
+}
+
+static void s33_damage_is_found_before_anybody_asks(void **state)
+{
+    struct world *w = *state;
+    size_t len = 3 << 20;
+    uint8_t *big = malloc(len);
+    assert_non_null(big);
+    for (uint32_t i = 0, x = 1; i < len; i++)
+        big[i] = (uint8_t)((x = x * 1664525 + 1013904223) >> 24);
+    for (int i = 0; i < 300; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "r%d", i);
+        append(w, name, "u");
+        if (i % 3 == 0) snapshot(w, name, STORE_BASE, i == 0 ? (yd_slice){big, len} : text("B"));
+        if (i % 3 == 1) {
+            struct yd_buf buf;
+            yd_buf_init(&buf, heap_alloc(), SIZE_MAX / 2);
+            assert_int_equal(yd_buf_append(&buf, text("B")), YD_OK);
+            struct store_keep keep = {0};
+            assert_int_equal(store_snapshot_keep(w->store, text(name), STORE_BASE, &buf, &keep),
+                             YD_OK);
+        }
+    }
+    free(big);
+    world_close(w);
+    open_with_scrub(w);
+    struct store_stats stats = scrubbed(w, 2);
+    assert_int_equal(stats.bad_rooms, 0);
+    assert_true(stats.scrubbed >= 600);
+    world_close(w);
+    // A chunk in the middle of a large one, a small one, a history.
+    change(w, "UPDATE base SET crc = crc + 1 WHERE room = 1 AND i = 5");
+    change(w, "UPDATE base SET data = x'00' WHERE room = 100");
+    change(w, "UPDATE history SET at = at + 1 WHERE room = 200");
+    open_with_scrub(w);
+    stats = scrubbed(w, 1);
+    assert_int_equal(stats.bad_rooms, 3);
+    assert_string_equal(stats.bad_room, "r199");
+    // Commits and loads go on beside it.
+    append(w, "r5", "2");
+    assert_stored(w, "r5", "u,2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +318,7 @@ int main(void)
         ON_DISK(s14_a_lost_last_row_is_not_an_empty_room),
         ON_DISK(s3_a_chunk_of_another_room_is_refused),
         ON_DISK(s17_a_room_that_cannot_be_read_is_not_replaced),
+        ON_DISK(s33_damage_is_found_before_anybody_asks),
         ON_DISK(s17_a_room_that_nobody_has_read_is_not_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,7 @@ struct room_opts {
     uint32_t compact_updates;       /* snapshot after so many appends; 1,024 */
     uint32_t compact_bytes;         /* or so many bytes appended; 64 KiB */
     uint32_t compact_idle_ms;       /* or so long after the last append; 10,000 */
+    uint32_t compact_age_ms;        /* or so long after the first that none covers; 120,000 */
     bool keep_deleted;              /* keep deleted content (Yjs gc:false) */
     bool presence_only;             /* no member may write, whatever its right */
 };
