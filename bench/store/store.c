@@ -16,12 +16,15 @@
 #include <sqlite3.h>
 
 #include "ops/heap.h"
+#include "room/room.h"
 #include "store/store.h"
 
 #define ROOMS       1000
 #define CELL_MS     1500
 #define SAMPLES_MAX 200000
 #define MB          ((size_t)1000 * 1000)
+/* An update that says nothing. */
+#define EMPTY_UPDATE ((yd_slice){(const uint8_t *)"\0\0", 2})
 
 struct bench {
     char dir[256];
@@ -291,42 +294,122 @@ static void appends(struct bench *b, const char *under)
 /* ---- rooms of some size -----------------------------------------------------------------------
  */
 
-static void snapshot(struct store *store, size_t len)
+static void put(struct yd_buf *buf, yd_slice bytes)
+{
+    if (yd_buf_append(buf, bytes) != YD_OK) stop("memory");
+}
+
+static void put_number(struct yd_buf *buf, uint64_t n)
+{
+    uint8_t bytes[10];
+    put(buf, (yd_slice){bytes, yd_varuint_put(bytes, n)});
+}
+
+/* A text of about len bytes as it is after some time: by 40 people, in runs of 80 letters each,
+ * every tenth of which was put in somewhere before. */
+static void document(struct yd_buf *out, size_t len)
+{
+    static const char letters[] =
+        "the quick onyx goblin jumps over a lazy dwarf and then some more ";
+    uint32_t x = 7, authors = 40, runs = (uint32_t)(len / authors / 90) + 1;
+    put_number(out, authors);
+    for (uint32_t author = 1; author <= authors; author++) {
+        put_number(out, runs);
+        put_number(out, author);
+        put_number(out, 0);
+        for (uint32_t run = 0; run < runs; run++) {
+            x = x * 1664525 + 1013904223;
+            uint32_t behind = (x >> 16) % 10 == 0 ? (x >> 8) % (run + 1) : run;
+            uint8_t info = run == 0 ? 4 : 0x84;
+            put(out, (yd_slice){&info, 1});
+            if (run == 0) {
+                put(out, (yd_slice){(const uint8_t *)"\1\1t", 3});
+            } else {
+                put_number(out, author);
+                put_number(out, behind == 0 ? 79 : (uint64_t)behind * 80 - 1);
+            }
+            put_number(out, 80);
+            for (uint32_t at = 0; at < 80;) {
+                x = x * 1664525 + 1013904223;
+                uint32_t from = (x >> 10) % 60, n = 3 + (x >> 20) % 8;
+                if (from + n > sizeof letters - 1) n = (uint32_t)(sizeof letters - 1) - from;
+                if (n > 80 - at) n = 80 - at;
+                put(out, (yd_slice){(const uint8_t *)letters + from, n});
+                at += n;
+            }
+        }
+    }
+    put_number(out, 0); // nothing deleted
+}
+
+static size_t snapshot(struct store *store, size_t len)
 {
     struct yd_buf bytes;
-    uint8_t *p = calloc(1, len);
-    if (p == NULL) stop("memory");
     yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
-    if (yd_buf_append(&bytes, (yd_slice){p, len}) != YD_OK ||
-        store_snapshot(store, YD_LITERAL("main/document-0"), STORE_BASE, &bytes) != YD_OK) {
+    document(&bytes, len);
+    size_t made = bytes.len;
+    if (store_snapshot(store, YD_LITERAL("main/document-0"), STORE_BASE, &bytes) != YD_OK) {
         stop("snapshot");
     }
     yd_buf_deinit(&bytes);
-    free(p);
+    return made;
+}
+
+/* What the room does with it until the first client can be sent the whole document. */
+static void room_ready(const struct store_event *ev, double ms[2])
+{
+    struct room *room = NULL;
+    struct room_effects fx;
+    double start = now_ms();
+    if (room_new(heap_alloc(), NULL, &room) != YD_OK) stop("room");
+    room_loaded_base(room, ev->base_bytes);
+    for (size_t i = 0; i < ev->part_count; i++) {
+        struct room_event load = {.kind = ROOM_EV_LOAD, .bytes = ev->parts[i]};
+        if (room_step(room, &load, &fx) != YD_OK) stop("the document cannot be read");
+    }
+    ms[0] = now_ms() - start;
+    struct room_event join = {.kind = ROOM_EV_JOIN, .member = 0, .bytes = YD_EMPTY};
+    if (room_step(room, &join, &fx) != YD_OK) stop("join");
+    struct room_event ask = {
+        .kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_STEP1, .bytes = YD_LITERAL("\0")};
+    if (room_step(room, &ask, &fx) != YD_OK || fx.count == 0) stop("sync");
+    ms[1] = now_ms() - start - ms[0];
+    room_free(room);
 }
 
 static void loads(struct bench *b, const char *under, size_t len)
 {
     dir_make(b, under);
     struct store *store = store_opened(b);
-    append(store, 0, YD_LITERAL("first"));
-    snapshot(store, len);
-    for (uint32_t i = 0; i < 200; i++) append(store, 0, YD_LITERAL("one of two hundred updates"));
+    append(store, 0, EMPTY_UPDATE);
+    size_t made = snapshot(store, len);
+    for (uint32_t i = 0; i < 200; i++) append(store, 0, EMPTY_UPDATE);
     store_close(store);
     b->count = 0;
+    double apply[9], encode[9];
     for (int i = 0; i < 9; i++) {
         store = store_opened(b);
         double start = now_ms();
         if (store_load(store, YD_LITERAL("main/document-0"), 1) != YD_OK) stop("load");
         struct store_event ev = event_next(b, store);
-        b->samples[b->count++] = now_ms() - start;
-        if (ev.part_count != 201 || ev.base_bytes != len) stop("load: not what was stored");
+        double took = now_ms() - start, ms[2];
+        if (ev.part_count != 201 || ev.base_bytes != made) stop("load: not what was stored");
+        room_ready(&ev, ms);
+        apply[b->count] = ms[0];
+        encode[b->count] = ms[1];
+        b->samples[b->count++] = took;
         store_event_deinit(&ev);
         store_close(store);
     }
     double median = quantile(b, 0.5);
-    printf("load of %3zu MB + 200 updates: %6.1f ms (longest of %zu: %.1f)\n", len / MB, median,
-           b->count, quantile(b, 1));
+    double longest = quantile(b, 1);
+    memcpy(b->samples, apply, sizeof apply);
+    double applied = quantile(b, 0.5);
+    memcpy(b->samples, encode, sizeof encode);
+    double encoded = quantile(b, 0.5);
+    printf("room of %3zu MB + 200 updates: read in %6.1f ms (longest of %zu: %.1f); into the room "
+           "%6.1f; first answer %5.1f; together %6.1f\n",
+           len / MB, median, b->count, longest, applied, encoded, median + applied + encoded);
     dir_remove(b);
 }
 
@@ -350,9 +433,9 @@ static void stalls(struct bench *b, const char *under)
     dir_make(b, under);
     struct store *store = partyd_open(b);
     commits_for(b, store, 1500, "commits alone:");
-    snapshot(store, 50 * MB);
+    (void)snapshot(store, 50 * MB);
     commits_for(b, store, 2500, "commits beside a 50 MB snapshot:");
-    snapshot(store, 1000); // the old 50 MB go
+    (void)snapshot(store, 1000); // the old 50 MB go
     commits_for(b, store, 2500, "commits beside the deletion of 50 MB:");
     store_close(store);
     dir_remove(b);

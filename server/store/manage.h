@@ -134,12 +134,12 @@ YD_NODISCARD yd_err store_replace(struct store *store, yd_slice room, struct yd_
 enum store_erase {
     STORE_DELETE,   /* loads are answered DELETED; erased by the store itself at erase_at */
     STORE_UNDELETE, /* as if it had not been deleted */
-    STORE_ERASE     /* at once and for good: the answer comes when nobody can read it any more; the
-                       bytes are then overwritten in snapshots, journal and free pages, which takes a
-                       while (status ERASING, then ERASED) and goes on after a restart. Name and numbers
-                       stay, so that nobody who comes back with old content brings it back */
+    STORE_ERASE,    /* at once and for good, see below */
 };
-/* erase_at: ms since 1970, for DELETE only. What is appended to a deleted room is dropped, so
+/* ERASE is answered when nobody can read the room any more. Its bytes are then overwritten in
+ * snapshots, journal and free pages, which takes a while (status ERASING, then ERASED) and goes on
+ * after a restart. Name and numbers stay, so that nobody who comes back with old content brings it
+ * back. erase_at: ms since 1970, for DELETE only. What is appended to a deleted room is dropped, so
  * whoever has it in memory lets go of it first. */
 YD_NODISCARD yd_err store_erase(struct store *store, yd_slice room, enum store_erase how,
                                 uint64_t erase_at, uint64_t token);

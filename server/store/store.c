@@ -180,6 +180,8 @@ static void fail(struct store *s, yd_err err)
     event_emit(s, &ev);
 }
 
+#define SCRUB_PATIENCE 10
+
 /* What the thread does next. */
 struct next {
     struct work *work; /* NULL: trim or scrub, or the end */
@@ -203,9 +205,11 @@ static uint64_t wait_at_most(const struct store *s)
     return wait;
 }
 
-static bool scrub_is_due(const struct store *s)
+/* For so many of its intervals. */
+static bool scrub_is_due(const struct store *s, uint64_t intervals)
 {
-    return s->opts.scrub_ms > 0 && s->scrub_due_ns <= uv_hrtime();
+    uint64_t interval_ns = (uint64_t)s->opts.scrub_ms * 1000000;
+    return interval_ns > 0 && s->scrub_due_ns + intervals * interval_ns <= uv_hrtime();
 }
 
 /* trim: there may be something to trim; trim_first: before other work, because it is its turn. */
@@ -214,6 +218,9 @@ static struct next next_work(struct store *s, bool trim, bool trim_first)
     struct next next = {0};
     uv_mutex_lock(&s->mutex);
     for (;;) {
+        // It comes last, but not never.
+        next.scrub = !s->closing && scrub_is_due(s, SCRUB_PATIENCE);
+        if (next.scrub) break;
         next.work = queue_pop(&s->batches);
         if (next.work == NULL && !(trim && trim_first && !s->closing)) {
             next.work = queue_pop(&s->others);
@@ -223,7 +230,7 @@ static struct next next_work(struct store *s, bool trim, bool trim_first)
         if (trim) break;
         trim = fold_is_ready(&s->db);
         if (trim) continue;
-        next.scrub = scrub_is_due(s);
+        next.scrub = scrub_is_due(s, 0);
         if (next.scrub) break;
         uint64_t wait = wait_at_most(s);
         if (wait == 0) {
@@ -348,6 +355,7 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
     s->next_number = 1;
     batch_begin(s);
     if (uv_mutex_init(&s->mutex) != 0) abort();
+    s->scrub_due_ns = uv_hrtime() + (uint64_t)opts->scrub_ms * 1000000;
     s->db.wake = wake_thread;
     s->db.wake_ctx = s;
     stats_update(s);

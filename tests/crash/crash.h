@@ -52,6 +52,8 @@ struct replay_opts {
     uint32_t images;    /* about as many */
     bool after_failure; /* only soon after a sync that failed */
     uint32_t seed;
+    /* NULL: judge(). Whether an image holds what was confirmed, in the numbers of acks. */
+    enum verdict (*judge)(const char *dir, const struct counts *acked, char why[STORE_ERROR_MAX]);
 };
 /* Counts the verdicts. False: the trace cannot be read. */
 bool replay(const struct replay_opts *opts, uint32_t found[VERDICTS]);
@@ -63,6 +65,8 @@ void dir_remove(const char *dir);
 void dir_make(char path[128]);
 uint8_t *file_read(const char *path, size_t *len);
 bool file_write(const char *path, const uint8_t *bytes, size_t len);
+/* Runs this program with such arguments (NULL at the end), as writer_spawn does. */
+int self_spawn(const char *const *arguments, const char *const *env);
 /* Runs this program as a writer with the library disk.so and `env` ("A=B", NULL at the end).
  * Returns its exit code, or 128 + signal, or 124 after half a minute. */
 int writer_spawn(const struct writer_opts *opts, const char *const *env);
@@ -73,6 +77,7 @@ int command_faults(int argc, char **argv);
 int command_flips(int argc, char **argv);
 int command_slow(int argc, char **argv);
 int command_memory(int argc, char **argv);
+int command_upgrade(int argc, char **argv);
 int command_full(int argc, char **argv);
 int command_copy(int argc, char **argv);
 int command_soak(int argc, char **argv);

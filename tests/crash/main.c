@@ -5,6 +5,7 @@
  *   crash flips [OFFSETS]                  one bit of the files is another
  *   crash slow                             a slow disk, and one that stands still
  *   crash memory                           the n-th allocation of the store is refused
+ *   crash upgrade                          the power goes while an old store is taken over
  *   crash full                             the disk is full
  *   crash copy [KILLS]                     a process that copies rooms is killed
  *   crash soak [MINUTES]                   hours of work: what must stay bounded does
@@ -49,12 +50,13 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"power", command_power}, {"faults", command_faults}, {"flips", command_flips},
-                    {"slow", command_slow},   {"memory", command_memory}, {"full", command_full},
-                    {"copy", command_copy},   {"soak", command_soak}};
+    } commands[] = {
+        {"power", command_power},     {"faults", command_faults}, {"flips", command_flips},
+        {"slow", command_slow},       {"memory", command_memory}, {"full", command_full},
+        {"upgrade", command_upgrade}, {"copy", command_copy},     {"soak", command_soak}};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(command, commands[i].name) == 0) return commands[i].run(argc - 2, argv + 2);
     }
-    fputs("crash power|faults|flips|slow|memory|full|copy|soak\n", stderr);
+    fputs("crash power|upgrade|faults|flips|slow|memory|full|copy|soak\n", stderr);
     return 2;
 }

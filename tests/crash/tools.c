@@ -62,33 +62,45 @@ bool file_write(const char *path, const uint8_t *bytes, size_t len)
     return at == len;
 }
 
-static void writer_exec(const struct writer_opts *opts, const char *const *env)
+static void self_exec(const char *const *arguments, const char *const *env)
 {
-    char self[512], library[600], commits[16], seed[16];
+    char self[512], library[600];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n < 0) _exit(9);
     self[n] = 0;
     char *slash = strrchr(self, '/');
     snprintf(library, sizeof library, "LD_PRELOAD=%.*s/disk.so", (int)(slash - self), self);
-    snprintf(commits, sizeof commits, "%u", opts->commits);
-    snprintf(seed, sizeof seed, "%u", opts->seed);
-    char *vars[12] = {library};
+    char *vars[12] = {library}, *args[12] = {self};
     for (int i = 0; env[i] != NULL && i < 10; i++) vars[i + 1] = (char *)env[i];
-    char *args[] = {self,    "writer", (char *)opts->dir,       (char *)opts->acks,
-                    commits, seed,     opts->large ? "1" : "0", opts->close ? "1" : "0",
-                    NULL};
+    for (int i = 0; arguments[i] != NULL && i < 10; i++) args[i + 1] = (char *)arguments[i];
     alarm(30);
     (void)execve(self, args, vars);
     _exit(9);
 }
 
-int writer_spawn(const struct writer_opts *opts, const char *const *env)
+int self_spawn(const char *const *arguments, const char *const *env)
 {
     pid_t pid = fork();
     if (pid < 0) abort();
-    if (pid == 0) writer_exec(opts, env);
+    if (pid == 0) self_exec(arguments, env);
     int status = 0;
     if (waitpid(pid, &status, 0) != pid) abort();
     if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGALRM ? 124 : 128 + WTERMSIG(status);
     return WEXITSTATUS(status);
+}
+
+int writer_spawn(const struct writer_opts *opts, const char *const *env)
+{
+    char commits[16], seed[16];
+    snprintf(commits, sizeof commits, "%u", opts->commits);
+    snprintf(seed, sizeof seed, "%u", opts->seed);
+    const char *args[] = {"writer",
+                          opts->dir,
+                          opts->acks,
+                          commits,
+                          seed,
+                          opts->large ? "1" : "0",
+                          opts->close ? "1" : "0",
+                          NULL};
+    return self_spawn(args, env);
 }

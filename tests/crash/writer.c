@@ -7,6 +7,7 @@
 
 #include "crash/crash.h"
 #include "ops/heap.h"
+#include "store/manage.h"
 
 /* "U" or "S", room, number, then bytes that follow from both. */
 static void make(struct yd_buf *out, uint8_t kind, uint32_t room, uint32_t n, uint32_t len)
@@ -96,7 +97,11 @@ static bool read_rooms(struct writer *w)
     for (uint32_t room = 0; room < ROOMS; room++) {
         char name[16];
         struct store_event ev = {0};
-        if (store_load(w->store, room_name(room, name), room) != YD_OK) return false;
+        // It may have ended between deleting and undeleting.
+        if (store_erase(w->store, room_name(room, name), STORE_UNDELETE, 0, 1) != YD_OK ||
+            store_load(w->store, room_name(room, name), room) != YD_OK) {
+            return false;
+        }
         if (!wait_for(w, STORE_EV_LOADED, &ev)) return false;
         uint32_t last = 0;
         for (size_t i = 0; i < ev.part_count; i++) {
@@ -145,8 +150,45 @@ static void snapshot(struct writer *w, uint32_t room)
     yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
     make(&bytes, 'S', room, n, size);
     enum store_snapshot kind = dice % 2 == 0 ? STORE_BASE : STORE_DELTA;
-    if (store_snapshot(w->store, room_name(room, name), kind, &bytes) != YD_OK) w->failed = true;
+    // Half of the rooms keep their updates.
+    struct store_keep keep = {.updates = 40};
+    yd_err err = room % 2 == 0
+                     ? store_snapshot(w->store, room_name(room, name), kind, &bytes)
+                     : store_snapshot_keep(w->store, room_name(room, name), kind, &bytes, &keep);
+    if (err != YD_OK) w->failed = true;
     yd_buf_deinit(&bytes);
+}
+
+/* All that is stored of a room is replaced by a snapshot of it, and it is read again; or it is
+ * deleted, and undeleted. What was confirmed stays confirmed. */
+static void manage(struct writer *w, uint32_t room)
+{
+    char name[16];
+    struct store_event ev = {0};
+    uint32_t n = w->appended.of[room], dice = random_next(&w->random);
+    if (n == 0) return;
+    struct yd_buf bytes;
+    yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
+    make(&bytes, 'S', room, n, dice % 3 == 0 && w->opts->large ? 2500000 : dice % 9000);
+    struct store_replace opts = {0};
+    yd_err err = YD_OK;
+    if (dice % 2 == 0) {
+        err = store_replace(w->store, room_name(room, name), &bytes, &opts, 1);
+    } else {
+        err = store_erase(w->store, room_name(room, name), STORE_DELETE, UINT64_MAX / 4, 1);
+        if (err == YD_OK) {
+            err = store_erase(w->store, room_name(room, name), STORE_UNDELETE, 0, 1);
+        }
+        if (err == YD_OK && wait_for(w, STORE_EV_CHANGED, &ev)) store_event_deinit(&ev);
+    }
+    yd_buf_deinit(&bytes);
+    if (err == YD_OK && !w->failed && wait_for(w, STORE_EV_CHANGED, &ev)) {
+        store_event_deinit(&ev);
+        acknowledge(w); // the batch being built was submitted before
+        err = store_load(w->store, room_name(room, name), room);
+        if (err == YD_OK && wait_for(w, STORE_EV_LOADED, &ev)) store_event_deinit(&ev);
+    }
+    if (err != YD_OK) w->failed = true;
 }
 
 static void one_commit(struct writer *w)
@@ -157,6 +199,10 @@ static void one_commit(struct writer *w)
     }
     // Whatever was appended is in one batch, whoever submits it.
     if (random_next(&w->random) % 3 == 0) snapshot(w, random_next(&w->random) % ROOMS);
+    if (!w->failed && random_next(&w->random) % 17 == 0) {
+        manage(w, random_next(&w->random) % ROOMS);
+        return;
+    }
     store_submit(w->store);
     struct store_event ev = {0};
     if (!w->failed && wait_for(w, STORE_EV_DURABLE, &ev)) acknowledge(w);

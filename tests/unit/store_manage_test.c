@@ -466,6 +466,47 @@ static void s29_a_room_that_cannot_be_read_is_counted_until_it_is_replaced(void 
     assert_int_equal(stats.bad_rooms, 0);
 }
 
+/* An hour forwards, an hour back, as somebody sets the clock. */
+static void s35_a_clock_that_jumps_loses_nothing(void **state)
+{
+    struct world *w = *state;
+    char why[STORE_ERROR_MAX], before[STORE_BOOKMARK_TEXT] = "", after[STORE_BOOKMARK_TEXT];
+    char expected[256] = "B";
+    struct store_opts opts = {.dir = w->on_disk ? w->dir : NULL, .now_ms = fake_clock};
+    static const int64_t jumps[] = {0, 3600000, -3600000, -3600000, 7200000, -7200000};
+    world_close(w);
+    fake_now = 100 * 3600000;
+    assert_int_equal(store_open(&opts, &w->store, why), YD_OK);
+    append(w, "a", "0");
+    snapshot(w, "a", STORE_BASE, text("B"));
+    append(w, "gone", "x");
+    erase(w, "gone", STORE_DELETE, fake_now + 10 * 3600000, STORE_EV_CHANGED);
+    for (size_t i = 0; i < 24; i++) {
+        fake_now = (uint64_t)((int64_t)fake_now + jumps[i % 6]);
+        char update[8];
+        snprintf(update, sizeof update, "%zu", i);
+        snprintf(expected + strlen(expected), 8, ",%zu", i);
+        append(w, "a", update);
+        settle(w);
+        store_bookmark_text(store_bookmark_now(w->store), after);
+        assert_true(strcmp(before, after) < 0);
+        memcpy(before, after, sizeof before);
+        if (w->on_disk && i % 5 == 4) {
+            world_close(w);
+            if (i % 2 == 0) { // put back from a copy, while the clock is an hour behind
+                char path[128];
+                snprintf(path, sizeof path, "%s/shard-00.mark", w->dir);
+                assert_int_equal(unlink(path), 0);
+            }
+            assert_int_equal(store_open(&opts, &w->store, why), YD_OK);
+        }
+        assert_stored(w, "a", expected);
+        assert_int_equal(info(w, "gone").status, STORE_ROOM_DELETED);
+    }
+    erase(w, "gone", STORE_UNDELETE, 0, STORE_EV_CHANGED);
+    assert_stored(w, "gone", "x");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +520,7 @@ int main(void)
         ON_BOTH(s25_a_deleted_room_is_erased_when_its_time_has_come),
         ON_DISK(s26_nothing_of_an_erased_room_is_left_in_the_files),
         ON_BOTH(s27_progress_is_kept_and_says_what_is_dirty),
+        ON_BOTH(s35_a_clock_that_jumps_loses_nothing),
         ON_BOTH(s28_bookmarks_are_in_the_order_of_time),
         ON_DISK(s28_a_store_put_back_begins_a_new_epoch),
         ON_DISK(s29_a_room_that_cannot_be_read_is_counted_until_it_is_replaced),
