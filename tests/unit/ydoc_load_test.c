@@ -58,25 +58,25 @@ static void u140_a_state_ends_as_if_it_had_come_the_long_way(void **state)
         {2, "0209000401017401618405010162020500040101740163840900016400"}, // each needs the other
         {1, "0205002701016d046c697374000700050004 00"},                    // types without content
         {1, "03050027 01016d 046c697374 00 0800 0500 017d01 0400 0500 0168 00"}, // nested
-        {1, "0205002801016d016b017d01a80500017d0200"},  // a value that was not deleted
-        {1, "0105000401017406616263646566 0105010202"}, // deletes that are not done yet
-        {1, "0105000401017406616263646566 0105010802"}, // deletes of what is not here
-        {1, "0105000401017406616263646566 0107010002"}, // the same of nobody
-        {2, "010900c405000501 0171 0105000401017406616263646566 00"}, // into the middle of an item
-        {2, "01090044050301 71 0105000401017406616263646566 00"},     // the same from the right
-        {2, "01090084050001 71 0105000004 00"},                       // at what was collected
-        {2, "01090044050101 71 0105000004 00"},                       // the same from the right
-        {2, "01090004000500 0171 0105000004 00"},                     // below what was collected
-        {2, "01090004000500 0171 01050004010174 0161 00"},            // below what is no type
-        {1, "0209000401017401610a02 00"},                             // a hole
-        {1, "01090284090101 71 00"},                                  // nothing before it
-        {1, "01090084080101 71 00"},                                  // somebody missing
-        {1, "01090004000801 0171 00"},                                // a parent missing
-        {1, "010900c408010803 0171 00"},                              // both neighbours missing
-        {2, "01090084070001 71 010700840900017200"},                  // a circle
-        {2, "0105000401017401 61 010500040101740162 00"},             // a client twice
-        {1, "0005000000"},                                            // a section of nothing
-        {1, "02050004010174016184050001620105010001"},                // joined, and deleted in part
+        {1, "0205002801016d016b017d01a80500017d0200"},            // a value that was not deleted
+        {1, "0105000401017406616263646566 0105010202"},           // deletes that are not done yet
+        {1, "0105000401017406616263646566 0105010802"},           // deletes of what is not here
+        {1, "0105000401017406616263646566 0107010002"},           // the same of nobody
+        {2, "01040084050001 71 0105000401017406616263646566 00"}, // into the middle of an item
+        {2, "01090044050301 71 0105000401017406616263646566 00"}, // the same from the right
+        {2, "01090084050001 71 0105000004 00"},                   // at what was collected
+        {2, "01090044050101 71 0105000004 00"},                   // the same from the right
+        {2, "01090004000500 0171 0105000004 00"},                 // below what was collected
+        {2, "01090004000500 0171 01050004010174 0161 00"},        // below what is no type
+        {1, "0209000401017401610a02 00"},                         // a hole
+        {1, "01090284090101 71 00"},                              // nothing before it
+        {1, "01090084080101 71 00"},                              // somebody missing
+        {1, "01090004000801 0171 00"},                            // a parent missing
+        {1, "010900c408010803 0171 00"},                          // both neighbours missing
+        {2, "01090084070001 71 010700840900017200"},              // a circle
+        {2, "0105000401017401 61 010500040101740162 00"},         // a client twice
+        {1, "0005000000"},                                        // a section of nothing
+        {1, "02050004010174016184050001620105010001"},            // joined, and deleted in part
     };
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         struct yd_doc_opts keep = {.keep_deleted = true};
