@@ -136,6 +136,9 @@ asan: wasm ## all tests that run our code, under address and undefined-behaviour
 	  CLOCK=../$(BUILD)/asan/preload/clock.so \
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
+coverage: wasm ## lines of libydoc/src that unit tests and vectors reach; V=-v names the others
+	$(Q)$(MAKE) -s MODE=cov $(patsubst tests/unit/%.c,$(BUILD)/cov/unit/%,$(wildcard tests/unit/ydoc_*_test.c)) $(BUILD)/cov/ydoc
+	$(Q)tools/coverage $(BUILD)/cov $(V)
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
 	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 # What the tests of yjs itself ask for, with the engine as wasm, with yjs, and with peers of both.
@@ -260,8 +263,11 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/bench/refused $(BUILD)/partyd ## all of build/bench
+bench: $(BUILD)/bench/engine $(BUILD)/bench/attacks $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/bench/refused $(BUILD)/partyd ## all of build/bench
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/bench/engine/walk.o $(B)/libydoc.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
+$(BUILD)/bench/attacks: $(B)/bench/attacks/attacks.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/engine.wasm: $(BUILD)/wasm/bench/engine/wasm_abi.o $(BUILD)/wasm/edge/wasm/mem.o $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o)

@@ -80,6 +80,10 @@ yd_err yd_buf_u8(struct yd_buf *buf, uint8_t byte)
 
 yd_err yd_buf_varuint(struct yd_buf *buf, uint64_t value)
 {
+    if (buf->cap - buf->len >= 10) { // room for any: no need to look at it twice
+        buf->len += yd_varuint_put(buf->ptr + buf->len, value);
+        return YD_OK;
+    }
     uint8_t bytes[10];
     size_t len = yd_varuint_put(bytes, value);
     return yd_buf_append(buf, (yd_slice){bytes, len});

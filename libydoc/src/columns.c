@@ -126,13 +126,11 @@ yd_err yd_uint_flush(struct uint_writer *c)
     return YD_OK;
 }
 
-yd_err yd_uint_add(struct uint_writer *c, uint64_t value)
+yd_err yd_uint_begin(struct uint_writer *c, uint64_t value)
 {
-    if (c->count == 0 || c->value != value) {
-        YD_TRY(yd_uint_flush(c));
-        c->value = value;
-    }
-    c->count++;
+    YD_TRY(yd_uint_flush(c));
+    c->value = value;
+    c->count = 1;
     return YD_OK;
 }
 
@@ -146,27 +144,20 @@ yd_err yd_diff_flush(struct diff_writer *c)
     return YD_OK;
 }
 
-yd_err yd_diff_add(struct diff_writer *c, uint32_t value)
+yd_err yd_diff_begin(struct diff_writer *c, int64_t diff)
 {
-    int64_t diff = (int64_t)value - c->value;
-    if (c->count == 0 || c->diff != diff) {
-        YD_TRY(yd_diff_flush(c));
-        c->diff = diff;
-    }
-    c->value = value;
-    c->count++;
+    YD_TRY(yd_diff_flush(c));
+    c->diff = diff;
+    c->count = 1;
     return YD_OK;
 }
 
-yd_err yd_byte_add(struct byte_writer *c, uint8_t value)
+yd_err yd_byte_begin(struct byte_writer *c, uint8_t value)
 {
-    if (c->count == 0 || c->value != value) {
-        if (c->count > 0) YD_TRY(yd_buf_varuint(&c->buf, c->count - 1));
-        YD_TRY(yd_buf_u8(&c->buf, value));
-        c->value = value;
-        c->count = 0;
-    }
-    c->count++;
+    if (c->count > 0) YD_TRY(yd_buf_varuint(&c->buf, c->count - 1));
+    YD_TRY(yd_buf_u8(&c->buf, value));
+    c->value = value;
+    c->count = 1;
     return YD_OK;
 }
 

@@ -73,9 +73,31 @@ struct text_writer {
     struct uint_writer lens;
 };
 
-YD_NODISCARD yd_err yd_uint_add(struct uint_writer *c, uint64_t value);
-YD_NODISCARD yd_err yd_diff_add(struct diff_writer *c, uint32_t value);
-YD_NODISCARD yd_err yd_byte_add(struct byte_writer *c, uint8_t value);
+/* Begin a run with a value. */
+YD_NODISCARD yd_err yd_uint_begin(struct uint_writer *c, uint64_t value);
+YD_NODISCARD yd_err yd_diff_begin(struct diff_writer *c, int64_t diff);
+YD_NODISCARD yd_err yd_byte_begin(struct byte_writer *c, uint8_t value);
+/* Add a value; mostly it goes on with the run. */
+YD_NODISCARD static inline yd_err yd_uint_add(struct uint_writer *c, uint64_t value)
+{
+    if (c->count == 0 || c->value != value) return yd_uint_begin(c, value);
+    c->count++;
+    return YD_OK;
+}
+YD_NODISCARD static inline yd_err yd_diff_add(struct diff_writer *c, uint32_t value)
+{
+    int64_t diff = (int64_t)value - c->value;
+    c->value = value;
+    if (c->count == 0 || c->diff != diff) return yd_diff_begin(c, diff);
+    c->count++;
+    return YD_OK;
+}
+YD_NODISCARD static inline yd_err yd_byte_add(struct byte_writer *c, uint8_t value)
+{
+    if (c->count == 0 || c->value != value) return yd_byte_begin(c, value);
+    c->count++;
+    return YD_OK;
+}
 YD_NODISCARD yd_err yd_text_add(struct text_writer *c, yd_slice text, uint32_t units);
 /* Write the last run. */
 YD_NODISCARD yd_err yd_uint_flush(struct uint_writer *c);
