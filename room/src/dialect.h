@@ -54,7 +54,7 @@ struct address {
     uint32_t len;
     uint32_t name_len; /* up to the NUL, if there is one */
     uint32_t hash;
-    bool is_provider_4; /* it has said so */
+    bool keeps_clocks; /* see ROOM_WANTS_RAISE */
 };
 
 #define ADDRESS_NONE UINT32_MAX
