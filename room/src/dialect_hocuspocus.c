@@ -147,6 +147,17 @@ static yd_err take_other(struct session *s, yd_slice address, uint64_t type, str
     return open_doc(s, address, ev);
 }
 
+bool hocuspocus_is_token(yd_slice payload)
+{
+    struct yd_reader r = yd_reader_of(payload);
+    yd_slice address = yd_read_varbytes(&r);
+    uint64_t type = yd_read_varuint(&r), kind = yd_read_varuint(&r);
+    (void)yd_read_varbytes(&r);
+    if (yd_reader_left(&r) > 0) (void)yd_read_varbytes(&r);
+    return !r.failed && yd_reader_left(&r) == 0 && address.len > 0 && type == TYPE_AUTH &&
+           kind == AUTH_TOKEN;
+}
+
 static void take_close(struct session *s, yd_slice address, struct session_event *ev)
 {
     ev->doc = addresses_find(s->addresses, address);

@@ -254,6 +254,15 @@ const open = async (url, ...frames) => {
   return ws
 }
 
+test('D40: whoever came in by the room of its path is decided about anew for each document', async () => {
+  const room = `/doc-path?token=${mint('doc-path')}`
+  const ws = await open(server.url + room, auth('doc-1', 'nonsense'), frame('doc-1', 0, 0, 1, 0))
+  await until('a refusal', () => ws.received.some(m => m.equals(frame('doc-1', 2, 1, 'token_invalid'))), 4000)
+  assert.ok(!ws.received.some(m => m.includes(CONTENT)))
+  assert.equal((await api(server, 'GET', '/api/rooms/doc-path')).body.connections, 0)
+  ws.close()
+})
+
 test('D41: guesses are not answered faster for being many', async () => {
   const ws = await open(server.url, ...asks('a', 'b', 'c', 'd', 'e'))
   await sleep(4500)

@@ -157,6 +157,23 @@ for (const version of VERSIONS) describe(version, () => {
   })
 })
 
+test('P52: on the path of a room the first frame tells; a setting names one more path', async () => {
+  const own = await startServer({ args: ['--hocuspocus-path', '/collab/v1'] })
+  for (const version of VERSIONS) {
+    for (const path of ['/anything', '/parties/main/anything', '/collab/v1', '/parties/main']) {
+      const socket = openSocket(version, own.url + path)
+      const p = openDocument(version, socket, 'doc-p52', { token: 'x' })
+      const other = new Client(own, 'y-websocket 3', 'doc-p52')
+      await synced(p)
+      text(p.document).insert(0, version)
+      await until(`${version} at ${path} to be in`, () => other.text.toString().startsWith(version))
+      await until('it to be saved', () => p.unsyncedChanges === 0)
+      p.destroy(); socket.destroy(); other.end()
+    }
+  }
+  await own.stop()
+})
+
 test('P48: two providers of one document on one socket, told apart by their ids', async () => {
   const socket = openSocket('hocuspocus 4', server.url)
   const [a, b] = [0, 1].map(() => openDocument('hocuspocus 4', socket, 'session-aware', { sessionAwareness: true, token: 'x' }))
