@@ -145,7 +145,7 @@ static bool is_inside(const struct seat *seat)
     return seat->state == SEAT_LOADING || seat->state == SEAT_IN;
 }
 
-static bool anybody_inside(const struct conn *conn)
+bool desk_has_inside(const struct conn *conn)
 {
     const struct seat *seat = seat_after(conn, NULL);
     while (seat != NULL && !is_inside(seat)) seat = seat_after(conn, seat);
@@ -161,7 +161,7 @@ void desk_refuse(struct seat *seat, enum refusal refusal)
     seat->state = SEAT_REFUSED;
     seat->deadline_ms = 0;
     bool come_again = words->code >= 4500;
-    if (come_again && !anybody_inside(conn)) {
+    if (come_again && !desk_has_inside(conn)) {
         conn_close(conn, words->code, words->word);
     } else if (!come_again || is_over) {
         seat_note(seat, SESSION_NOTE_REFUSED, words->word);
@@ -181,7 +181,7 @@ void desk_sweep(struct conn *conn, uint64_t now_ms)
     struct caller *caller = conn->caller;
     struct door *door = conn->shard->door;
     if (conn->state != CONN_OPEN) return;
-    if (anybody_inside(conn)) {
+    if (desk_has_inside(conn)) {
         caller->idle_ms = 0;
         linger_end(conn);
         return;

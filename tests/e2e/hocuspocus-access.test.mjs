@@ -351,8 +351,8 @@ test('D40: the other modes decide from the token frame too: hook', async () => {
     let body = ''
     request.on('data', chunk => { body += chunk }).on('end', () => {
       seen.push(JSON.parse(body))
-      const { token } = JSON.parse(body)
-      response.end(JSON.stringify({ allowed: token === 'good', permission: token === 'good' ? 'write' : 'none', userId: 'u', reason: token === 'good' ? null : 'not_found' }))
+      const { token } = JSON.parse(body), allowed = token === 'good' || token === 'fresh'
+      response.end(JSON.stringify({ allowed, permission: allowed ? 'write' : 'none', userId: 'u', reason: allowed ? null : 'not_found' }))
     })
   })
   await new Promise(resolve => backend.listen(0, '127.0.0.1', resolve))
@@ -364,6 +364,16 @@ test('D40: the other modes decide from the token frame too: hook', async () => {
   assert.deepEqual(bad.told, ['not_found'])
   assert.deepEqual(seen.map(q => q.room).sort(), ['a%20b%2Fc', 'doc'])
   good.end(); bad.end()
+  // Of tokens that come while one is decided the last counts, before it is in and afterwards.
+  const ws = await open(s.url, auth('r', 'bad'), auth('r', 'worse'), auth('r', 'good'))
+  await until('to be in', () => ws.received.some(m => m.equals(frame('r', 2, 2, 'read-write'))), 4000)
+  assert.ok(!seen.some(q => q.token === 'worse'))
+  for (const token of ['good', 'fresh', 'worse', 'bad']) ws.send(auth('r', token))
+  await until('to be out', () => ws.received.some(m => m.equals(frame('r', 2, 1, 'not_found'))), 4000)
+  assert.ok(!seen.some(q => q.token === 'worse'))
+  for (const token of ['good', 'x', 'y']) ws.send(auth('r2', token))
+  await sleep(20)
+  ws.terminate() // while tokens wait
   await s.stop()
   backend.close()
 })
