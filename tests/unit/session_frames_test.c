@@ -110,6 +110,33 @@ static void p4_text(void **state)
     talk_end(&t);
 }
 
+static void p52_a_first_message_of_hocuspocus_is_told(void **state)
+{
+    (void)state;
+    const yd_slice tokens[] = {BYTES(1, 'a', 2, 0, 0), BYTES(1, 'a', 2, 0, 1, 'x'),
+                               BYTES(3, 'a', 'b', 'c', 2, 0, 1, 'x', 5, '4', '.', '8', '.', '0')};
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        struct talk t;
+        talk_begin(&t, (struct session_opts){0});
+        binary(&t, tokens[i]);
+        assert_int_equal(t.ev.kind, SESSION_EV_OTHER);
+        assert_int_equal(t.ev.other, SESSION_HOCUSPOCUS);
+        binary(&t, tokens[i]); // only the first
+        assert_int_not_equal(t.ev.kind, SESSION_EV_OTHER);
+        talk_end(&t);
+    }
+    const yd_slice others[] = {BYTES(0, 0, 1, 0),      BYTES(1, 6, 1, 1, 0, 2, '{', '}'),
+                               BYTES(0, 2, 0, 0),      BYTES(1, 'a', 2, 0, 0, 0, 0),
+                               BYTES(1, 'a', 2, 0, 9), BYTES(1, 'a', 2, 1, 0)};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct talk t;
+        talk_begin(&t, (struct session_opts){0});
+        binary(&t, others[i]);
+        assert_int_not_equal(t.ev.kind, SESSION_EV_OTHER);
+        talk_end(&t);
+    }
+}
+
 #define START "y-pk-batch#{\"id\":\"e7\",\"type\":\"start\",\"size\":6,\"count\":2}"
 #define END   "y-pk-batch#{\"id\":\"e7\",\"type\":\"end\",\"size\":6,\"count\":2}"
 
@@ -275,7 +302,7 @@ static void assert_head(const struct talk *t, enum room_message message, size_t 
                         enum session_opcode opcode, yd_slice want)
 {
     struct session_head head;
-    assert_true(session_head(t->session, message, len, &head));
+    assert_true(session_head(t->session, 0, message, len, &head));
     assert_int_equal(head.opcode, opcode);
     assert_bytes((yd_slice){head.bytes, head.len}, want);
 }
@@ -292,12 +319,12 @@ static void p9_heads(void **state)
     assert_head(&t, ROOM_MSG_QUERY, 0, SESSION_BINARY, BYTES(3));
     assert_head(&t, ROOM_MSG_DENIED, 4, SESSION_BINARY, BYTES(2, 0, 4));
     assert_head(&t, ROOM_MSG_TEXT, 9, SESSION_TEXT, YD_LITERAL("__YPS:"));
-    assert_true(session_wire(t.session) < SESSION_WIRES);
+    assert_true(session_wire(t.session, 0) < SESSION_WIRES);
     talk_end(&t);
     talk_begin(&t, (struct session_opts){0});
     struct session_head head;
-    assert_false(session_head(t.session, ROOM_MSG_TEXT, 9, &head));
-    assert_true(session_head(t.session, ROOM_MSG_QUERY, 0, &head));
+    assert_false(session_head(t.session, 0, ROOM_MSG_TEXT, 9, &head));
+    assert_true(session_head(t.session, 0, ROOM_MSG_QUERY, 0, &head));
     talk_end(&t);
 }
 
@@ -317,6 +344,7 @@ int main(void)
         cmocka_unit_test(p2_what_follows_is_not_read),
         cmocka_unit_test(p3_truncated_and_unknown),
         cmocka_unit_test(p4_text),
+        cmocka_unit_test(p52_a_first_message_of_hocuspocus_is_told),
         cmocka_unit_test(p5_chunks_become_one_message),
         cmocka_unit_test(p5_second_start_begins_anew),
         cmocka_unit_test(p6_markers_are_read_strictly),
