@@ -37,6 +37,9 @@ ifeq ($(NODE_MAJOR),18)
 export NODE_OPTIONS := $(NODE_OPTIONS) --experimental-global-webcrypto
 endif
 
+# A file of tests that hangs is ended and named, where Node can (20 and later).
+NODE_TEST := node --test $(shell node --test-timeout=1 -e 0 2>/dev/null && echo --test-timeout=900000)
+
 VERSION := $(shell cat VERSION)
 INC_ENGINE := -Ilibydoc/include
 INC_ROOM   := $(INC_ENGINE) -Iroom/include
@@ -125,18 +128,18 @@ unit: $(UNITS) ## unit tests, one program per file of tests/unit
 # preloads of the disk tests come before the checker's library: that order is meant.
 asan: wasm ## all tests that run our code, under address and undefined-behaviour checks
 	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd
-	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm node --test vectors/*.test.mjs
+	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/run.mjs --sessions 300
 	$(Q)cd tests && ASAN_OPTIONS=verify_asan_link_order=0 PARTYD=../$(BUILD)/asan/partyd \
-	  node --test --test-concurrency=2 e2e/*.test.mjs
+	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
-	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm node --test vectors/*.test.mjs
+	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 # Access on a line protocol, driven from Node.
 $(B)/authdriver: $(B)/tests/auth/driver.o $(LIBS_OURS)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 auth: $(B)/authdriver ## tokens minted in Node against access control; outgoing HTTP
-	$(Q)cd tests && AUTHDRIVER=../$(B)/authdriver node --test auth/*.test.mjs
+	$(Q)cd tests && AUTHDRIVER=../$(B)/authdriver $(NODE_TEST) auth/*.test.mjs
 N ?= 2000
 differential: $(B)/ydoc ## N random sessions played in yjs and in the engine
 	$(Q)cd tests && YDOC=../$(B)/ydoc node differential/run.mjs --sessions $(N)
@@ -151,20 +154,20 @@ $(B)/crash/disk.so: tests/preload/disk.c tests/preload/disk.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) $(WARN) -Wno-pedantic -O2 -D_GNU_SOURCE -shared -fPIC $< -o $@ -ldl
 crash: $(B)/crash/crash ## the store after power loss, failing calls, flipped bits, without memory
-	$(Q)cd tests && CRASH=../$(B)/crash/crash node --test crash/*.test.mjs
+	$(Q)cd tests && CRASH=../$(B)/crash/crash $(NODE_TEST) crash/*.test.mjs
 
 e2e: $(BUILD)/partyd ## the built server with the real providers, kills and failing disks
-	$(Q)cd tests && PARTYD=../$(BUILD)/partyd node --test --test-concurrency=2 e2e/*.test.mjs
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
-	$(Q)cd tests && PARTYD=../$(BUILD)/partyd node --test browser/*.test.mjs
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
 
 # The package is built by the compiler of the example, which is its first user.
 web/convex/dist/index.js: $(wildcard web/convex/src/*.ts) web/convex/tsconfig.json
 	$(Q)example/node_modules/.bin/tsc -p web/convex
 convex: $(BUILD)/partyd web/convex/dist/index.js ## functions of example/convex, offline, and the chain with the server
 	$(Q)example/node_modules/.bin/tsc -p example/convex
-	$(Q)cd tests && PARTYD=$${PARTYD:-../$(BUILD)/partyd} node --test --test-concurrency=2 convex/*.test.mjs
+	$(Q)cd tests && PARTYD=$${PARTYD:-../$(BUILD)/partyd} $(NODE_TEST) --test-concurrency=2 convex/*.test.mjs
 
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 WASM_FLAGS := --target=wasm32 $(CSTD) -O2 $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \
@@ -198,7 +201,7 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/partyd ## all of build/bench
+bench: $(BUILD)/bench/engine $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/bench/refused $(BUILD)/partyd ## all of build/bench
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
@@ -209,6 +212,9 @@ $(BUILD)/bench/auth: $(B)/bench/auth/auth.o $(LIBS_OURS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 
+$(BUILD)/bench/refused: $(B)/bench/auth/refused.o
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/store: $(B)/bench/store/store.o $(LIBS_OURS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@

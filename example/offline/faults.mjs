@@ -44,11 +44,14 @@ export function createFaults () {
     async counted (name, request, work) {
       const counter = counters[name] ??= { calls: 0, running: 0, runningMax: 0, failed: 0 }
       counter.calls++
-      counter.runningMax = Math.max(counter.runningMax, ++counter.running)
-      // A caller who has hung up has no call under way any more, though its function runs on.
+      counter.running++
+      // A caller who has hung up has no call under way any more, though its function runs on. One that
+      // hung up before this call was made may be noticed after it: so the count waits for the turn's end.
       let under = true
       const end = () => { if (under) counter.running--; under = false }
+      if (request?.socket.destroyed) end()
       request?.socket.once('close', end)
+      setImmediate(() => { counter.runningMax = Math.max(counter.runningMax, counter.running) })
       try {
         await strike(name, request)
         return await work()

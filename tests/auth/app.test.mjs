@@ -19,7 +19,7 @@ before(async () => {
     return typeof answer === 'function' ? answer(request, body) : { body: answer }
   })
 })
-after(async () => { assert.equal(await driver.end(), 0); await server.end() })
+after(async () => { const status = await driver.end(); await server.end(); assert.equal(status, 0) })
 const open = async (first, more = {}) => {
   answer = first
   asked = []

@@ -29,7 +29,7 @@ before(async () => {
     }
   })
 })
-after(async () => { assert.equal(await driver.end(), 0); await server.end() })
+after(async () => { const status = await driver.end(); await server.end(); assert.equal(status, 0) })
 const get = (path, more = {}) => driver.ask({ do: 'fetch', url: path.includes('://') ? path : server.url + path, ...more })
 
 test('A22 requests and answers of every kind', async () => {

@@ -14,7 +14,7 @@ before(async () => {
   driver = startDriver()
   server = await startServer(request => { hits.push(request.url); return typeof answer === 'function' ? answer(request) : answer })
 })
-after(async () => { assert.equal(await driver.end(), 0); await server.end() })
+after(async () => { const status = await driver.end(); await server.end(); assert.equal(status, 0) })
 const open = async (first, more = {}) => {
   answer = first
   hits = []

@@ -2,6 +2,7 @@
 // and tokens that jose would refuse to make.
 import { spawn } from 'node:child_process'
 import crypto from 'node:crypto'
+import fs from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
 import readline from 'node:readline'
@@ -12,16 +13,28 @@ export const hex = bytes => Buffer.from(bytes).toString('hex')
 export const b64 = bytes => Buffer.from(bytes).toString('base64url')
 export const now = () => Math.floor(Date.now() / 1000)
 
+const ANSWER_MS = 60_000 // the driver's own calls end after 5 s at most
+
+/** Where a silent process stands; what /proc does not tell is left out. */
+function whereabouts (pid) {
+  const read = name => { try { return `${name}: ${fs.readFileSync(`/proc/${pid}/${name}`, 'utf8').trim()}` } catch { return '' } }
+  const state = read('status').split('\n').filter(line => /^(status|State|Threads|Sig)/.test(line)).join(' ')
+  return [state, read('wchan'), read('syscall'), read('stack')].filter(Boolean).join('\n')
+}
+
 /** The driver: ask(object) gives the answer with the same id; troubles collects what it reports. */
 export function startDriver () {
   const child = spawn(BINARY, [], { stdio: ['pipe', 'pipe', 'inherit'] })
   const waiting = new Map()
   const troubles = []
   let last = 0
+  let ended = null
   const exited = new Promise(resolve => child.once('exit', (code, signal) => {
-    for (const { reject } of waiting.values()) reject(new Error(`the driver ended with ${code ?? signal}`))
+    ended = new Error(`the driver ended with ${code ?? signal}`)
+    for (const { reject } of waiting.values()) reject(ended)
     resolve(code ?? signal)
   }))
+  child.stdin.on('error', () => {}) // it is gone: its exit says so
   readline.createInterface({ input: child.stdout }).on('line', text => {
     const { id, ...answer } = JSON.parse(text)
     if (id < 0) return troubles.push(answer)
@@ -29,8 +42,11 @@ export function startDriver () {
     waiting.delete(id)
   })
   const ask = request => new Promise((resolve, reject) => {
+    if (ended) return reject(ended)
     const id = ++last
-    waiting.set(id, { resolve, reject })
+    const late = setTimeout(() => reject(new Error(`no answer of the driver to ${request.do} in ${ANSWER_MS / 1000} s\n${whereabouts(child.pid)}`)), ANSWER_MS)
+    const settle = how => value => { clearTimeout(late); how(value) }
+    waiting.set(id, { resolve: settle(resolve), reject: settle(reject) })
     child.stdin.write(JSON.stringify({ ...request, id }) + '\n')
   })
   return {
@@ -42,7 +58,11 @@ export function startDriver () {
     },
     decide: (token, room = 'doc-1') => ask({ do: 'decide', token: hex(token), room: hex(room) }),
     advance: ms => ask({ do: 'advance', ms }),
-    end: () => { child.stdin.end(); return exited }
+    end: () => {
+      child.stdin.end()
+      const late = setTimeout(() => { console.error(`the driver does not end\n${whereabouts(child.pid)}`); child.kill('SIGKILL') }, ANSWER_MS)
+      return exited.finally(() => clearTimeout(late))
+    }
   }
 }
 
