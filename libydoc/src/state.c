@@ -106,7 +106,7 @@ static yd_err emit_ranges(const struct client *client, struct sink *sink)
     return YD_OK;
 }
 
-static yd_err emit_deletes(const struct yd_doc *doc, struct sink *sink)
+yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < doc->by_id.count; i++) {
@@ -158,13 +158,12 @@ yd_err yd_doc_snapshot(struct yd_doc *doc, struct yd_buf *out)
     struct sink sink;
     YD_TRY(yd_clients_sort(doc));
     yd_sink_begin(&sink, YD_V1, out);
-    yd_err err = yd_sink_end(&sink, emit_deletes(doc, &sink));
+    yd_err err = yd_sink_end(&sink, yd_emit_deletes(doc, &sink));
     if (err == YD_OK) err = emit_vector(doc, out);
     return emit_done(out, before, err);
 }
 
-/* Reads an untrusted state vector into clocks by client index. Unknown clients do not matter. */
-static yd_err vector_read(struct yd_doc *doc, yd_slice sv, uint32_t *targets)
+yd_err yd_vector_read(struct yd_doc *doc, yd_slice sv, uint32_t *targets)
 {
     memset(targets, 0, doc->clients.count * sizeof *targets);
     if (sv.len == 0) return YD_OK;
@@ -192,7 +191,7 @@ static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct sin
         if (client->next <= targets[index]) continue;
         YD_TRY(emit_section(doc, client, targets[index], sink));
     }
-    return emit_deletes(doc, sink);
+    return yd_emit_deletes(doc, sink);
 }
 
 yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format format,
@@ -205,7 +204,7 @@ yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format forma
     YD_TRY(yd_clients_sort(doc));
     uint32_t *targets = yd_mem(doc, NULL, 0, size);
     if (targets == NULL) return YD_ENOMEM;
-    yd_err err = vector_read(doc, sv, targets);
+    yd_err err = yd_vector_read(doc, sv, targets);
     bool waits = doc->pending_runs > 0 || doc->pending_dels > 0;
     if (err == YD_OK) {
         struct sink sink;
@@ -252,7 +251,7 @@ static yd_err spans_group(struct yd_doc *doc)
     return YD_OK;
 }
 
-static yd_err emit_spans(struct yd_doc *doc, struct sink *sink)
+yd_err yd_emit_spans(struct yd_doc *doc, struct sink *sink)
 {
     YD_TRY(spans_group(doc));
     YD_TRY(sink_uint(sink, doc->sections.count));
@@ -275,7 +274,7 @@ static yd_err emit_last(struct yd_doc *doc, struct sink *sink)
         const struct section *section = section_at(doc, i);
         YD_TRY(emit_section(doc, client_at(doc, section->client), section->next.clock, sink));
     }
-    return emit_spans(doc, sink);
+    return yd_emit_spans(doc, sink);
 }
 
 yd_err yd_doc_last_update(struct yd_doc *doc, enum yd_format format, struct yd_buf *out)
