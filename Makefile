@@ -62,7 +62,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan auth crash e2e browser convex fuzzers vectors differential wasm fuzz bench check format clean help FORCE
+.PHONY: all sim unit asan auth crash e2e browser convex fuzzers vectors differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -121,6 +121,18 @@ $(B)/ydoc: $(DRIVER_SRC:%.c=$(B)/%.o) $(B)/libydoc.a
 $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT_O) $(LIBS_OURS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -lcmocka -o $@
+
+# A world of rooms, links, store and time from a seed; planted bugs show that it would notice.
+N ?= 1000
+SIM_SRC := $(wildcard tests/sim/*.c)
+$(B)/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/libroom.a $(B)/libydoc.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
+sim: $(B)/sim/sim ## N seeds of the simulation (N=20000 for a long run)
+	$(Q)$(B)/sim/sim --seeds $(N)
+	$(Q)for bug in gate drop sync; do \
+	  if $(B)/sim/sim --seeds 300 --bug $$bug >/dev/null 2>&1; then \
+	    echo "sim: the planted bug '$$bug' was not found in 300 seeds" >&2; exit 1; fi; done
 
 unit: $(UNITS) ## unit tests, one program per file of tests/unit
 	$(Q)tools/run-units $(UNITS)

@@ -58,7 +58,8 @@ function large (bytes) {
 
 const varint = n => { const out = []; for (; n > 127; n = Math.floor(n / 128)) out.push(n % 128 + 128); out.push(n); return out }
 
-/** Gives the room its document, and waits until it has answered for all of it. */
+/** Gives the room its document, and waits until it has answered for all of it. The socket stays open, because a
+ * server without storage forgets what nobody has open. */
 function seed (port, hocuspocus, updates) {
   const name = hocuspocus ? [5, ...Buffer.from('large')] : []
   const ws = new WebSocket(`ws://127.0.0.1:${port}/${hocuspocus ? '' : 'large'}`)
@@ -73,7 +74,7 @@ function seed (port, hocuspocus, updates) {
     })
     ws.on('message', data => {
       const at = name.length
-      if (data[at] === 0 && data[at + 1] === 1) { ws.terminate(); resolve() }
+      if (data[at] === 0 && data[at + 1] === 1) resolve(ws)
     })
   })
 }
@@ -89,9 +90,10 @@ async function row (name, updates) {
   const data = fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-bench-'))
   const [file, args, env] = servers[name](port, process.env, data)
   const child = spawn('taskset', ['-c', '0', file, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env })
+  let seeder
   try {
     await ready(child)
-    await seed(port, name === 'hocuspocus', updates)
+    seeder = await seed(port, name === 'hocuspocus', updates)
     await new Promise(resolve => setTimeout(resolve, 1000))
     const before = { rss: status(child.pid, 'VmRSS'), cpu: cpu(child.pid) }
     const flags = { port, clients, seconds, dialect: name === 'hocuspocus' ? 'hocuspocus' : 'yws', path: name === 'hocuspocus' ? '/' : '/large' }
@@ -100,6 +102,7 @@ async function row (name, updates) {
     if (child.exitCode !== null || child.signalCode !== null) return { ...result, error: `the server ended (${child.exitCode ?? child.signalCode})` }
     return { ...result, cpu: cpu(child.pid) - before.cpu, rss: before.rss, peak: status(child.pid, 'VmHWM') }
   } finally {
+    seeder?.terminate()
     child.kill('SIGKILL')
     fs.rmSync(data, { recursive: true, force: true })
   }
