@@ -48,7 +48,7 @@ struct conn {
 
 struct config {
     const char *host, *path;
-    unsigned port, clients, rooms, senders, pid, idle;
+    unsigned port, clients, rooms, senders, pid, idle, stalled;
     double rate, seconds;
     bool hocuspocus, json, presence;
 };
@@ -460,7 +460,15 @@ static void send_due(struct load *load, uint64_t n, uint64_t due, uint64_t now)
         return;
     }
     load->sent++;
-    load->expected += clients / rooms + (conn->room < clients % rooms) - 1;
+    load->expected += clients / rooms + (conn->room < clients % rooms) - 1 - load->cfg.stalled;
+}
+
+/* The last ones stop reading, and stay. */
+static void stall(const struct load *load)
+{
+    for (unsigned i = load->cfg.clients - load->cfg.stalled; i < load->cfg.clients; i++) {
+        if (epoll_ctl(load->epoll, EPOLL_CTL_DEL, load->conns[i].fd, NULL) != 0) die("epoll_ctl");
+    }
 }
 
 static void run_schedule(struct load *load)
@@ -515,6 +523,7 @@ static void usage(void)
           "  [--presence] cursors move, and each client sends back what it hears; newer ones "
           "replace\n"
           "               older ones on their way, so fewer are delivered than expected\n"
+          "  [--stalled N] in one room: so many of the clients, which send nothing, stop reading\n"
           "  [--idle N]   only connect N clients; prints the growth of the server's memory\n",
           stderr);
     exit(2);
@@ -551,6 +560,8 @@ static void parse(struct config *cfg, int argc, char **argv)
             cfg->pid = number;
         else if (strcmp(flag, "--idle") == 0)
             cfg->idle = number;
+        else if (strcmp(flag, "--stalled") == 0)
+            cfg->stalled = number;
         else if (strcmp(flag, "--rate") == 0)
             cfg->rate = strtod(value, NULL);
         else if (strcmp(flag, "--seconds") == 0)
@@ -561,7 +572,8 @@ static void parse(struct config *cfg, int argc, char **argv)
             usage();
     }
     if (cfg->port == 0 || cfg->rooms == 0 || cfg->senders == 0 || cfg->rate <= 0) usage();
-    if (cfg->idle == 0 && cfg->senders > cfg->clients) usage();
+    if (cfg->idle == 0 && cfg->senders + cfg->stalled > cfg->clients) usage();
+    if (cfg->stalled > 0 && cfg->rooms > 1) usage();
 }
 
 int main(int argc, char **argv)
@@ -582,6 +594,7 @@ int main(int argc, char **argv)
         printf("%u idle: %.0f KiB, %.2f KiB each\n", load.cfg.idle, grown, grown / load.cfg.idle);
         return 0;
     }
+    stall(&load);
     double cpu = cpu_seconds(load.cfg.pid);
     run_schedule(&load);
     double seconds = (double)(now_us() - load.start) / 1e6;
