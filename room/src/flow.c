@@ -60,8 +60,6 @@ static void stem_leave(struct room *room, struct flow *f)
     if (!f->in_stem) return;
     f->in_stem = false;
     room->stem.walkers--;
-    room->stem.used_ms = room->now_ms;
-    room_due_by(room, room->now_ms + STEM_IDLE_MS);
 }
 
 void flow_end(struct room *room, uint32_t member)
@@ -112,7 +110,6 @@ static yd_err resume(struct room *room, uint32_t member)
 void flow_init(struct room *room)
 {
     yd_buf_init(&room->missed, room->alloc, MISSED_MAX);
-    yd_buf_init(&room->stem.after, room->alloc, SIZE_MAX / 2);
     yd_buf_init(&room->stem.tail, room->alloc, SIZE_MAX / 2);
 }
 
@@ -122,11 +119,11 @@ static void stem_clear(struct room *room)
     yd_alloc a = room->alloc;
     for (uint32_t i = 0; i < stem->count; i++) {
         (void)a.resize(a.ctx, stem->parts[i].bytes, stem->parts[i].len, 0);
+        yd_buf_deinit(&stem->parts[i].after);
     }
     if (stem->parts != NULL) {
         (void)a.resize(a.ctx, stem->parts, stem->cap * sizeof *stem->parts, 0);
     }
-    yd_buf_deinit(&stem->after);
     yd_buf_deinit(&stem->tail);
     stem->parts = NULL;
     stem->count = stem->cap = 0;
@@ -163,11 +160,9 @@ static yd_err stem_push(struct room *room, size_t at, struct yd_buf *after)
     uint8_t *bytes = room->alloc.resize(room->alloc.ctx, NULL, 0, len);
     if (bytes == NULL) return YD_ENOMEM;
     memcpy(bytes, room->out.ptr + at, len);
-    stem->parts[stem->count++] = (struct part){bytes, len, room->seq, ++stem->shares};
+    stem->parts[stem->count++] = (struct part){bytes, len, *after, room->seq, ++stem->shares};
+    yd_buf_init(after, room->alloc, SIZE_MAX / 2); // it was moved
     stem->has_tail = false;
-    struct yd_buf swap = stem->after;
-    stem->after = *after;
-    *after = swap;
     return YD_OK;
 }
 
@@ -185,11 +180,17 @@ static bool rest_is_one(const struct room *room)
            yd_doc_stats(room->doc).bytes <= room->opts.part_bytes;
 }
 
+/* The vector of who has so many parts. */
+static yd_slice stem_after(const struct stem *stem, uint32_t parts)
+{
+    return parts == 0 ? empty_vector : yd_buf_slice(&stem->parts[parts - 1].after);
+}
+
 /* Makes one more part of the stem, or, where no more than one is left, its tail. */
 static yd_err stem_extend(struct room *room)
 {
     struct stem *stem = &room->stem;
-    yd_slice sv = stem->count == 0 ? empty_vector : yd_buf_slice(&stem->after);
+    yd_slice sv = stem_after(stem, stem->count);
     size_t at = room->out.len;
     bool all = true;
     struct yd_buf after;
@@ -235,6 +236,7 @@ static yd_err send_from_stem(struct room *room, uint32_t member)
     struct stem *stem = &room->stem;
     struct flow *f = flow_of(room, member);
     stem->used_ms = room->now_ms;
+    room_due_by(room, room->now_ms + STEM_IDLE_MS);
     bool is_fresh = stem->has_tail && stem->tail_seq == room->seq;
     if (f->part == stem->count && !is_fresh) {
         yd_err err = stem_extend(room);
@@ -464,15 +466,37 @@ static yd_err awaited_too_long(struct room *room)
     return YD_OK;
 }
 
+/* Who does not read must not keep a whole document: it goes on with parts of its own. */
+static yd_err walkers_part(struct room *room)
+{
+    struct stem *stem = &room->stem;
+    for (uint32_t i = 0; i < room->member_cap && stem->walkers > 0; i++) {
+        struct flow *f = room->members[i].flow;
+        if (f == NULL || !f->in_stem) continue;
+        yd_buf_clear(&f->sv);
+        yd_err err = yd_buf_append(&f->sv, stem_after(stem, f->part));
+        if (err != YD_OK) return err;
+        stem_leave(room, f);
+    }
+    return YD_OK;
+}
+
+static yd_err stem_rest(struct room *room)
+{
+    struct stem *stem = &room->stem;
+    if (stem->count == 0 && stem->tail.cap == 0) return YD_OK;
+    if (stem->used_ms + STEM_IDLE_MS > room->now_ms) {
+        room_due_by(room, stem->used_ms + STEM_IDLE_MS);
+        return YD_OK;
+    }
+    yd_err err = walkers_part(room);
+    if (err == YD_OK) stem_clear(room);
+    return err;
+}
+
 yd_err flow_timer(struct room *room)
 {
-    const struct stem *stem = &room->stem;
-    if (stem->walkers == 0 && (stem->count > 0 || stem->tail.cap > 0)) {
-        if (stem->used_ms + STEM_IDLE_MS <= room->now_ms) {
-            stem_clear(room);
-        } else {
-            room_due_by(room, stem->used_ms + STEM_IDLE_MS);
-        }
-    }
+    yd_err err = stem_rest(room);
+    if (err != YD_OK) return err;
     return room->await_count == 0 ? YD_OK : awaited_too_long(room);
 }

@@ -25,8 +25,9 @@ struct flow {
 struct part {
     uint8_t *bytes; /* an update */
     size_t len;
-    uint64_t seq;   /* of the last append that is in it */
-    uint64_t share; /* as in room_effect */
+    struct yd_buf after; /* the vector of who has this one too */
+    uint64_t seq;        /* of the last append that is in it */
+    uint64_t share;      /* as in room_effect */
 };
 
 /* The document in parts for whoever has nothing of it yet: made as they are asked for, the same for
@@ -35,9 +36,8 @@ struct part {
 struct stem {
     struct part *parts;
     uint32_t count, cap;
-    uint32_t walkers;    /* members that are being sent it */
-    struct yd_buf after; /* the vector of who has all parts */
-    struct yd_buf tail;  /* the update behind them, as of tail_seq, for who joins meanwhile */
+    uint32_t walkers;   /* members that are being sent it */
+    struct yd_buf tail; /* the update behind them, as of tail_seq, for who joins meanwhile */
     uint64_t tail_seq, tail_share;
     bool has_tail;
     uint64_t shares;  /* numbers given out */

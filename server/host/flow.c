@@ -167,3 +167,18 @@ void slot_forget_shared(struct room_slot *slot)
     slot->shared = NULL;
     slot->shared_count = slot->shared_cap = 0;
 }
+
+/* The next who needs one of those makes it again: a copy, and rare. */
+void slot_trim_shared(struct room_slot *slot)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < slot->shared_count; i++) {
+        if (slot->shared[i].frame->refs > 1) {
+            slot->shared[kept++] = slot->shared[i];
+        } else {
+            chunk_unref(slot->shared[i].frame);
+        }
+    }
+    slot->shared_count = kept;
+    if (kept == 0) slot_forget_shared(slot);
+}

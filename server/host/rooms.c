@@ -306,7 +306,7 @@ void slots_sweep(struct shard *shard, uint64_t now_ms)
     HASH_ITER(hh, shard->rooms, slot, next)
     {
         if (slot->state != SLOT_READY) continue;
-        if (slot->held_count == 0) slot_forget_shared(slot);
+        slot_trim_shared(slot);
         if (slot->empty_ms != 0 &&
             slot->empty_ms + (uint64_t)shard->settings->room_idle_ms <= now_ms) {
             bool alive = true;

@@ -313,6 +313,7 @@ void seat_resume(struct seat *seat);
 struct chunk *slot_shared(struct room_slot *slot, uint64_t share, uint32_t wire, yd_slice head,
                           yd_slice payload);
 void slot_forget_shared(struct room_slot *slot);
+void slot_trim_shared(struct room_slot *slot); /* those that are on their way to nobody */
 
 /* turn.c */
 void turn_init(struct shard *shard);

@@ -194,6 +194,34 @@ static void r51_who_has_nothing_shares_the_parts(void **state)
     world_end(&w);
 }
 
+static void r51_who_stops_reading_keeps_no_parts(void **state)
+{
+    (void)state;
+    struct world w;
+    struct reader r;
+    large_begin(&w);
+    reader_begin(&r);
+    joins(&w, 1, ROOM_WRITE);
+    says(&w, 1, ROOM_MSG_STEP1, BYTES(0));
+    reader_takes(&r, &w, 1);
+    drained(&w, 1);
+    reader_takes(&r, &w, 1);
+    happens(&w, ROOM_EV_COMPACT);
+    size_t with_parts = w.heap.live;
+    timer_at(&w, w.now_ms + 10001);
+    assert_true(w.heap.live + 800 < with_parts);
+    types(&w, 6, 0, 10);
+    deletes(&w, 1, 3);
+    for (int i = 0; i < 40 && !r.synced; i++) {
+        drained(&w, 1);
+        assert_int_equal(0, effect(&w, 0)->share);
+        reader_takes(&r, &w, 1);
+    }
+    assert_same(&w, &r);
+    reader_end(&r);
+    world_end(&w);
+}
+
 static void many_deletes_begin(struct world *w)
 {
     world_begin(w, (struct room_opts){.part_bytes = 1 << 20});
@@ -429,6 +457,7 @@ int main(void)
         cmocka_unit_test(r50_a_large_document_comes_in_parts),
         cmocka_unit_test(r50_what_fits_one_part_is_answered_at_once),
         cmocka_unit_test(r51_who_has_nothing_shares_the_parts),
+        cmocka_unit_test(r51_who_stops_reading_keeps_no_parts),
         cmocka_unit_test(r52_who_has_all_is_sent_no_deletes),
         cmocka_unit_test(r52_who_never_says_what_it_has_is_sent_all),
         cmocka_unit_test(r53_who_is_behind_is_sent_what_it_missed),
