@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { Client, WebSocket, Y, families, same, sleep, startServer, until } from './support.mjs'
+import { BINARY, Client, WebSocket, Y, families, same, sleep, startServer, until } from './support.mjs'
 import { openDocument, openSocket } from './hocuspocus-support.mjs'
 
 let server
 before(async () => { server = await startServer({ args: ['--window-bytes', '65536', '--sync-part-bytes', '32768', '--room-idle-ms', '600000'] }) })
 after(async () => { await server.stop() })
 
+// With address checks freed memory is kept aside for a while: its size says nothing.
+const countsMemory = !BINARY.includes('asan')
 const rssMiB = () => Number(fs.readFileSync(`/proc/${server.child.pid}/statm`, 'utf8').split(' ')[1]) * 4096 / 2 ** 20
 const pauseReading = ws => ws._socket.pause()
 const resumeReading = ws => ws._socket.resume()
@@ -75,7 +77,7 @@ describe('who does not read', () => {
       const late = new Client(server, family, room)
       await late.synced()
       await until('the others to have all', () => late.doc.getMap('map').get('big')?.[0] === 'n' && [late, writer].every(c => c.text.length === typed), 20000)
-      assert.ok(rssMiB() - warm < 10, `the server grew by ${rssMiB() - warm} MiB`)
+      assert.ok(!countsMemory || rssMiB() - warm < 10, `the server grew by ${rssMiB() - warm} MiB`)
       assert.notEqual(slow.doc.getMap('map').get('big')?.[0], 'n', 'the slow one was not slow')
       resumeReading(slow.provider.ws)
       await until('the slow one to have all', () => same(slow, writer), 20000)
