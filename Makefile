@@ -62,7 +62,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan auth crash storm copies soak e2e browser peers convex fuzzers vectors suite differential wasm fuzz bench check \
+.PHONY: all sim unit asan auth crash storm copies soak e2e browser peers convex fuzzers vectors suite differential wasm fuzz bench check \
   format clean help dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -122,6 +122,18 @@ $(B)/ydoc: $(DRIVER_SRC:%.c=$(B)/%.o) $(B)/libydoc.a
 $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT_O) $(LIBS_OURS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -lcmocka -o $@
+
+# A world of rooms, links, store and time from a seed; planted bugs show that it would notice.
+N ?= 1000
+SIM_SRC := $(wildcard tests/sim/*.c)
+$(B)/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/libroom.a $(B)/libydoc.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
+sim: $(B)/sim/sim ## N seeds of the simulation (N=20000 for a long run)
+	$(Q)$(B)/sim/sim --seeds $(N)
+	$(Q)for bug in gate drop sync; do \
+	  if $(B)/sim/sim --seeds 300 --bug $$bug >/dev/null 2>&1; then \
+	    echo "sim: the planted bug '$$bug' was not found in 300 seeds" >&2; exit 1; fi; done
 
 unit: $(UNITS) ## unit tests, one program per file of tests/unit
 	$(Q)tools/run-units $(UNITS)
@@ -263,7 +275,7 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/bench/attacks $(BUILD)/bench/fanout $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/bench/refused $(BUILD)/partyd ## all of build/bench
+bench: $(BUILD)/bench/engine $(BUILD)/bench/attacks $(BUILD)/bench/fanout $(BUILD)/bench/join $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/bench/refused $(BUILD)/partyd ## all of build/bench
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/bench/engine/walk.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
@@ -275,6 +287,9 @@ $(BUILD)/bench/engine.wasm: $(BUILD)/wasm/bench/engine/wasm_abi.o $(BUILD)/wasm/
 	$(Q)$(call wasm_link)
 wasm-bench: $(BUILD)/bench/engine.wasm ## the engine in wasm32 for bench/engine/run (WASM=1)
 $(BUILD)/bench/fanout: $(B)/bench/fanout/fanout.o $(B)/libydoc.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
+$(BUILD)/bench/join: $(B)/bench/join/join.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/auth: $(B)/bench/auth/auth.o $(LIBS_OURS)

@@ -25,10 +25,10 @@
 #include <unistd.h>
 
 enum {
-    STAMP_LEN = 16, /* 12 hex digits of microseconds, 4 of the sender */
-    FRAME_MAX = 512,
+    STAMP_LEN = 16,    /* 12 hex digits of microseconds, 4 of the sender */
+    FRAME_MAX = 32768, /* presence of hundreds comes back in one frame */
     NAME_MAX_LEN = 64,
-    OUT_MAX = 16384,
+    OUT_MAX = 131072,
     IN_MAX = 1 << 20,
     BUCKETS = 64 * 32,
     EVENTS = 256,
@@ -48,9 +48,9 @@ struct conn {
 
 struct config {
     const char *host, *path;
-    unsigned port, clients, rooms, senders, pid, idle;
+    unsigned port, clients, rooms, senders, pid, idle, stalled;
     double rate, seconds;
-    bool hocuspocus, json;
+    bool hocuspocus, json, presence;
 };
 
 struct load {
@@ -187,6 +187,24 @@ static bool update_send(const struct load *load, struct conn *conn, uint64_t due
     return true;
 }
 
+/* Its cursor has moved: the state that a stock client would send. */
+static bool cursor_send(const struct load *load, struct conn *conn, uint64_t due)
+{
+    uint8_t entry[160], message[200] = {1};
+    char state[96];
+    int len = snprintf(state, sizeof state, "{\"cursor\":{\"at\":\"%012llx%04x\"},\"name\":\"N\"}",
+                       (unsigned long long)due & 0xffffffffffff, conn->index & 0xffff);
+    size_t at = yd_varuint_put(entry, 1);
+    at += yd_varuint_put(entry + at, ID_BASE + conn->index);
+    at += yd_varuint_put(entry + at, ++conn->clock);
+    at += yd_varuint_put(entry + at, (uint64_t)len);
+    memcpy(entry + at, state, (size_t)len);
+    at += (size_t)len;
+    size_t head = 1 + yd_varuint_put(message + 1, at);
+    memcpy(message + head, entry, at);
+    return message_send(load, conn, message, head + at);
+}
+
 /* ---- receiving ---- */
 
 static uint64_t hex_read(const uint8_t *text, size_t len)
@@ -243,11 +261,33 @@ static void update_read(struct load *load, const struct conn *conn, yd_slice upd
     if (r.failed) load->odd++;
 }
 
+/* Counts cursors, and sends the message back, as each stock client does once with all it hears. */
+static void presence_read(struct load *load, struct conn *conn, yd_slice message, uint64_t now)
+{
+    struct yd_reader r = yd_reader_of(message);
+    if (load->cfg.hocuspocus) yd_read_varbytes(&r);
+    (void)yd_read_varuint(&r);
+    struct yd_reader in = yd_reader_of(yd_read_varbytes(&r));
+    uint64_t entries = yd_read_varuint(&in);
+    if (entries == 0 || load->start == 0) return;
+    load->frames++;
+    for (; entries > 0 && !in.failed; entries--) {
+        yd_read_varuint(&in);
+        yd_read_varuint(&in);
+        yd_slice state = yd_read_varbytes(&in);
+        if (state.len < 17 + STAMP_LEN) continue;
+        stamps_count(load, conn, (yd_slice){state.ptr + 17, STAMP_LEN}, now);
+    }
+    frame_send(conn, 2, message.ptr, message.len);
+}
+
 static void message_read(struct load *load, struct conn *conn, yd_slice bytes, uint64_t now)
 {
     struct yd_reader r = yd_reader_of(bytes);
     if (load->cfg.hocuspocus) yd_read_varbytes(&r);
-    if (yd_read_varuint(&r) != 0 || r.failed) return;
+    uint64_t type = yd_read_varuint(&r);
+    if (type == 1 && load->cfg.presence) presence_read(load, conn, bytes, now);
+    if (type != 0 || r.failed) return;
     uint64_t kind = yd_read_varuint(&r);
     yd_slice body = yd_read_varbytes(&r);
     if (kind == 0) message_send(load, conn, "\0\1\2\0\0", 5);
@@ -415,12 +455,20 @@ static void send_due(struct load *load, uint64_t n, uint64_t due, uint64_t now)
     unsigned rooms = load->cfg.rooms, clients = load->cfg.clients;
     if (now - due > 1000) load->late++;
     if (now - due > load->late_max) load->late_max = now - due;
-    if (!update_send(load, conn, due)) {
+    if (!(load->cfg.presence ? cursor_send : update_send)(load, conn, due)) {
         load->dropped++;
         return;
     }
     load->sent++;
-    load->expected += clients / rooms + (conn->room < clients % rooms) - 1;
+    load->expected += clients / rooms + (conn->room < clients % rooms) - 1 - load->cfg.stalled;
+}
+
+/* The last ones stop reading, and stay. */
+static void stall(const struct load *load)
+{
+    for (unsigned i = load->cfg.clients - load->cfg.stalled; i < load->cfg.clients; i++) {
+        if (epoll_ctl(load->epoll, EPOLL_CTL_DEL, load->conns[i].fd, NULL) != 0) die("epoll_ctl");
+    }
 }
 
 static void run_schedule(struct load *load)
@@ -437,7 +485,7 @@ static void run_schedule(struct load *load)
         }
         poll_once(load, due > now + 2000 ? 1 : 0);
     }
-    uint64_t end = now_us() + 3000000;
+    uint64_t end = now_us() + (load->cfg.presence ? 300000 : 3000000);
     while (load->got < load->expected && now_us() < end) {
         for (unsigned i = 0; i < load->cfg.senders; i++) flush(&load->conns[i]);
         poll_once(load, 1);
@@ -472,6 +520,10 @@ static void usage(void)
 {
     fputs("usage: fanout --port N [--host A] [--path /room-%u] [--dialect yws|hocuspocus]\n"
           "  [--clients N] [--rooms N] [--senders N] [--rate HZ] [--seconds S] [--pid N] [--json]\n"
+          "  [--presence] cursors move, and each client sends back what it hears; newer ones "
+          "replace\n"
+          "               older ones on their way, so fewer are delivered than expected\n"
+          "  [--stalled N] in one room: so many of the clients, which send nothing, stop reading\n"
           "  [--idle N]   only connect N clients; prints the growth of the server's memory\n",
           stderr);
     exit(2);
@@ -483,6 +535,10 @@ static void parse(struct config *cfg, int argc, char **argv)
         const char *flag = argv[i];
         if (strcmp(flag, "--json") == 0) {
             cfg->json = true;
+            continue;
+        }
+        if (strcmp(flag, "--presence") == 0) {
+            cfg->presence = true;
             continue;
         }
         const char *value = i + 1 < argc ? argv[++i] : NULL;
@@ -504,6 +560,8 @@ static void parse(struct config *cfg, int argc, char **argv)
             cfg->pid = number;
         else if (strcmp(flag, "--idle") == 0)
             cfg->idle = number;
+        else if (strcmp(flag, "--stalled") == 0)
+            cfg->stalled = number;
         else if (strcmp(flag, "--rate") == 0)
             cfg->rate = strtod(value, NULL);
         else if (strcmp(flag, "--seconds") == 0)
@@ -514,7 +572,8 @@ static void parse(struct config *cfg, int argc, char **argv)
             usage();
     }
     if (cfg->port == 0 || cfg->rooms == 0 || cfg->senders == 0 || cfg->rate <= 0) usage();
-    if (cfg->idle == 0 && cfg->senders > cfg->clients) usage();
+    if (cfg->idle == 0 && cfg->senders + cfg->stalled > cfg->clients) usage();
+    if (cfg->stalled > 0 && cfg->rooms > 1) usage();
 }
 
 int main(int argc, char **argv)
@@ -535,9 +594,10 @@ int main(int argc, char **argv)
         printf("%u idle: %.0f KiB, %.2f KiB each\n", load.cfg.idle, grown, grown / load.cfg.idle);
         return 0;
     }
+    stall(&load);
     double cpu = cpu_seconds(load.cfg.pid);
     run_schedule(&load);
     double seconds = (double)(now_us() - load.start) / 1e6;
     report(&load, cpu_seconds(load.cfg.pid) - cpu, seconds);
-    return load.got == load.expected ? 0 : 1;
+    return load.got == load.expected || load.cfg.presence ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-/* emit.h - parts that state.c and merged.c both write. */
+/* emit.h - what state.c, merged.c and parts.c all write. */
 #ifndef YDOC_EMIT_H
 #define YDOC_EMIT_H
 
@@ -28,6 +28,10 @@ YD_NODISCARD yd_err yd_emit_v1(const struct yd_doc *doc, const struct client *cl
 /* All that is deleted, and the state vector. by_id must be sorted. */
 YD_NODISCARD yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink);
 YD_NODISCARD yd_err yd_emit_vector(const struct yd_doc *doc, struct yd_buf *out);
+/* What the last transaction deleted, as a delete set. Uses doc->sections. */
+YD_NODISCARD yd_err yd_emit_spans(struct yd_doc *doc, struct sink *sink);
+/* Reads an untrusted state vector into clocks by client index. Unknown clients do not matter. */
+YD_NODISCARD yd_err yd_vector_read(struct yd_doc *doc, yd_slice sv, uint32_t *targets);
 static inline uint32_t by_id_at(const struct yd_doc *doc, uint32_t i)
 {
     return ((const uint32_t *)doc->by_id.at)[i];

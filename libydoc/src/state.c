@@ -185,9 +185,8 @@ yd_err yd_doc_snapshot(struct yd_doc *doc, struct yd_buf *out)
     return emit_done(out, before, err);
 }
 
-/* Reads an untrusted state vector into clocks by client index. Unknown clients do not matter. A
- * vector goes from the highest client down, as by_id does from its end: most ids are the next. */
-static yd_err vector_read(struct yd_doc *doc, yd_slice sv, uint32_t *targets)
+/* A vector goes from the highest client down, as by_id does from its end: most ids are the next. */
+yd_err yd_vector_read(struct yd_doc *doc, yd_slice sv, uint32_t *targets)
 {
     memset(targets, 0, doc->clients.count * sizeof *targets);
     if (sv.len == 0) return YD_OK;
@@ -265,7 +264,7 @@ yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format forma
     size_t size = (doc->clients.count + 1) * sizeof(uint32_t);
     uint32_t *targets = yd_mem(doc, NULL, 0, size);
     if (targets == NULL) return YD_ENOMEM;
-    yd_err err = vector_read(doc, sv, targets);
+    yd_err err = yd_vector_read(doc, sv, targets);
     if (err == YD_OK) {
         struct sink sink;
         yd_sink_begin(&sink, format, out);
@@ -312,7 +311,7 @@ static yd_err spans_group(struct yd_doc *doc)
     return YD_OK;
 }
 
-static yd_err emit_spans(struct yd_doc *doc, struct sink *sink)
+yd_err yd_emit_spans(struct yd_doc *doc, struct sink *sink)
 {
     YD_TRY(spans_group(doc));
     YD_TRY(sink_uint(sink, doc->sections.count));
@@ -336,7 +335,7 @@ static yd_err emit_last(struct yd_doc *doc, struct sink *sink)
         const struct section *section = section_at(doc, i);
         YD_TRY(emit_section(doc, client_at(doc, section->client), section->next.clock, sink));
     }
-    return emit_spans(doc, sink);
+    return yd_emit_spans(doc, sink);
 }
 
 yd_err yd_doc_last_update(struct yd_doc *doc, enum yd_format format, struct yd_buf *out)

@@ -265,8 +265,8 @@ struct yd_doc {
     struct vec stamps;     /* uint64_t per item handle: scratch of long conflict scans */
     uint32_t scan_epoch;
 
-    struct vec changes; /* struct noted, see changes.c: of the last transaction, if asked for */
-    struct edit *edit;  /* made by the first transaction of its own, see edit.h */
+    struct vec changes;   /* struct noted, see changes.c: of the last transaction, if asked for */
+    struct edit *edit;    /* made by the first transaction of its own, see edit.h */
     uint32_t finger_turn; /* which of the fingers is given away next */
     struct fingers fingers[FINGERS];
 

@@ -6,6 +6,7 @@
  *   I3  every present entry is in its owner's chain, every other one in the chain of gone ones;
  *       nothing else is in a chain, and each is linked both ways
  *   I4  every entry is found by its client id; the changed list holds exactly the changed entries
+ *   I6  who is held, awaited or walks along the stem is counted; nobody is without a flow
  *   I5  covered_seq <= seq; with a member in, something is due
  */
 #include "state.h"
@@ -59,10 +60,28 @@ static void presence_check(struct room *room)
     for (uint32_t i = 0; i < t->changed_count; i++) YD_ASSERT(t->list[t->changed[i]].changed);
 }
 
+static void flows_check(const struct room *room)
+{
+    uint32_t held = 0, awaited = 0, walkers = 0;
+    for (uint32_t i = 0; i < room->member_cap; i++) {
+        const struct flow *f = room->members[i].flow;
+        if (f == NULL) continue;
+        YD_ASSERT(room->members[i].is_in && f->held == (f->until_ms == 0)); // I6
+        YD_ASSERT(!f->in_stem || f->part <= room->stem.count);
+        held += f->held;
+        awaited += f->until_ms != 0;
+        walkers += f->in_stem;
+    }
+    YD_ASSERT(held == room->held_count && awaited == room->await_count);
+    YD_ASSERT(walkers == room->stem.walkers);
+    YD_ASSERT(held > 0 || room->missed.len == 0);
+}
+
 void room_check(struct room *room)
 {
     members_check(room);
     presence_check(room);
+    flows_check(room);
     YD_ASSERT(room->covered_seq <= room->seq); // I5
     YD_ASSERT(room->member_count == 0 || room->due_ms != UINT64_MAX);
     yd_doc_check(room->doc);

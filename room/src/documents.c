@@ -48,15 +48,6 @@ yd_err document_load(struct room *room, yd_slice update)
     return err;
 }
 
-yd_err document_step1(struct room *room, uint32_t member, yd_slice sv)
-{
-    size_t at = room->out.len;
-    yd_err err = yd_doc_encode_state(room->doc, sv, YD_V1, &room->out);
-    if (err == YD_EMALFORMED) return effect_ignored(room, member, "malformed state vector");
-    if (err != YD_OK) return err;
-    return effect_send_one(room, member, ROOM_MSG_STEP2, at, room->seq);
-}
-
 /* What is dropped is never acknowledged as saved. */
 static yd_err update_dropped(struct room *room, uint32_t member, const char *why)
 {
@@ -96,10 +87,12 @@ static yd_err append_and_relay(struct room *room, yd_slice bytes, size_t at)
 static yd_err pass_on(struct room *room, yd_slice update, const struct yd_applied *applied)
 {
     if (!applied->changed && !applied->parked) return YD_OK;
+    yd_err err = flow_note_deletes(room);
+    if (err != YD_OK) return err;
     // What was parked is in no "last update": then the whole goes on.
     if (!applied->known_part || applied->parked) return append_and_relay(room, update, FX_BORROWED);
     size_t at = room->out.len;
-    yd_err err = yd_doc_last_update(room->doc, YD_V1, &room->out);
+    err = yd_doc_last_update(room->doc, YD_V1, &room->out);
     if (err != YD_OK) return err;
     return append_and_relay(room, YD_EMPTY, at);
 }

@@ -125,6 +125,7 @@ yd_err member_leave(struct room *room, uint32_t number)
 {
     yd_err err = presence_leave(room, number);
     if (err != YD_OK) return err;
+    flow_end(room, number);
     identity_free(room, room->members[number].identity);
     room->members[number].identity = NULL;
     room->members[number].is_in = false;
@@ -137,7 +138,9 @@ yd_err members_keepalive(struct room *room)
     for (uint32_t i = 0; i < room->member_cap; i++) {
         struct member *member = &room->members[i];
         if (!member->is_in) continue;
-        uint64_t last = member->sent_ms > room->all_sent_ms ? member->sent_ms : room->all_sent_ms;
+        bool is_held = member->flow != NULL && member->flow->held;
+        uint64_t last = member->sent_ms;
+        if (room->all_sent_ms > last && !is_held) last = room->all_sent_ms;
         if (last + room->opts.keepalive_ms <= room->now_ms) {
             size_t at = room->out.len;
             yd_err err = yd_buf_u8(&room->out, 0); // an awareness update with no entries

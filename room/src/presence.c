@@ -349,6 +349,23 @@ yd_err presence_tick(struct room *room)
     return effect_send_all(room, ROOM_MSG_AWARENESS, YD_EMPTY, at, 0);
 }
 
+/* Those that came, changed or went behind a change, for who was not told meanwhile. */
+yd_err presence_send_since(struct room *room, uint32_t member, uint64_t change_no)
+{
+    const struct presence_table *t = &room->presence;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < t->count; i++) count += t->list[i].change_no > change_no;
+    if (count == 0) return YD_OK;
+
+    size_t at = room->out.len;
+    yd_err err = yd_buf_varuint(&room->out, count);
+    for (uint32_t i = 0; i < t->count && err == YD_OK; i++) {
+        if (t->list[i].change_no > change_no) err = presence_append(&room->out, &t->list[i]);
+    }
+    if (err != YD_OK) return err;
+    return effect_send_one(room, member, ROOM_MSG_AWARENESS, at, 0);
+}
+
 yd_err presence_send_all_to(struct room *room, uint32_t member)
 {
     const struct presence_table *t = &room->presence;

@@ -136,6 +136,7 @@ yd_err presence_add(struct room *room, uint64_t client, uint32_t *index)
 yd_err presence_mark(struct room *room, uint32_t index)
 {
     struct presence_table *t = &room->presence;
+    t->list[index].change_no = ++room->change_no;
     if (t->list[index].changed) return YD_OK;
     if (t->changed_count == t->changed_cap) {
         uint32_t cap = t->changed_cap == 0 ? 4 : t->changed_cap * 2;

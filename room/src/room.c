@@ -1,6 +1,7 @@
 /* room.c - one room: room_step() is the whole of it.
  *
- * Where it sits:   host -> room_step() -> documents.c, presence.c, members.c, compact.c -> effects
+ * Where it sits:   host -> room_step() -> documents.c, flow.c, presence.c, members.c, compact.c
+ *                  -> effects
  *
  * room_check() is in check.c, with the invariants.
  */
@@ -20,6 +21,7 @@ static struct room_opts opts_filled(const struct room_opts *given)
     if (o.awareness_clients_max == 0) o.awareness_clients_max = 16384;
     if (o.members_max == 0) o.members_max = 100000;
     if (o.members_max > MEMBERS_CEILING) o.members_max = MEMBERS_CEILING;
+    if (o.part_bytes == 0) o.part_bytes = (size_t)256 << 10;
     if (o.keepalive_ms == 0) o.keepalive_ms = 20000;
     if (o.compact_updates == 0) o.compact_updates = 1024;
     if (o.compact_bytes == 0) o.compact_bytes = 64 << 10;
@@ -39,6 +41,7 @@ yd_err room_new(yd_alloc alloc, const struct room_opts *opts, struct room **room
     yd_buf_init(&r->out, alloc, SIZE_MAX / 2);
     yd_buf_init(&r->base_sv, alloc, SIZE_MAX / 2);
     yd_buf_init(&r->told, alloc, SIZE_MAX / 2);
+    flow_init(r);
     // A base snapshot may be larger than any update of a client: only theirs are limited by
     // update_bytes_max, in document_update().
     struct yd_doc_opts doc_opts = {.keep_deleted = r->opts.keep_deleted,
@@ -58,6 +61,8 @@ void room_free(struct room *room)
 {
     if (room == NULL) return;
     yd_alloc a = room->alloc;
+    for (uint32_t i = 0; i < room->member_cap; i++) flow_end(room, i);
+    flow_deinit(room);
     presence_table_deinit(room);
     yd_doc_free(room->doc);
     yd_buf_deinit(&room->out);
@@ -77,10 +82,13 @@ void room_free(struct room *room)
 static yd_err on_message(struct room *room, const struct room_event *ev)
 {
     switch (ev->message) {
-    case ROOM_MSG_STEP1: return document_step1(room, ev->member, ev->bytes);
+    case ROOM_MSG_STEP1: return flow_step1(room, ev->member, ev->bytes);
     case ROOM_MSG_STEP2:
     case ROOM_MSG_UPDATE: {
         yd_err err = document_update(room, ev->member, ev->message, ev->bytes);
+        if (err == YD_OK && ev->message == ROOM_MSG_STEP2) {
+            err = flow_step2(room, ev->member, ev->bytes);
+        }
         return err == YD_OK ? compact_if_due(room) : err;
     }
     case ROOM_MSG_AWARENESS: return presence_message(room, ev->member, ev->bytes);
@@ -99,6 +107,7 @@ static yd_err on_timer(struct room *room)
     room->due_ms = UINT64_MAX;
     yd_err err = members_keepalive(room);
     if (err == YD_OK) err = presence_renew(room);
+    if (err == YD_OK) err = flow_timer(room);
     if (err == YD_OK) err = document_gap(room);
     if (err == YD_OK) err = compact_if_due(room);
     return err;
@@ -118,6 +127,12 @@ static yd_err on_event(struct room *room, const struct room_event *ev)
     case ROOM_EV_MESSAGE:
         if (member_get(room, ev->member) == NULL) return YD_ESTATE;
         return on_message(room, ev);
+    case ROOM_EV_BEHIND:
+        if (member_get(room, ev->member) == NULL) return YD_ESTATE;
+        return flow_behind(room, ev->member);
+    case ROOM_EV_DRAINED:
+        if (member_get(room, ev->member) == NULL) return YD_ESTATE;
+        return flow_drained(room, ev->member);
     case ROOM_EV_TICK: return presence_tick(room);
     case ROOM_EV_TIMER: return on_timer(room);
     case ROOM_EV_COMPACT: return compact_now(room);

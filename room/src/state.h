@@ -9,6 +9,41 @@ struct presence_chain {
     uint32_t first, last;
 };
 
+/* What a member has still to be sent that others have: see flow.c. */
+struct flow {
+    bool held;           /* sends to all are not for it; else it only waits for its STEP2 */
+    bool wants_step2;    /* the last part answers a STEP1 */
+    bool in_stem;        /* it is sent the shared parts; else those behind sv */
+    uint32_t part;       /* of the stem: comes next */
+    struct yd_buf sv;    /* what it has or is being sent */
+    size_t deletes_from; /* in room->missed: what it has missed; NEEDS_ALL: it needs them all */
+    uint64_t change_no;  /* of presence: the last one that it was sent */
+    uint64_t until_ms;   /* it is waited for its STEP2 */
+};
+#define NEEDS_ALL SIZE_MAX
+
+struct part {
+    uint8_t *bytes; /* an update */
+    size_t len;
+    struct yd_buf after; /* the vector of who has this one too */
+    uint64_t seq;        /* of the last append that is in it */
+    uint64_t share;      /* as in room_effect */
+};
+
+/* The document in parts for whoever has nothing of it yet: made as they are asked for, the same for
+ * all. A part holds what was there when it was made; what has happened since comes last, with all
+ * deletes. */
+struct stem {
+    struct part *parts;
+    uint32_t count, cap;
+    uint32_t walkers;   /* members that are being sent it */
+    struct yd_buf tail; /* the update behind them, as of tail_seq, for who joins meanwhile */
+    uint64_t tail_seq, tail_share;
+    bool has_tail;
+    uint64_t shares;  /* numbers given out */
+    uint64_t used_ms; /* the last time */
+};
+
 struct member {
     bool is_in;
     bool spoke_presence;         /* has sent an awareness message */
@@ -16,12 +51,15 @@ struct member {
     bool was_denied;             /* has been told that it may not write */
     uint8_t right;               /* enum room_right */
     uint8_t wants;               /* enum room_wants, ored */
+    bool was_answered;           /* its first STEP1 was */
+    bool sent_step2;             /* it has said what it has */
     uint8_t nudges;              /* first-sight nudges sent */
     struct presence_chain owned; /* present entries whose owner this is */
     uint64_t join_no;            /* counts JOINs of this room; tells a reconnect from a late echo */
     uint64_t sent_ms;            /* last message to this member alone */
     uint64_t asked_ms;           /* last extra STEP1 to it */
     struct room_identity *identity;
+    struct flow *flow; /* NULL: it has all that others have */
 };
 
 struct presence {
@@ -29,6 +67,7 @@ struct presence {
     uint64_t clock;        /* as told to the others */
     uint64_t heard;        /* as its owner has said it; less if we have raised it */
     uint64_t refreshed_ms; /* last accepted or nudged */
+    uint64_t change_no;    /* of its last change, counted in the room */
     uint64_t gone_join_no; /* joins seen when it was removed */
     uint8_t *state;        /* JSON text; NULL iff not present */
     uint32_t state_len;
@@ -60,6 +99,13 @@ struct room {
     uint64_t all_sent_ms; /* last message to everybody */
 
     struct presence_table presence;
+    uint64_t change_no; /* changes of presence so far */
+
+    struct stem stem;
+    struct yd_buf missed; /* delete sets of what was relayed since somebody is held */
+    bool missed_too_much; /* they were dropped */
+    uint32_t held_count;  /* members that are held */
+    uint32_t await_count; /* members whose STEP2 is waited for */
 
     uint64_t seq;         /* last append */
     uint64_t covered_seq; /* last append that a snapshot effect covers */
@@ -142,9 +188,23 @@ YD_NODISCARD yd_err presence_tick(struct room *room);
 YD_NODISCARD yd_err presence_send_all_to(struct room *room, uint32_t member);
 YD_NODISCARD yd_err presence_renew(struct room *room);
 
+YD_NODISCARD yd_err presence_send_since(struct room *room, uint32_t member, uint64_t change_no);
+
+/* flow.c */
+YD_NODISCARD yd_err flow_step1(struct room *room, uint32_t member, yd_slice sv);
+/* A STEP2 of the member was handled, well or ill. */
+YD_NODISCARD yd_err flow_step2(struct room *room, uint32_t member, yd_slice update);
+YD_NODISCARD yd_err flow_behind(struct room *room, uint32_t member);
+YD_NODISCARD yd_err flow_drained(struct room *room, uint32_t member);
+YD_NODISCARD yd_err flow_timer(struct room *room);
+/* The last apply is being relayed: who is held will have to be told of its deletes. */
+YD_NODISCARD yd_err flow_note_deletes(struct room *room);
+void flow_end(struct room *room, uint32_t member); /* it leaves */
+void flow_init(struct room *room);
+void flow_deinit(struct room *room);
+
 /* documents.c */
 YD_NODISCARD yd_err document_load(struct room *room, yd_slice update);
-YD_NODISCARD yd_err document_step1(struct room *room, uint32_t member, yd_slice sv);
 YD_NODISCARD yd_err document_update(struct room *room, uint32_t member, enum room_message message,
                                     yd_slice update);
 YD_NODISCARD yd_err document_gap(struct room *room);

@@ -11,8 +11,11 @@
  * A connection is freed only when the loop has closed its handle, so a pointer to it stays good for
  * the rest of the turn in which it ended.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "host/desk.h"
 
@@ -20,6 +23,7 @@
 #define CLOSE_DEADLINE_MS 2000
 #define PING_AFTER_MS     30000
 #define DEAD_AFTER_MS     75000
+#define KERNEL_UNSENT_MAX (256 * 1024)
 /* With so much waiting for the store, whoever sends more is not read for a while. */
 #define BATCH_BYTES_MAX ((size_t)32 << 20)
 
@@ -66,6 +70,7 @@ void conn_end(struct conn *conn)
     conn->state = CONN_CLOSING;
     api_wait_end(conn);
     chunk_unref(late_take(conn));
+    flow_forget(conn);
     seats_leave(conn);
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
 }
@@ -298,6 +303,16 @@ static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
+/* What waits to be sent waits with us, where it can be left out: the kernel's buffer would hold
+ * megabytes for a peer that does not read. */
+static void limit_unsent(struct conn *conn)
+{
+    int fd = -1;
+    int bytes = KERNEL_UNSENT_MAX;
+    if (uv_fileno((const uv_handle_t *)&conn->tcp, &fd) != 0) return;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
 void conn_accept(struct shard *shard)
 {
     struct conn *conn = heap_new(sizeof *conn);
@@ -314,7 +329,9 @@ void conn_accept(struct shard *shard)
         uv_tcp_nodelay(&conn->tcp, 1) != 0 ||
         uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, conn_on_read) != 0) {
         conn_end(conn);
+        return;
     }
+    limit_unsent(conn);
 }
 
 /* Called every quarter of a second: deadlines, and peers that have gone without a word. */

@@ -30,6 +30,7 @@ static yd_slice message_head(const struct seat *seat, const struct room_effect *
     return frame_head(&dialect, fx->bytes.len, room);
 }
 
+#define SHARED_MIN     4096 /* bytes: smaller ones are copied more cheaply than looked up */
 #define FRAME_HEAD_MAX (WS_HEAD_MAX + SESSION_HEAD_MAX)
 
 void seat_note(struct seat *seat, enum session_note note, const char *text)
@@ -49,7 +50,15 @@ static void send_one(struct shard *shard, struct seat *seat, const struct room_e
     uint8_t bytes[FRAME_HEAD_MAX];
     if (seat == NULL || seat->state != SEAT_IN) return;
     yd_slice head = message_head(seat, fx, bytes);
-    if (head.len > 0) outbox_put(shard, outbox_of_conn(seat->conn), head, fx->bytes, batch);
+    if (head.len == 0) return;
+    bool alone = seat->wire == SESSION_WIRE_OWN || fx->share == 0 || fx->bytes.len < SHARED_MIN;
+    bool waits = batch > shard->durable || outbox_waiting(seat->conn->out) > 0;
+    if (alone || waits) {
+        outbox_put(shard, outbox_of_conn(seat->conn), head, fx->bytes, batch);
+    } else {
+        struct chunk *frame = slot_shared(seat->slot, fx->share, seat->wire, head, fx->bytes);
+        conn_write(seat->conn, frame, NULL);
+    }
 }
 
 /* Anybody whose frames look like this. */
@@ -76,7 +85,8 @@ static void send_all(struct shard *shard, struct room_slot *slot, const struct r
     if (slot->wire_counts[SESSION_WIRE_OWN] == 0) return;
     for (uint32_t i = 0; i < slot->member_cap; i++) {
         struct seat *seat = slot->members[i];
-        if (seat != NULL && seat->wire == SESSION_WIRE_OWN) send_one(shard, seat, fx, batch);
+        if (seat == NULL || seat->is_held) continue;
+        if (seat->wire == SESSION_WIRE_OWN) send_one(shard, seat, fx, batch);
     }
 }
 
@@ -84,7 +94,7 @@ static void send_effect(struct shard *shard, struct room_slot *slot, const struc
                         uint32_t from)
 {
     bool acknowledges = fx->message == ROOM_MSG_STEP2 || fx->message == ROOM_MSG_STATUS;
-    uint64_t batch = fx->gate_seq == 0 ? 0 : slot->append_batch;
+    uint64_t batch = fx->gate_seq <= slot->settled_seq ? 0 : slot->append_batch;
     if (shard->relaxed && !acknowledges) batch = 0;
     if (fx->to == ROOM_TO_ONE) {
         send_one(shard, slot->members[fx->member], fx, batch);
@@ -118,6 +128,8 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
         switch (e->kind) {
         case ROOM_FX_APPEND:
             if (shard->store == NULL) break;
+            if (slot->append_batch <= shard->durable) slot->settled_seq = slot->append_seq;
+            slot->append_seq = e->seq;
             if (store_append(shard->store, slot_name(slot), e->bytes) != YD_OK) abort();
             if (slot->append_batch != store_batch_number(shard->store)) {
                 slot->append_batch = store_batch_number(shard->store);
@@ -127,6 +139,12 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
         case ROOM_FX_SEND: send_effect(shard, slot, e, from); break;
         case ROOM_FX_SNAPSHOT:
             if (shard->store != NULL) snapshot_effect(shard, slot, e);
+            break;
+        case ROOM_FX_HOLD:
+            if (slot->members[e->member] != NULL) seat_hold(slot->members[e->member]);
+            break;
+        case ROOM_FX_RESUME:
+            if (slot->members[e->member] != NULL) seat_resume(slot->members[e->member]);
             break;
         case ROOM_FX_CLOSE:
             if (slot->members[e->member] != NULL) {

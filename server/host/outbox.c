@@ -113,11 +113,23 @@ static void append(struct yd_buf *to, yd_slice head, yd_slice payload)
     if (yd_buf_append(to, head) != YD_OK || yd_buf_append(to, payload) != YD_OK) abort();
 }
 
+size_t outbox_waiting(const struct outbox *out)
+{
+    return out == NULL ? 0 : out->ready.len + out->flight.len + out->open.len;
+}
+
+uint64_t outbox_last_batch(const struct shard *shard, const struct outbox *out)
+{
+    if (outbox_waiting(out) == 0) return 0;
+    if (out->open.len > 0) return out->open_batch;
+    return out->flight.len > 0 ? out->flight_batch : shard->durable;
+}
+
 static void put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
                 uint64_t batch, uint32_t from)
 {
     if (out == NULL) return;
-    size_t waiting = out->ready.len + out->flight.len + out->open.len;
+    size_t waiting = outbox_waiting(out);
     if (out->conn != NULL && waiting > outbox_max(shard)) {
         conn_too_slow(out->conn, waiting);
         return;
@@ -205,13 +217,20 @@ void outboxes_forget_gated(struct shard *shard)
 /* ---- writing ----------------------------------------------------------------------------------
  */
 
-static struct chunk *chunk_of(struct yd_buf *bytes)
+struct chunk *chunk_new(yd_slice head, yd_slice payload)
 {
-    struct chunk *c = malloc(sizeof *c + bytes->len);
+    struct chunk *c = malloc(sizeof *c + head.len + payload.len);
     if (c == NULL) abort();
     c->refs = 1;
-    c->len = (uint32_t)bytes->len;
-    memcpy(c->bytes, bytes->ptr, bytes->len);
+    c->len = (uint32_t)(head.len + payload.len);
+    memcpy(c->bytes, head.ptr, head.len);
+    memcpy(c->bytes + head.len, payload.ptr, payload.len);
+    return c;
+}
+
+static struct chunk *chunk_of(struct yd_buf *bytes)
+{
+    struct chunk *c = chunk_new(yd_buf_slice(bytes), YD_EMPTY);
     // A large message gives its memory back, small ones reuse it.
     if (bytes->cap > 65536) {
         yd_buf_deinit(bytes);
@@ -258,6 +277,7 @@ static void on_written(uv_write_t *req, int status)
     }
     backlog_free(b);
     conn->backlog = NULL;
+    flow_notice(conn);
     if (conn->state == CONN_CLOSING) conn_finish(conn);
 }
 
@@ -321,7 +341,10 @@ void conn_write(struct conn *conn, struct chunk *first, struct chunk *second)
             return;
         }
         done = n < 0 ? 0 : (size_t)n;
-        if (done == (size_t)first->len + (second == NULL ? 0 : second->len)) return;
+        if (done == (size_t)first->len + (second == NULL ? 0 : second->len)) {
+            flow_notice(conn);
+            return;
+        }
     }
     bool start = conn->backlog == NULL;
     if (done < first->len) {
@@ -331,6 +354,7 @@ void conn_write(struct conn *conn, struct chunk *first, struct chunk *second)
         backlog_add(conn, second, done - first->len);
     }
     if (start) backlog_send(conn);
+    flow_notice(conn);
 }
 
 static struct chunk *take_ready(struct outbox *out)
@@ -354,7 +378,7 @@ static void write_to_member(struct conn *conn, struct chunk *all, bool is_own)
     chunk_unref(late);
 }
 
-static void flush_slot(struct outbox *out)
+static void flush_slot(struct outbox *out, uint64_t durable)
 {
     struct room_slot *slot = out->slot;
     uint32_t from = out->ready_from, wire = out->wire;
@@ -364,6 +388,8 @@ static void flush_slot(struct outbox *out)
     for (uint32_t i = 0; i < slot->member_cap; i++) {
         struct seat *seat = slot->members[i];
         if (seat == NULL || seat->wire != wire || seat->conn->state != CONN_OPEN) continue;
+        if (seat->is_cut) continue;
+        if (seat->is_held && seat->cut_batch <= durable) seat->is_cut = true;
         write_to_member(seat->conn, all, i == from);
     }
     chunk_unref(all);
@@ -393,7 +419,7 @@ static void outbox_flush(struct shard *shard, struct outbox *out)
 {
     if (out->slot != NULL) {
         uint64_t begun = uv_hrtime();
-        flush_slot(out);
+        flush_slot(out, shard->durable);
         uint64_t took = uv_hrtime() - begun;
         if (took > shard->dearest_ns) shard->dearest_ns = took;
     } else if (out->conn != NULL) {

@@ -30,6 +30,7 @@ static void slot_free(struct shard *shard, struct room_slot *slot)
     HASH_DEL(shard->rooms, slot);
     room_free(slot->room);
     for (uint32_t wire = 0; wire < SESSION_WIRES; wire++) outbox_disown(slot->outs[wire]);
+    slot_forget_shared(slot);
     free(slot->members);
     free(slot->leaves);
     slot->leaves = NULL;
@@ -75,12 +76,13 @@ void slots_tick(struct shard *shard)
     }
 }
 
-static yd_err slot_begin(struct room_slot *slot)
+static yd_err slot_begin(const struct shard *shard, struct room_slot *slot)
 {
     const struct policy *policy = slot->policy;
     struct room_opts opts = {
         .update_bytes_max = (size_t)policy->message_bytes_max,
         .doc_bytes_max = (size_t)policy->document_bytes_max,
+        .part_bytes = (size_t)shard->settings->sync_part_bytes,
         .keep_deleted = policy->keeps_deleted,
         .presence_only = !policy->stored,
     };
@@ -108,7 +110,7 @@ struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct poli
     slot->state = SLOT_LOADING;
     HASH_ADD(hh, shard->rooms, name, slot->name_len, slot);
     if (!policy->stored) { // nothing to load: the store does not know of it
-        if (slot_begin(slot) != YD_OK) abort();
+        if (slot_begin(shard, slot) != YD_OK) abort();
         slot->state = SLOT_READY;
         return slot;
     }
@@ -155,6 +157,7 @@ static void slot_unwire(struct seat *seat)
 {
     struct room_slot *slot = seat->slot;
     if (seat->wire == SEAT_NO_WIRE) return;
+    seat_resume(seat);
     slot->wire_counts[seat->wire]--;
     if (seat->wire != SESSION_WIRE_OWN && slot->wire_seats[seat->wire] == seat) {
         slot->wire_seats[seat->wire] = NULL;
@@ -304,7 +307,7 @@ void slot_refuse(struct shard *shard, struct room_slot *slot, uint16_t code, con
 
 static yd_err slot_feed(struct shard *shard, struct room_slot *slot, const struct store_event *ev)
 {
-    yd_err err = slot_begin(slot);
+    yd_err err = slot_begin(shard, slot);
     if (err == YD_OK && ev->base_bytes > 0) room_loaded_base(slot->room, ev->base_bytes);
     for (size_t i = 0; i < ev->part_count && err == YD_OK; i++) {
         struct room_event load = {
@@ -351,6 +354,7 @@ void slots_sweep(struct shard *shard, uint64_t now_ms)
     HASH_ITER(hh, shard->rooms, slot, next)
     {
         if (slot->state != SLOT_READY) continue;
+        slot_trim_shared(slot);
         if (slot->empty_ms != 0 &&
             slot->empty_ms + (uint64_t)shard->settings->room_idle_ms <= now_ms) {
             bool alive = true;

@@ -123,6 +123,8 @@ void seat_message(struct seat *seat, enum room_message message, yd_slice bytes)
         hold(seat, message, bytes);
         return;
     }
+    if (message == ROOM_MSG_STEP1) flow_before(seat);
+    if (seat->slot == NULL) return; // its room has failed
     slot_event(
         seat->slot, seat->conn->shard,
         (struct room_event){

@@ -81,11 +81,14 @@ struct seat {
     struct yd_buf *held;    /* messages that came before it was in */
     size_t held_bytes;
     uint64_t deadline_ms; /* 0: none */
+    uint64_t cut_batch;   /* while it is held: the last that may hold something for it */
     uint32_t member;
     uint32_t doc;  /* its number in the session */
     uint8_t state; /* enum seat_state */
     uint8_t wire;  /* of its document, in SEAT_IN; else SEAT_NO_WIRE */
     uint8_t tokens_asked;
+    bool is_held; /* what goes to all is not for it: see flow.c */
+    bool is_cut;  /* and nothing from before that is left in its room's outbox */
 };
 #define SEAT_NO_WIRE 0xff
 
@@ -111,17 +114,28 @@ struct conn {
     struct backlog *backlog;
     struct chunk *late; /* its own updates, to be sent back with what comes next; see late.c */
     struct conn *late_prev, *late_next;
-    uint64_t late_ns;     /* when it was kept */
-    struct yd_buf *held;  /* request, or frames that came before the room was ready */
-    struct api_wait *api; /* NULL, or what an API call has asked the store */
+    uint64_t late_ns;                   /* when it was kept */
+    struct conn *flow_prev, *flow_next; /* in the shard's list, while in_flow */
+    uint32_t held_count;                /* seats that are held */
+    uint32_t flow_doc;                  /* whose turn is next */
+    struct yd_buf *held;                /* request, or frames that came before the room was ready */
+    struct api_wait *api;               /* NULL, or what an API call has asked the store */
     uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
     uint32_t seat_cap;
     uint32_t awaits;     /* bytes of the request before it is looked at again */
     uint16_t close_code; /* of a close that waits for its deadline */
     uint8_t state;       /* enum conn_state */
     bool speaks_text, finished;
+    bool in_flow; /* is in the shard's list of those that are too slow, or can take more */
     bool paused;  /* not read until the batch has gone to the store */
     bool is_http; /* answered without an upgrade */
+};
+
+/* A message to one member that others of the same wire are sent too. */
+struct shared {
+    uint64_t share; /* its number in the room */
+    uint32_t wire;
+    struct chunk *frame;
 };
 
 enum slot_state { SLOT_LOADING, SLOT_READY, SLOT_GONE };
@@ -146,6 +160,11 @@ struct room_slot {
     uint64_t append_batch;        /* that holds its last append */
     uint64_t empty_ms;            /* since when nobody is in; 0: somebody is */
     struct outbox *outs[SESSION_WIRES];
+    uint64_t append_seq;   /* of its last append */
+    uint64_t settled_seq;  /* one that is on disk for certain */
+    uint32_t held_count;   /* members that are held */
+    struct shared *shared; /* frames of what several of them are sent */
+    uint32_t shared_count, shared_cap;
     const struct policy *policy;
     struct room_slot *next_gone;
     enum slot_state state;
@@ -169,6 +188,7 @@ struct shard {
     struct admin *admin;
     struct ask *asks; /* that are not answered */
     struct room_slot *rooms;
+    struct conn *flow_first, *flow_last; /* to be looked at in the next turn, see flow.c */
     struct conn *late_first, *late_last; /* who has something late, the oldest first */
     uv_timer_t late_timer;
     struct room_slot *loading; /* by token */
@@ -288,7 +308,11 @@ void outboxes_free(struct shard *shard); /* at the end: nobody owns any of them 
 bool outboxes_flush(struct shard *shard, uint64_t deadline_ns);
 void conn_write(struct conn *conn, struct chunk *first, struct chunk *second);
 void backlog_free(struct backlog *backlog);
-void chunk_unref(struct chunk *chunk); /* NULL is allowed */
+struct chunk *chunk_new(yd_slice head, yd_slice payload); /* one reference, the caller's */
+void chunk_unref(struct chunk *chunk);                    /* NULL is allowed */
+size_t outbox_waiting(const struct outbox *out);          /* bytes; NULL: none */
+/* The batch that holds the last of what waits; 0: nothing does. */
+uint64_t outbox_last_batch(const struct shard *shard, const struct outbox *out);
 
 /* asks.c: who waits for which answer of the store (store/manage.h). done gets the event once, or
  * STORE_EV_FAILED when the store ends before; then the token is no more. */
@@ -304,6 +328,22 @@ void late_init(struct shard *shard);
 bool late_keep(struct conn *conn, struct chunk *chunk); /* false: it keeps something already */
 struct chunk *late_take(struct conn *conn);             /* with its reference; NULL: nothing */
 void late_flush(struct shard *shard);                   /* all that is kept, at once */
+
+/* flow.c: who does not take what it is sent, and who can take more */
+size_t conn_waiting(const struct conn *conn); /* bytes, in user space */
+/* Something of it was written, or could not be: it is looked at in the next turn if need be. */
+void flow_notice(struct conn *conn);
+void flow_forget(struct conn *conn); /* it ends */
+void flow_turn(struct shard *shard);
+/* Something is about to be said for a seat that may cause a large answer. */
+void flow_before(struct seat *seat);
+void seat_hold(struct seat *seat); /* effects of the room */
+void seat_resume(struct seat *seat);
+/* The frame of a message with a number, made by the first who is sent it. Borrowed. */
+struct chunk *slot_shared(struct room_slot *slot, uint64_t share, uint32_t wire, yd_slice head,
+                          yd_slice payload);
+void slot_forget_shared(struct room_slot *slot);
+void slot_trim_shared(struct room_slot *slot); /* those that are on their way to nobody */
 
 /* turn.c */
 void turn_init(struct shard *shard);

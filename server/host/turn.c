@@ -66,14 +66,33 @@ static void plan_next(struct shard *shard, uint64_t now)
     shard->dearest_ns = 0;
 }
 
+static void on_turn_timer(uv_timer_t *timer)
+{
+    struct shard *shard = timer->data;
+    shard->turn_armed = false;
+    turn_now(shard);
+}
+
+static void arm_turn(struct shard *shard, uint64_t now)
+{
+    if (shard->turn_armed) return;
+    shard->turn_armed = true;
+    uint64_t wait_ns = shard->next_turn_ns > now ? shard->next_turn_ns - now : 0;
+    uv_update_time(&shard->loop); // the wait counts from now, not from the beginning of the round
+    (void)uv_timer_start(&shard->turn_timer, on_turn_timer, (wait_ns + 999999) / 1000000, 0);
+}
+
 void turn_now(struct shard *shard)
 {
     plan_next(shard, uv_hrtime());
+    flow_turn(shard);
     slots_tick(shard);
     if (shard->store != NULL && !store_busy(shard->store)) store_submit(shard->store);
     bool submitted = shard->store == NULL || store_batch_bytes(shard->store) == 0;
     if (shard->any_paused && submitted && !shard->stopping) conns_resume(shard);
     flush_slice(shard);
+    // A socket that took everything can take more, without anything else having to happen.
+    if (shard->flow_first != NULL) arm_turn(shard, uv_hrtime());
 }
 
 static bool is_due(const struct shard *shard, uint64_t now)
@@ -92,16 +111,9 @@ void turn_released(struct shard *shard)
 
 static bool has_work(const struct shard *shard)
 {
-    return shard->dirty.count > 0 || shard->ticking != NULL ||
+    return shard->dirty.count > 0 || shard->ticking != NULL || shard->flow_first != NULL ||
            (shard->store != NULL && !store_busy(shard->store) &&
             store_batch_bytes(shard->store) > 0);
-}
-
-static void on_turn_timer(uv_timer_t *timer)
-{
-    struct shard *shard = timer->data;
-    shard->turn_armed = false;
-    turn_now(shard);
 }
 
 static void on_round_end(uv_check_t *check)
@@ -114,11 +126,7 @@ static void on_round_end(uv_check_t *check)
         return;
     }
     if (shard->flushing) flush_slice(shard);
-    if (shard->turn_armed) return;
-    shard->turn_armed = true;
-    uint64_t wait_ms = (shard->next_turn_ns - now + 999999) / 1000000;
-    uv_update_time(&shard->loop); // the wait counts from now, not from the beginning of the round
-    (void)uv_timer_start(&shard->turn_timer, on_turn_timer, wait_ms, 0);
+    arm_turn(shard, now);
 }
 
 void turn_init(struct shard *shard)

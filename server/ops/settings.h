@@ -19,6 +19,8 @@ struct settings {
     char *log_format;
     int64_t message_bytes_max;
     int64_t outbox_bytes_max;
+    int64_t window_bytes;
+    int64_t sync_part_bytes;
     int64_t room_idle_ms;
     char *durability;
     char *hocuspocus_path;

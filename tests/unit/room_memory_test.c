@@ -24,6 +24,12 @@ static yd_err play(struct world *w)
         {.kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_AWARENESS, .bytes = STATE(11, 1)},
         {.kind = ROOM_EV_TICK},
         {.kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_STEP1, .bytes = BYTES(0)},
+        {.kind = ROOM_EV_BEHIND, .member = 0},
+        {.kind = ROOM_EV_MESSAGE, .member = 3, .message = ROOM_MSG_STEP1, .bytes = BYTES(0)},
+        {.kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_UPDATE, .bytes = UPDATE_DEL},
+        {.kind = ROOM_EV_DRAINED, .member = 3},
+        {.kind = ROOM_EV_DRAINED, .member = 3},
+        {.kind = ROOM_EV_DRAINED, .member = 0},
         {.kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_UPDATE, .bytes = UPDATE_BANG},
         {.kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_STEP2, .bytes = UPDATE_HI_Q},
         {.kind = ROOM_EV_MESSAGE, .message = ROOM_MSG_UPDATE, .bytes = UPDATE_GAP},
@@ -36,7 +42,8 @@ static yd_err play(struct world *w)
         {.kind = ROOM_EV_TICK},
         {.kind = ROOM_EV_LEAVE, .member = 9},
     };
-    yd_err err = room_new(world_alloc(w), NULL, &w->room);
+    const struct room_opts opts = {.part_bytes = 1};
+    yd_err err = room_new(world_alloc(w), &opts, &w->room);
     if (err != YD_OK) return err;
     for (size_t i = 0; i < sizeof script / sizeof *script && err == YD_OK; i++) {
         w->now_ms += 3000;

@@ -59,6 +59,9 @@ enum room_event_kind {
     ROOM_EV_RIGHT,   /* member, right: what it may do has changed */
     ROOM_EV_LEAVE,   /* member: its connection has ended, however */
     ROOM_EV_MESSAGE, /* member, message, bytes: one message of a client */
+    ROOM_EV_BEHIND,  /* member: its connection does not take what it is sent. It is sent nothing to
+                        all from here on */
+    ROOM_EV_DRAINED, /* member: what it was sent has left. One that is held is sent the next part */
     ROOM_EV_TICK,    /* end of the host's turn: presence that changed since is broadcast now */
     ROOM_EV_TIMER,   /* room_due() has been reached */
     ROOM_EV_COMPACT  /* asks for a snapshot effect now, whatever the triggers say */
@@ -86,6 +89,9 @@ struct room_event {
 enum room_effect_kind {
     ROOM_FX_APPEND,   /* bytes: an update to add to the journal as number seq */
     ROOM_FX_SEND,     /* to, member, message, bytes, gate_seq: one message out */
+    ROOM_FX_HOLD,     /* member: what is sent to all behind this effect is not for it; what it has
+                         missed comes in parts, one with each DRAINED that the host gives it */
+    ROOM_FX_RESUME,   /* member: it has missed nothing, and what is sent to all is for it again */
     ROOM_FX_CLOSE,    /* member, close_code: end this connection (WebSocket close code) */
     ROOM_FX_SNAPSHOT, /* snapshot, bytes: replace what the store has for all seqs up to now.
                          Must be written behind the appends before it */
@@ -94,7 +100,7 @@ enum room_effect_kind {
 
 enum room_target {
     ROOM_TO_ONE, /* the member named in the effect */
-    ROOM_TO_ALL  /* every member at this moment */
+    ROOM_TO_ALL  /* every member at this moment that is not held */
 };
 
 enum room_snapshot { ROOM_SNAPSHOT_BASE, ROOM_SNAPSHOT_DELTA }; /* whole state / since the base */
@@ -108,6 +114,8 @@ struct room_effect {
     enum room_snapshot snapshot;
     uint64_t seq;
     uint64_t gate_seq;
+    uint64_t share;  /* of a SEND: sends of this room with the same number have the same message and
+                        bytes; 0: nothing is known */
     const char *why; /* constant text, NULL unless IGNORED or CLOSE */
     yd_slice bytes;
 };
@@ -130,6 +138,7 @@ struct room_opts {
     uint32_t compact_bytes;         /* or so many bytes appended; 64 KiB */
     uint32_t compact_idle_ms;       /* or so long after the last append; 10,000 */
     uint32_t compact_age_ms;        /* or so long after the first that none covers; 120,000 */
+    size_t part_bytes;              /* a larger sync is sent in parts of this size; 256 KiB */
     bool keep_deleted;              /* keep deleted content (Yjs gc:false) */
     bool presence_only;             /* no member may write, whatever its right */
 };
