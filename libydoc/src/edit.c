@@ -12,9 +12,7 @@
 #include "integrate.h"
 #include "section.h"
 
-/* The worst an item can cost: itself, its index entry, two cuts and their entries. */
-#define STRUCT_COST ((uint64_t)256)
-#define ID_MAX      (((uint64_t)1 << 53) - 1)
+#define ID_MAX (((uint64_t)1 << 53) - 1)
 
 static yd_err edit_make(struct yd_doc *doc)
 {

@@ -19,7 +19,7 @@
 
 #include <string.h>
 
-#define STRUCT_COST 16 /* bytes of one besides its content, about */
+#define STRUCT_BYTES 16 /* bytes of one besides its content, about */
 
 struct frame { /* a client is walked up to a clock */
     uint32_t client;
@@ -120,7 +120,7 @@ static uint32_t value_units(const struct wire *wire, uint32_t offset, size_t byt
 static uint32_t units_that_fit(const struct wire *wire, uint32_t offset, uint64_t room)
 {
     uint32_t all = wire->len - offset;
-    size_t bytes = room < STRUCT_COST ? STRUCT_COST : (size_t)room;
+    size_t bytes = room < STRUCT_BYTES ? STRUCT_BYTES : (size_t)room;
     if (wire->content.len <= bytes) return all;
     uint32_t units = all;
     if (wire->ref == REF_STRING) units = text_units(wire, offset, bytes);
@@ -141,7 +141,7 @@ static uint32_t struct_at(const struct yd_doc *doc, struct client *client, uint3
 static void take(struct walk *walk, uint32_t index, const struct wire *wire, uint32_t offset)
 {
     uint32_t units = units_that_fit(wire, offset, walk->left);
-    uint64_t cost = STRUCT_COST;
+    uint64_t cost = STRUCT_BYTES;
     if (wire->len > 0) cost += (uint64_t)wire->content.len * units / wire->len;
     walk->to[index] += units;
     walk->counts[index]++;

@@ -139,7 +139,7 @@ static void erase(struct admin_conn *conn, const struct admin_request *request,
     struct shard *shard = c->call.shard;
     uint64_t grace = admin_query_number(request, "graceMs", ADMIN_GRACE_MS);
     if (how != STORE_UNDELETE) {
-        c->connections = room_let_go(shard, room, CODE_DELETED, "this document was deleted");
+        c->connections = room_let_go(shard, room, CODE_DELETED, "the document was deleted");
     }
     if (store_erase(shard->store, room, how, admin_now_ms() + grace, admin_ask(&c->call)) !=
         YD_OK) {

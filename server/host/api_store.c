@@ -142,7 +142,7 @@ static void change(struct conn *conn, yd_slice room, const struct deletion *d, b
         return;
     }
     enum store_erase how = !is_delete ? STORE_UNDELETE : d->now ? STORE_ERASE : STORE_DELETE;
-    int count = is_delete ? room_let_go(shard, name, 4404, "this document was deleted") : 0;
+    int count = is_delete ? room_let_go(shard, name, 4404, "the document was deleted") : 0;
     uint64_t erase_at = admin_now_ms() + (uint64_t)d->grace_ms;
     uint64_t token = wait_new(conn, NULL, count, true);
     if (store_erase(shard->store, name, how, erase_at, token) != YD_OK) abort();

@@ -452,7 +452,7 @@ static void on_restored(void *ctx, uint64_t token, struct backup_restored *resto
     switch (restored->outcome) {
     case BACKUP_FOUND: restored_put(shard, slot, restored); break;
     case BACKUP_NEVER_THERE: load_again(shard, slot); break;
-    case BACKUP_DELETED: slot_refuse(shard, slot, 4404, "this document was deleted"); break;
+    case BACKUP_DELETED: slot_refuse(shard, slot, 4404, "the document was deleted"); break;
     case BACKUP_UNKNOWN:
         // Never empty: whoever wants in has to come again, until it is known what there was.
         slot_refuse(shard, slot, 4503, restored->why);

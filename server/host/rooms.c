@@ -271,7 +271,7 @@ void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const
     uint32_t cap;
     struct seat **members = slot_vacate(shard, slot, &cap);
     for (uint32_t i = 0; i < cap; i++) {
-        if (members[i] != NULL) conn_close(members[i]->conn, code, reason);
+        if (members[i] != NULL) seat_end(members[i], code, reason);
     }
     free(members);
 }
@@ -331,7 +331,7 @@ void slot_loaded(struct shard *shard, struct store_event *ev)
         return;
     }
     if (ev->kind == STORE_EV_LOAD_DELETED) {
-        slot_refuse(shard, slot, CODE_DELETED, "this document was deleted");
+        slot_refuse(shard, slot, CODE_DELETED, "the document was deleted");
         return;
     }
     yd_err err = slot_feed(shard, slot, ev);
