@@ -227,6 +227,8 @@ static yd_err update_load(struct yd_doc *doc, yd_slice bytes, bool inner, bool *
     yd_err err = yd_bulk_apply(doc, bytes, inner, &deletes);
     if (err != YD_OK) return err;
     YD_TRY(deletes_apply(doc, deletes, parked));
+    // What came deleted and is collected now would not be seen any more.
+    if (doc->txn.dels.count > 0) YD_TRY(yd_txn_complete(doc));
     YD_TRY(yd_txn_cleanup(doc));
     yd_doc_fit(doc);
     return YD_OK;

@@ -159,6 +159,7 @@ static uint32_t key_change(const struct yd_doc *doc, const struct list *list)
 
 yd_err yd_changes_note(struct yd_doc *doc)
 {
+    YD_TRY(yd_txn_complete(doc)); // a load counts as the same update by the long way
     const uint32_t *touched = doc->txn.touched.at;
     doc->changes.count = 0;
     for (uint32_t i = 0; i < doc->txn.touched.count; i++) {

@@ -63,9 +63,10 @@ void yd_vec_fit(struct yd_doc *doc, struct vec *vec, size_t size)
 
 void yd_arena_fit(struct yd_doc *doc, struct arena *arena)
 {
-    if (arena->cap == arena->len) return;
-    uint8_t *ptr = yd_mem(doc, arena->ptr, arena->cap, arena->len);
-    if (ptr == NULL && arena->len > 0) return;
+    uint32_t cap = arena->len > 0 ? arena->len : 1; // an empty name has a place too
+    if (arena->cap <= cap) return;
+    uint8_t *ptr = yd_mem(doc, arena->ptr, arena->cap, cap);
+    if (ptr == NULL) return;
     arena->ptr = ptr;
-    arena->cap = arena->len;
+    arena->cap = cap;
 }

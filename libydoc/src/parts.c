@@ -349,7 +349,8 @@ yd_err yd_doc_last_deletes(struct yd_doc *doc, struct yd_buf *out)
     size_t before = out->len;
     struct sink sink;
     yd_sink_begin(&sink, YD_V1, out);
-    yd_err err = yd_emit_spans(doc, &sink);
+    yd_err err = yd_txn_complete(doc);
+    if (err == YD_OK) err = yd_emit_spans(doc, &sink);
     doc->sections.count = 0;
     if (err != YD_OK) out->len = before;
     return err;

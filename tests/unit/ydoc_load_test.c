@@ -75,8 +75,10 @@ static void u140_a_state_ends_as_if_it_had_come_the_long_way(void **state)
         {1, "010900c408010803 0171 00"},                          // both neighbours missing
         {2, "01090084070001 71 010700840900017200"},              // a circle
         {2, "0105000401017401 61 010500040101740162 00"},         // a client twice
-        {1, "0005000000"},                                        // a section of nothing
-        {1, "02050004010174016184050001620105010001"},            // joined, and deleted in part
+        // a type that goes now, with a part that was deleted before
+        {1, "0305000701017800 0800050001 7d01 81050102 0105010001"},
+        {1, "0005000000"},                             // a section of nothing
+        {1, "02050004010174016184050001620105010001"}, // joined, and deleted in part
     };
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         struct yd_doc_opts keep = {.keep_deleted = true};
