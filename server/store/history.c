@@ -409,5 +409,10 @@ void history_job_deinit(struct history_job *job)
     free(job->rows);
     free(job->marks);
     free(job->ends);
-    *job = (struct history_job){.name = job->name, .upto = job->upto, .is_check = job->is_check};
+    job->rows = NULL;
+    job->marks = NULL;
+    job->ends = NULL;
+    job->row = job->row_count = job->count = job->cap = 0;
+    job->is_begun = false;
+    job->broken = NULL;
 }

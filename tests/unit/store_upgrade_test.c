@@ -73,13 +73,21 @@ static void s22_a_store_of_schema_2_is_taken_over(void **state)
 static void s22_what_was_damaged_stays_refused(void **state)
 {
     struct world *w = *state;
-    put_old_store(w, "closed");
-    change(w, "UPDATE room SET base_bytes = base_bytes - 1 WHERE id = 3");
-    world_open(w);
-    assert_stored(w, "main/doc-base", "the base,the delta,3,4");
-    struct store_event ev = load(w, "main/doc-big");
-    assert_int_equal(ev.kind, STORE_EV_LOAD_FAILED);
-    store_event_deinit(&ev);
+    static const char *const damages[] = {
+        "UPDATE room SET base_bytes = base_bytes - 1 WHERE id = 3",
+        "UPDATE room SET name = CAST('main/doc-bix' AS BLOB) WHERE id = 3"};
+    static const char *const rooms[] = {"main/doc-big", "main/doc-bix"};
+    for (size_t i = 0; i < 2; i++) {
+        put_old_store(w, "closed");
+        change(w, damages[i]);
+        world_open(w);
+        assert_stored(w, "main/doc-base", "the base,the delta,3,4");
+        for (size_t k = 0; k < 2; k++) {
+            struct store_event ev = load(w, rooms[k]);
+            assert_int_equal(ev.kind, STORE_EV_LOAD_FAILED);
+            store_event_deinit(&ev);
+        }
+    }
 }
 
 int main(void)
