@@ -22,11 +22,6 @@ enum { OUTER_SYNC = 0, OUTER_AWARENESS = 1, OUTER_AUTH = 2, OUTER_QUERY = 3 };
 
 static const yd_slice text_prefix = {(const uint8_t *)"__YPS:", 6};
 
-void event_ignored(struct session_event *ev, const char *why)
-{
-    *ev = (struct session_event){.kind = SESSION_EV_IGNORED, .bytes = YD_EMPTY, .why = why};
-}
-
 static void take_text(yd_slice payload, struct session_event *ev)
 {
     if (payload.len < text_prefix.len ||
@@ -75,32 +70,38 @@ static void take_binary(yd_slice payload, struct session_event *ev)
     ev->kind = SESSION_EV_MESSAGE;
 }
 
-static void yws_take(enum session_opcode opcode, yd_slice payload, struct session_event *ev)
+static yd_err yws_take(struct session *session, enum session_opcode opcode, yd_slice payload,
+                       struct session_event *ev)
 {
+    (void)session;
     if (opcode == SESSION_TEXT) {
         take_text(payload, ev);
     } else {
         take_binary(payload, ev);
     }
+    return YD_OK;
 }
 
-static bool yws_head(enum room_message message, size_t payload_len, struct session_head *head)
+static bool yws_head(const struct session *session, uint32_t doc, enum room_message message,
+                     size_t payload_len, struct session_head *head)
 {
+    (void)doc; // there is one
     static const struct {
         uint8_t len, bytes[2];
     } outer[ROOM_MSG_KINDS] = {
         [ROOM_MSG_STEP1] = {2, {OUTER_SYNC, 0}},  [ROOM_MSG_STEP2] = {2, {OUTER_SYNC, 1}},
         [ROOM_MSG_UPDATE] = {2, {OUTER_SYNC, 2}}, [ROOM_MSG_AWARENESS] = {1, {OUTER_AWARENESS}},
-        [ROOM_MSG_QUERY] = {1, {OUTER_QUERY}},    [ROOM_MSG_TEXT] = {0, {0}},
-        [ROOM_MSG_DENIED] = {2, {OUTER_AUTH, 0}},
+        [ROOM_MSG_QUERY] = {1, {OUTER_QUERY}},    [ROOM_MSG_DENIED] = {2, {OUTER_AUTH, 0}},
     };
     if (message >= ROOM_MSG_KINDS) return false;
     if (message == ROOM_MSG_TEXT) {
+        if (!session->speaks_text) return false;
         head->opcode = SESSION_TEXT;
         head->len = text_prefix.len;
         memcpy(head->bytes, text_prefix.ptr, text_prefix.len);
         return true;
     }
+    if (outer[message].len == 0) return false;
     head->opcode = SESSION_BINARY;
     head->len = outer[message].len;
     memcpy(head->bytes, outer[message].bytes, head->len);
@@ -109,4 +110,16 @@ static bool yws_head(enum room_message message, size_t payload_len, struct sessi
     return true;
 }
 
-const struct dialect dialect_yws = {yws_take, yws_head, true};
+static uint32_t yws_wire(const struct session *session, uint32_t doc)
+{
+    (void)session, (void)doc;
+    return SESSION_WIRE_YWS;
+}
+
+static uint32_t yws_wants(const struct session *session, uint32_t doc)
+{
+    (void)session, (void)doc;
+    return 0;
+}
+
+const struct dialect dialect_yws = {yws_take, yws_head, NULL, yws_wire, yws_wants, true};

@@ -57,11 +57,18 @@ yd_err document_step1(struct room *room, uint32_t member, yd_slice sv)
     return effect_send_one(room, member, ROOM_MSG_STEP2, at, room->seq);
 }
 
+/* What is dropped is never acknowledged as saved. */
+static yd_err update_dropped(struct room *room, uint32_t member, const char *why)
+{
+    yd_err err = effect_ignored(room, member, why);
+    return err == YD_OK ? member_status(room, member, false) : err;
+}
+
 /* Too much is parked for missing clocks: ask for a whole state, but not all the time. */
 static yd_err ask_again(struct room *room, uint32_t member)
 {
     struct member *m = &room->members[member];
-    yd_err err = effect_ignored(room, member, "too much waits for missing updates");
+    yd_err err = update_dropped(room, member, "too much waits for missing updates");
     if (err != YD_OK) return err;
     if (m->was_asked && m->asked_ms + STEP1_AGAIN_MS > room->now_ms) return YD_OK;
     m->was_asked = true;
@@ -84,6 +91,31 @@ static yd_err append_and_relay(struct room *room, yd_slice bytes, size_t at)
     return effect_send_all(room, ROOM_MSG_UPDATE, bytes, at, room->seq);
 }
 
+/* Stores and relays what an update has brought. */
+static yd_err pass_on(struct room *room, yd_slice update, const struct yd_applied *applied)
+{
+    if (!applied->changed && !applied->parked) return YD_OK;
+    // What was parked is in no "last update": then the whole goes on.
+    if (!applied->known_part || applied->parked) return append_and_relay(room, update, FX_BORROWED);
+    size_t at = room->out.len;
+    yd_err err = yd_doc_last_update(room->doc, YD_V1, &room->out);
+    if (err != YD_OK) return err;
+    return append_and_relay(room, YD_EMPTY, at);
+}
+
+/* A reader whose STEP2 holds only what is here already has nothing that is not saved: an honest
+ * answer to what its document holds. An UPDATE is something that it has just done. */
+static yd_err write_status(struct room *room, uint32_t member, enum room_message message,
+                           yd_slice update)
+{
+    bool known = false;
+    if (message == ROOM_MSG_STEP2) {
+        yd_err err = document_knows(room, update, &known);
+        if (err == YD_ENOMEM) return err;
+    }
+    return member_status(room, member, known);
+}
+
 /* Drops it unread; the first attempt to write is told. */
 static yd_err write_refused(struct room *room, uint32_t member, enum room_message message,
                             yd_slice update)
@@ -92,8 +124,11 @@ static yd_err write_refused(struct room *room, uint32_t member, enum room_messag
                              ? YD_LITERAL("permission denied: this room holds presence only")
                              : YD_LITERAL("permission denied: read-only");
     // The answer of a client that has nothing for us is no attempt to write.
-    if (yd_slice_equal(update, nothing)) return YD_OK;
+    if (yd_slice_equal(update, nothing)) return member_status(room, member, true);
     yd_err err = effect_ignored(room, member, "read-only");
+    if (err == YD_OK && (room->members[member].wants & ROOM_WANTS_STATUS) != 0) {
+        return write_status(room, member, message, update);
+    }
     // A STEP2 without structs holds all deletes that a client knows of, also if none is its own.
     bool writes = message == ROOM_MSG_UPDATE || (update.len > 0 && update.ptr[0] != 0);
     if (err != YD_OK || !writes || room->members[member].was_denied) return err;
@@ -111,23 +146,18 @@ yd_err document_update(struct room *room, uint32_t member, enum room_message mes
         return write_refused(room, member, message, update);
     }
     if (update.len > room->opts.update_bytes_max) {
-        return effect_ignored(room, member, "update too large");
+        return update_dropped(room, member, "update too large");
     }
     struct yd_applied applied;
     yd_err err = yd_doc_apply(room->doc, update, YD_V1, &applied);
-    if (err == YD_EMALFORMED) return effect_ignored(room, member, "malformed update");
-    if (err == YD_EUNSUPPORTED) return effect_ignored(room, member, "unsupported update");
+    if (err == YD_EMALFORMED) return update_dropped(room, member, "malformed update");
+    if (err == YD_EUNSUPPORTED) return update_dropped(room, member, "unsupported update");
     if (err == YD_ETOOBIG) return ask_again(room, member);
     if (err != YD_OK) return err;
 
     gap_watch(room);
-    if (!applied.changed && !applied.parked) return YD_OK;
-    // What was parked is in no "last update": then the whole goes on.
-    if (!applied.known_part || applied.parked) return append_and_relay(room, update, FX_BORROWED);
-    size_t at = room->out.len;
-    err = yd_doc_last_update(room->doc, YD_V1, &room->out);
-    if (err != YD_OK) return err;
-    return append_and_relay(room, YD_EMPTY, at);
+    err = pass_on(room, update, &applied);
+    return err == YD_OK ? member_status(room, member, true) : err;
 }
 
 /* Structs wait for clocks that nobody has sent: ask everybody, instead of waiting in silence. */

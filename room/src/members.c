@@ -69,6 +69,7 @@ yd_err member_join(struct room *room, const struct room_event *ev)
     room->join_no++;
     room->members[ev->member] = (struct member){.is_in = true,
                                                 .right = (uint8_t)ev->right,
+                                                .wants = (uint8_t)ev->wants,
                                                 .join_no = room->join_no,
                                                 .sent_ms = room->now_ms,
                                                 .identity = identity};
@@ -79,6 +80,45 @@ yd_err member_join(struct room *room, const struct room_event *ev)
     yd_err err = member_send_step1(room, ev->member);
     if (err != YD_OK) return err;
     return presence_send_all_to(room, ev->member);
+}
+
+yd_err member_right(struct room *room, const struct room_event *ev)
+{
+    struct member *member = member_get(room, ev->member);
+    if (member == NULL) return YD_ESTATE;
+    bool may_write_now = member->right != ROOM_WRITE && ev->right == ROOM_WRITE;
+    member->right = (uint8_t)ev->right;
+    member->was_denied = false;
+    // What it has written meanwhile, and was refused, is welcome now.
+    return may_write_now ? member_send_step1(room, ev->member) : YD_OK;
+}
+
+/* Saved means on disk, also if somebody else brought it: so it waits for the last append. */
+yd_err member_status(struct room *room, uint32_t number, bool saved)
+{
+    if ((room->members[number].wants & ROOM_WANTS_STATUS) == 0) return YD_OK;
+    size_t at = room->out.len;
+    yd_err err = yd_buf_u8(&room->out, saved ? 1 : 0);
+    if (err != YD_OK) return err;
+    return effect_send_one(room, number, ROOM_MSG_STATUS, at, saved ? room->seq : 0);
+}
+
+/* What the application has its clients say to each other. Nobody checks what it does there, so it
+ * is for those who may write. It counts as no sign of life: not everybody's dialect has it. */
+yd_err member_stateless(struct room *room, uint32_t number, yd_slice text)
+{
+    if (room->members[number].right != ROOM_WRITE) {
+        return effect_ignored(room, number, "stateless message of a reader");
+    }
+    if (text.len > room->opts.awareness_state_max) {
+        return effect_ignored(room, number, "stateless message too large");
+    }
+    if (!yd_utf8_check(text)) return effect_ignored(room, number, "stateless message is no UTF-8");
+    return effect_push(
+        room,
+        (struct room_effect){
+            .kind = ROOM_FX_SEND, .to = ROOM_TO_ALL, .message = ROOM_MSG_STATELESS, .bytes = text},
+        FX_BORROWED);
 }
 
 yd_err member_leave(struct room *room, uint32_t number)

@@ -83,13 +83,21 @@ static yd_err presence_append(struct yd_buf *out, const struct presence *p)
     return entry_append(out, p->client, p->clock, state);
 }
 
+/* Sends the nudge from `at` on. Hocuspocus' provider 4 raises its clock then and keeps that to
+ * itself: it says so when asked. */
+static yd_err nudge_send(struct room *room, uint32_t member, size_t at)
+{
+    yd_err err = effect_send_one(room, member, ROOM_MSG_AWARENESS, at, 0);
+    if (err != YD_OK || (room->members[member].wants & ROOM_WANTS_QUERY) == 0) return err;
+    return effect_send_one(room, member, ROOM_MSG_QUERY, room->out.len, 0);
+}
+
 static yd_err nudge(struct room *room, uint32_t member, uint64_t client, uint64_t clock)
 {
     size_t at = room->out.len;
     yd_err err = yd_buf_varuint(&room->out, 1);
     if (err == YD_OK) err = entry_append(&room->out, client, clock, null_state);
-    if (err != YD_OK) return err;
-    return effect_send_one(room, member, ROOM_MSG_AWARENESS, at, 0);
+    return err == YD_OK ? nudge_send(room, member, at) : err;
 }
 
 static void state_drop(struct room *room, struct presence *p)
@@ -245,7 +253,7 @@ yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes)
     yd_err err = YD_OK;
     if (in.nudges > 0) {
         room->out.ptr[in.nudges_at] = in.nudges;
-        err = effect_send_one(room, member, ROOM_MSG_AWARENESS, in.nudges_at, 0);
+        err = nudge_send(room, member, in.nudges_at);
     }
     if (err == YD_OK && in.ignored != NULL) err = effect_ignored(room, member, in.ignored);
     return err;

@@ -85,7 +85,9 @@ static yd_err on_message(struct room *room, const struct room_event *ev)
     case ROOM_MSG_AWARENESS: return presence_message(room, ev->member, ev->bytes);
     case ROOM_MSG_QUERY: return presence_send_all_to(room, ev->member);
     case ROOM_MSG_TEXT: return effect_ignored(room, ev->member, "text message without a handler");
+    case ROOM_MSG_STATELESS: return member_stateless(room, ev->member, ev->bytes);
     case ROOM_MSG_DENIED:
+    case ROOM_MSG_STATUS:
     case ROOM_MSG_KINDS: break;
     }
     return effect_ignored(room, ev->member, "unknown message");
@@ -108,6 +110,7 @@ static yd_err on_event(struct room *room, const struct room_event *ev)
         // Members would not learn of it.
         return room->member_count > 0 ? YD_ESTATE : document_load(room, ev->bytes);
     case ROOM_EV_JOIN: return member_join(room, ev);
+    case ROOM_EV_RIGHT: return member_right(room, ev);
     case ROOM_EV_LEAVE:
         if (member_get(room, ev->member) == NULL) return YD_ESTATE;
         return member_leave(room, ev->member);

@@ -10,15 +10,23 @@
 #include <string.h>
 
 #define BATCH_BYTES_MAX ((size_t)128 << 20)
+#define DOCS_MAX        256
 
-struct session {
-    yd_alloc alloc;
-    const struct dialect *dialect;
-    struct batch *batch;
-    size_t batch_bytes_max;
-    bool speaks_text;
-    bool batch_ended; /* the event of its end was handed out: free it at the next call */
-};
+void event_ignored(struct session_event *ev, const char *why)
+{
+    *ev = (struct session_event){.kind = SESSION_EV_IGNORED, .bytes = YD_EMPTY, .why = why};
+}
+
+void event_close(struct session_event *ev, uint32_t code, const char *why)
+{
+    *ev = (struct session_event){
+        .kind = SESSION_EV_CLOSE, .close_code = code, .bytes = YD_EMPTY, .why = why};
+}
+
+static const struct dialect *dialect_of(enum session_dialect dialect)
+{
+    return dialect == SESSION_HOCUSPOCUS ? &dialect_hocuspocus : &dialect_yws;
+}
 
 yd_err session_new(yd_alloc alloc, struct session_opts opts, struct session **session)
 {
@@ -26,9 +34,17 @@ yd_err session_new(yd_alloc alloc, struct session_opts opts, struct session **se
     if (s == NULL) return YD_ENOMEM;
     memset(s, 0, sizeof *s);
     s->alloc = alloc;
-    s->dialect = &dialect_yws;
+    s->dialect = dialect_of(opts.dialect);
     s->speaks_text = opts.speaks_text;
     s->batch_bytes_max = opts.batch_bytes_max == 0 ? BATCH_BYTES_MAX : opts.batch_bytes_max;
+    if (opts.dialect == SESSION_HOCUSPOCUS) {
+        uint32_t docs_max = opts.docs_max == 0 ? DOCS_MAX : opts.docs_max;
+        yd_err err = addresses_new(alloc, docs_max, &s->addresses);
+        if (err != YD_OK) {
+            session_free(s);
+            return err;
+        }
+    }
     *session = s;
     return YD_OK;
 }
@@ -44,6 +60,7 @@ void session_free(struct session *session)
 {
     if (session == NULL) return;
     batch_drop(session);
+    addresses_free(session->addresses);
     (void)session->alloc.resize(session->alloc.ctx, session, sizeof *session, 0);
 }
 
@@ -53,14 +70,11 @@ static yd_err on_start(struct session *s, yd_slice text, struct session_event *e
     yd_err err = batch_start(s->alloc, s->batch_bytes_max, text, &s->batch);
     if (err != YD_ETOOBIG) return err;
     // The client would send the same again for ever: say why and end it.
-    *ev = (struct session_event){.kind = SESSION_EV_CLOSE,
-                                 .close_code = 1009,
-                                 .bytes = YD_EMPTY,
-                                 .why = "message in chunks is too large"};
+    event_close(ev, 1009, "message in chunks is too large");
     return YD_OK;
 }
 
-static void on_end(struct session *s, yd_slice text, struct session_event *ev)
+static yd_err on_end(struct session *s, yd_slice text, struct session_event *ev)
 {
     yd_slice whole;
     if (s->batch == NULL) {
@@ -70,8 +84,9 @@ static void on_end(struct session *s, yd_slice text, struct session_event *ev)
         event_ignored(ev, "chunks do not add up");
     } else {
         s->batch_ended = true;
-        s->dialect->take(SESSION_BINARY, whole, ev);
+        return s->dialect->take(s, SESSION_BINARY, whole, ev);
     }
+    return YD_OK;
 }
 
 static yd_err on_marker(struct session *s, enum batch_marker marker, yd_slice text,
@@ -79,7 +94,7 @@ static yd_err on_marker(struct session *s, enum batch_marker marker, yd_slice te
 {
     switch (marker) {
     case BATCH_START: return on_start(s, text, ev);
-    case BATCH_END: on_end(s, text, ev); return YD_OK;
+    case BATCH_END: return on_end(s, text, ev);
     case BATCH_BROKEN:
     case BATCH_NO_MARKER: break;
     }
@@ -90,7 +105,8 @@ static yd_err on_marker(struct session *s, enum batch_marker marker, yd_slice te
 yd_err session_recv(struct session *session, enum session_opcode opcode, yd_slice payload,
                     struct session_event *ev)
 {
-    *ev = (struct session_event){.kind = SESSION_EV_NONE, .bytes = YD_EMPTY};
+    *ev = (struct session_event){
+        .kind = SESSION_EV_NONE, .bytes = YD_EMPTY, .name = YD_EMPTY, .token = YD_EMPTY};
     if (session->batch_ended) batch_drop(session);
 
     if (opcode == SESSION_TEXT && session->dialect->joins_batches) {
@@ -104,19 +120,33 @@ yd_err session_recv(struct session *session, enum session_opcode opcode, yd_slic
         event_ignored(ev, "more chunks than announced");
         return YD_OK;
     }
-    session->dialect->take(opcode, payload, ev);
-    return YD_OK;
+    return session->dialect->take(session, opcode, payload, ev);
 }
 
-bool session_head(const struct session *session, enum room_message message, size_t payload_len,
-                  struct session_head *head)
+void session_forget(struct session *session, uint32_t doc)
 {
-    if (message == ROOM_MSG_TEXT && !session->speaks_text) return false;
-    return session->dialect->head(message, payload_len, head);
+    if (session->addresses != NULL) addresses_remove(session->addresses, doc);
 }
 
-uint32_t session_wire(const struct session *session)
+bool session_head(const struct session *session, uint32_t doc, enum room_message message,
+                  size_t payload_len, struct session_head *head)
 {
-    (void)session; // one dialect, one way to look
-    return 0;
+    return session->dialect->head(session, doc, message, payload_len, head);
+}
+
+bool session_note(const struct session *session, uint32_t doc, enum session_note note,
+                  size_t payload_len, struct session_head *head)
+{
+    return session->dialect->note != NULL &&
+           session->dialect->note(session, doc, note, payload_len, head);
+}
+
+uint32_t session_wire(const struct session *session, uint32_t doc)
+{
+    return session->dialect->wire(session, doc);
+}
+
+uint32_t session_wants(const struct session *session, uint32_t doc)
+{
+    return session->dialect->wants(session, doc);
 }

@@ -15,6 +15,7 @@ struct member {
     bool was_asked;              /* asked_ms is valid */
     bool was_denied;             /* has been told that it may not write */
     uint8_t right;               /* enum room_right */
+    uint8_t wants;               /* enum room_wants, ored */
     uint8_t nudges;              /* first-sight nudges sent */
     struct presence_chain owned; /* present entries whose owner this is */
     uint64_t join_no;            /* counts JOINs of this room; tells a reconnect from a late echo */
@@ -101,6 +102,10 @@ struct member *member_get(struct room *room, uint32_t number); /* NULL: not in *
 YD_NODISCARD yd_err member_join(struct room *room, const struct room_event *ev);
 YD_NODISCARD yd_err member_leave(struct room *room, uint32_t number);
 YD_NODISCARD yd_err members_keepalive(struct room *room);
+YD_NODISCARD yd_err member_right(struct room *room, const struct room_event *ev);
+/* Tells it what became of a document message, if it wants to know. */
+YD_NODISCARD yd_err member_status(struct room *room, uint32_t number, bool saved);
+YD_NODISCARD yd_err member_stateless(struct room *room, uint32_t number, yd_slice text);
 YD_NODISCARD yd_err member_send_step1(struct room *room, uint32_t number);
 YD_NODISCARD yd_err members_send_step1(struct room *room);
 void room_due_by(struct room *room, uint64_t when_ms);
@@ -138,6 +143,10 @@ YD_NODISCARD yd_err document_update(struct room *room, uint32_t member, enum roo
                                     yd_slice update);
 YD_NODISCARD yd_err document_gap(struct room *room);
 void document_gap_due(struct room *room); /* sets the timer for it, if there is a gap */
+
+/* known.c. Sets *known: the update brings nothing that the document does not have. Errors:
+ * YD_EMALFORMED, YD_EUNSUPPORTED, YD_ENOMEM. */
+YD_NODISCARD yd_err document_knows(struct room *room, yd_slice update, bool *known);
 
 /* check.c: room_check() */
 

@@ -81,19 +81,32 @@ static void user_count(json_t *users, const struct guest *guest)
     (void)json_integer_set(count, json_integer_value(count) + 1);
 }
 
-static bool is_in(const struct conn *conn, yd_slice room)
+static bool is_in(const struct seat *seat, yd_slice room)
 {
-    return conn->slot != NULL && yd_slice_equal(conn_room(conn), room);
+    return seat->slot != NULL && yd_slice_equal(seat_room(seat), room);
 }
+
+/* All seats of the shard, one after the other; NULL begins and ends. What is done with one may end
+ * it, but not its connection's place in the list. */
+static struct seat *next_seat(const struct shard *shard, const struct seat *seat)
+{
+    struct seat *next = seat == NULL ? NULL : seat_after(seat->conn, seat);
+    struct conn *c = seat == NULL ? shard->conns : seat->conn->next;
+    for (; next == NULL && c != NULL; c = c->next) next = seat_after(c, NULL);
+    return next;
+}
+#define EACH_SEAT(shard, s)                                                                        \
+    for (struct seat *s = next_seat(shard, NULL); s != NULL; s = next_seat(shard, s))
 
 static void tell_room(struct conn *conn, yd_slice room)
 {
     json_int_t count = 0;
     json_t *users = json_object(), *list = json_array();
-    for (struct conn *c = conn->shard->conns; c != NULL; c = c->next) {
-        if (!is_in(c, room)) continue;
+    EACH_SEAT(conn->shard, s)
+    {
+        if (!is_in(s, room)) continue;
         count++;
-        if (c->guest != NULL && c->guest->user_id.len > 0) user_count(users, c->guest);
+        if (s->guest != NULL && s->guest->user_id.len > 0) user_count(users, s->guest);
     }
     const char *id;
     json_t *user;
@@ -144,11 +157,11 @@ static const char *kick_read(json_t *body, struct kick *kick)
     return NULL;
 }
 
-static bool is_meant(const struct conn *conn, const struct kick *kick)
+static bool is_meant(const struct seat *seat, const struct kick *kick)
 {
     if (kick->user_id == NULL) return true;
     yd_slice id = {(const uint8_t *)kick->user_id, strlen(kick->user_id)};
-    return conn->guest != NULL && yd_slice_equal(conn->guest->user_id, id);
+    return seat->guest != NULL && yd_slice_equal(seat->guest->user_id, id);
 }
 
 static void kick_all(struct conn *conn, yd_slice room, const struct kick *kick)
@@ -159,13 +172,14 @@ static void kick_all(struct conn *conn, yd_slice room, const struct kick *kick)
                         : (yd_slice){(const uint8_t *)kick->user_id, strlen(kick->user_id)};
     json_int_t count = 0;
     auth_forget(shard->door->auth, room, user);
-    for (struct conn *c = shard->conns; c != NULL; c = c->next) {
-        if (is_in(c, room)) {
-            if (!is_meant(c, kick)) continue;
+    EACH_SEAT(shard, s)
+    {
+        if (is_in(s, room)) {
+            if (!is_meant(s, kick)) continue;
             count++;
-            conn_close(c, kick->code, kick->reason);
-        } else if (yd_slice_equal(conn_room(c), room)) {
-            door_recheck(c); // what it waits for may have been decided before the kick
+            seat_end(s, kick->code, kick->reason);
+        } else if (yd_slice_equal(seat_room(s), room)) {
+            door_recheck(s); // what it waits for may have been decided before the kick
         }
     }
     LOG(&shard->log, LOG_INFO, "kicked", LOG_TEXT("room", room), LOG_TEXT("user", user),
@@ -192,10 +206,11 @@ static void on_recheck_call(struct conn *conn, yd_slice room)
     struct shard *shard = conn->shard;
     json_int_t count = 0;
     auth_forget(shard->door->auth, room, YD_EMPTY);
-    for (struct conn *c = shard->conns; c != NULL; c = c->next) {
-        if (!yd_slice_equal(conn_room(c), room)) continue;
-        count += is_in(c, room);
-        door_recheck(c);
+    EACH_SEAT(shard, s)
+    {
+        if (!yd_slice_equal(seat_room(s), room)) continue;
+        count += is_in(s, room);
+        door_recheck(s);
     }
     LOG(&shard->log, LOG_INFO, "rechecked", LOG_TEXT("room", room), LOG_NUM("connections", count));
     answer_json(conn, 200, json_pack("{s:I}", "rechecked", count));

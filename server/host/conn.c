@@ -4,8 +4,9 @@
  *   DECIDING asked for a room; whether it is let in is being decided (10 s)
  *   HELD     it is not; the answer waits
  *   LOADING  upgraded; its room is being loaded, the socket is not read meanwhile
- *   OPEN     a member of its room
- *   CLOSING  a last answer or a close frame is on its way; whatever comes in is dropped
+ *   OPEN     a member of its room; with Hocuspocus upgraded, and then its seats (desk.c) are
+ * asking, loading, or in CLOSING  a last answer or a close frame is on its way; whatever comes in
+ * is dropped
  *
  * A connection is freed only when the loop has closed its handle, so a pointer to it stays good for
  * the rest of the turn in which it ended.
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/door.h"
+#include "host/desk.h"
 
 #define HEAD_DEADLINE_MS  10000
 #define CLOSE_DEADLINE_MS 2000
@@ -44,10 +45,11 @@ static void on_closed(uv_handle_t *handle)
     shard->conn_count--;
     outbox_disown(conn->out);
     backlog_free(conn->backlog);
+    seats_free(conn);
+    desk_end(conn);
     session_free(conn->session);
     ws_reader_free(conn->reader);
     conn_forget_held(conn);
-    door_free(conn);
     free(conn);
 }
 
@@ -63,8 +65,7 @@ void conn_end(struct conn *conn)
     if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
     conn->state = CONN_CLOSING;
     chunk_unref(late_take(conn));
-    door_leave(conn);
-    if (conn->slot != NULL) slot_remove(conn->slot, conn);
+    seats_leave(conn);
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
 }
 
@@ -93,8 +94,7 @@ static void begin_closing(struct conn *conn)
 {
     conn->state = CONN_CLOSING;
     conn->deadline_ms = shard_now(conn->shard) + CLOSE_DEADLINE_MS;
-    door_leave(conn);
-    if (conn->slot != NULL) slot_remove(conn->slot, conn);
+    seats_leave(conn);
 }
 
 void conn_close(struct conn *conn, uint32_t code, const char *reason)
@@ -130,13 +130,10 @@ static bool on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
     case SESSION_EV_NONE: break;
     case SESSION_EV_IGNORED: conn->shard->ignored++; break;
     case SESSION_EV_CLOSE: conn_close(conn, ev.close_code, ev.why); break;
-    case SESSION_EV_MESSAGE:
-        slot_event(conn->slot, conn->shard,
-                   (struct room_event){.kind = ROOM_EV_MESSAGE,
-                                       .member = conn->member,
-                                       .message = ev.message,
-                                       .bytes = ev.bytes});
-        break;
+    case SESSION_EV_MESSAGE: seat_message(seat_get(conn, ev.doc), ev.message, ev.bytes); break;
+    case SESSION_EV_OPEN:
+    case SESSION_EV_TOKEN:
+    case SESSION_EV_SHUT: desk_on_event(conn, &ev); break;
     }
     return conn->state == CONN_OPEN;
 }
@@ -150,8 +147,15 @@ static struct ws_reader *reader_new(void)
 
 static size_t message_bytes_max(const struct conn *conn)
 {
-    int64_t own = conn->slot == NULL ? 0 : conn->slot->policy->message_bytes_max;
-    return (size_t)(own > 0 ? own : conn->shard->settings->message_bytes_max);
+    const struct settings *settings = conn->shard->settings;
+    if (conn->caller != NULL) {
+        // For any of its rooms; each refuses what is too large for it.
+        return (size_t)policies_message_bytes_max(&settings->rooms, settings->message_bytes_max);
+    }
+    const struct seat *seat = seat_get(conn, 0);
+    bool is_in = seat != NULL && seat->slot != NULL;
+    int64_t own = is_in ? seat->slot->policy->message_bytes_max : 0;
+    return (size_t)(own > 0 ? own : settings->message_bytes_max);
 }
 
 /* A connection at rest borrows the shard's reader; one that stops inside a message keeps it. */
@@ -188,20 +192,15 @@ static void conn_read_frames(struct conn *conn, yd_slice bytes)
     yd_buf_deinit(&reply);
 }
 
-void conn_ready(struct conn *conn)
+void conn_open(struct conn *conn, struct session_opts opts)
 {
-    struct shard *shard = conn->shard;
-    size_t batch_bytes_max = (size_t)conn->slot->policy->message_bytes_max;
-    struct session_opts opts = {SESSION_YWS, conn->speaks_text, batch_bytes_max};
-    struct room_identity who;
     if (session_new(heap_alloc(), opts, &conn->session) != YD_OK) abort();
     conn->state = CONN_OPEN;
-    slot_event(conn->slot, shard,
-               (struct room_event){.kind = ROOM_EV_JOIN,
-                                   .member = conn->member,
-                                   .right = door_right(conn),
-                                   .identity = door_identity(conn, &who) ? &who : NULL});
-    if (conn->state != CONN_OPEN) return;
+    conn->deadline_ms = 0;
+}
+
+void conn_read_held(struct conn *conn)
+{
     (void)uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, conn_on_read);
     if (conn->held == NULL) return;
     struct yd_buf held = *conn->held;
@@ -209,15 +208,6 @@ void conn_ready(struct conn *conn)
     conn->held = NULL;
     if (held.len > 0) conn_read_frames(conn, yd_buf_slice(&held));
     yd_buf_deinit(&held);
-}
-
-void conn_enter(struct conn *conn)
-{
-    if (conn->slot->state == SLOT_READY) {
-        conn_ready(conn);
-    } else {
-        (void)uv_read_stop((uv_stream_t *)&conn->tcp);
-    }
 }
 
 /* ---- HTTP -------------------------------------------------------------------------------------
@@ -251,11 +241,15 @@ static void conn_read_head(struct conn *conn, yd_slice bytes)
     yd_slice rest = {held->ptr + used, held->len - (size_t)used};
     uint32_t body_bytes = conn_on_request(conn, &request, rest);
     conn->awaits = (uint32_t)used + body_bytes;
-    if (conn->state != CONN_DECIDING) return;
+    if (conn->state != CONN_DECIDING && conn->state != CONN_OPEN) return;
     // What came behind the head are frames already. They wait until the room is ready.
     held->len -= (size_t)used;
     memmove(held->ptr, held->ptr + used, held->len);
-    door_decide(conn);
+    if (conn->state == CONN_DECIDING) {
+        door_decide(seat_get(conn, 0));
+    } else {
+        conn_read_held(conn);
+    }
 }
 
 static void pause_if_store_lags(struct conn *conn)
@@ -325,7 +319,9 @@ void conn_accept(struct shard *shard)
 void conn_sweep(struct conn *conn, uint64_t now_ms)
 {
     static const yd_slice ping = {(const uint8_t *)"\x89\x00", 2};
-    if (uv_is_closing((uv_handle_t *)&conn->tcp) || door_sweep(conn, now_ms)) return;
+    if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    door_sweep(conn, now_ms);
+    if (conn->caller != NULL) desk_sweep(conn, now_ms);
     if (conn->deadline_ms != 0 && conn->deadline_ms <= now_ms) {
         if (conn->state == CONN_LOADING && conn->close_code != 0) {
             conn_close(conn, conn->close_code, "this room cannot be read");

@@ -1,5 +1,5 @@
 /* door.c - from a request to a member of a room: see door.h. */
-#include "host/door.h"
+#include "host/desk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "wire/credentials.h"
 
 #define DECIDE_MS    10000 /* then nobody could decide */
+#define TOKEN_MS     10000 /* for a token that was asked for */
 #define HELD_CEILING 4096u
 
 static yd_slice slice_of(const char *text)
@@ -104,75 +105,119 @@ static yd_slice keep(uint8_t **at, yd_slice from)
     return kept;
 }
 
-static void visit_begin(struct conn *conn, const struct http_request *request,
-                        const struct route *route)
+static struct visit *visit_new(struct conn *conn, yd_slice party, yd_slice room, yd_slice token)
 {
-    struct settings *settings = conn->shard->settings;
-    struct yd_buf token;
-    yd_buf_init(&token, heap_alloc(), HTTP_HEAD_MAX);
-    // It cannot be longer than the head in which it stands.
-    if (credentials_token(request, slice_of(settings->cookie), &token) != YD_OK) abort();
-    size_t name_len = route->party.len + 1 + route->room.len;
+    size_t name_len = party.len + 1 + room.len;
     struct visit *visit = heap_new(sizeof *visit + name_len + token.len);
     uint8_t *at = visit->bytes;
     visit->name = (yd_slice){at, name_len};
-    (void)keep(&at, route->party);
+    (void)keep(&at, party);
     *at++ = '/';
-    visit->room = keep(&at, route->room);
-    visit->token = keep(&at, yd_buf_slice(&token));
-    yd_buf_deinit(&token);
+    visit->room = keep(&at, room);
+    visit->token = keep(&at, token);
     visit->asked_ns = uv_hrtime();
-    visit->policy = policies_find(&settings->rooms, route->party, route->room);
-    conn->visit = visit;
-    conn->speaks_text = route->has_pk;
-    conn->state = CONN_DECIDING;
-    conn->deadline_ms = shard_now(conn->shard) + DECIDE_MS;
+    visit->policy = policies_find(&conn->shard->settings->rooms, party, room);
+    return visit;
 }
 
-static void refuse_here(struct conn *conn, enum refusal refusal)
+static void visit_free(struct visit *visit)
 {
-    audit(conn, false, NULL, refusal_words(refusal)->text);
-    refuse(conn, refusal);
+    if (visit != NULL) free(visit->upgrade);
+    free(visit);
+}
+
+void visit_begin(struct seat *seat, yd_slice party, yd_slice room, yd_slice token)
+{
+    visit_free(seat->visit);
+    seat->visit = visit_new(seat->conn, party, room, token);
+    if (seat->state == SEAT_IN) return;
+    seat->state = SEAT_ASKING;
+    seat->deadline_ms = shard_now(seat->conn->shard) + DECIDE_MS;
+}
+
+void visit_later(struct seat *seat, yd_slice party, yd_slice room, yd_slice token)
+{
+    visit_free(seat->newer);
+    seat->newer = visit_new(seat->conn, party, room, token);
+}
+
+void door_refuse(struct seat *seat, enum refusal refusal)
+{
+    audit(seat, false, NULL, refusal_words(refusal)->text);
+    refuse(seat, refusal);
 }
 
 /* Without one of ours in the answer a client that offered some must give up. */
-static bool choose_protocol(struct visit *visit, const struct http_request *request)
+static bool choose_protocol(struct upgrade *upgrade, const struct http_request *request)
 {
     yd_slice protocol = credentials_protocol(request->ws_protocol);
     if (protocol.len > PROTOCOL_MAX) return false;
-    memcpy(visit->protocol, protocol.ptr, protocol.len);
+    memcpy(upgrade->protocol, protocol.ptr, protocol.len);
     return protocol.len > 0 || request->ws_protocol.len == 0;
+}
+
+/* False: it was answered. */
+static bool upgrade_read(struct conn *conn, const struct http_request *request,
+                         struct upgrade *upgrade)
+{
+    if (!yd_slice_equal(request->ws_version, YD_LITERAL("13"))) {
+        conn_answer(conn, 426, "text/plain", YD_LITERAL("This is WebSocket version 13.\n"));
+    } else if (!http_accept(request->ws_key, upgrade->accept)) {
+        conn_answer(conn, 400, "text/plain",
+                    YD_LITERAL("Sec-WebSocket-Key is missing or is not 16 bytes in base64.\n"));
+    } else if (!choose_protocol(upgrade, request)) {
+        conn_answer(conn, 400, "text/plain",
+                    YD_LITERAL("Offer a subprotocol beside the token, such as \"partyd\".\n"));
+    } else {
+        return true;
+    }
+    return false;
 }
 
 void door_knock(struct conn *conn, const struct http_request *request, const struct route *route)
 {
-    visit_begin(conn, request, route);
-    struct visit *visit = conn->visit;
+    struct shard *shard = conn->shard;
+    struct yd_buf token;
+    yd_buf_init(&token, heap_alloc(), HTTP_HEAD_MAX);
+    // It cannot be longer than the head in which it stands.
+    if (credentials_token(request, slice_of(shard->settings->cookie), &token) != YD_OK) abort();
+    struct seat *seat = seat_new(conn, 0);
+    visit_begin(seat, route->party, route->room, yd_buf_slice(&token));
+    struct upgrade *upgrade = seat->visit->upgrade = heap_new(sizeof *upgrade);
+    conn->speaks_text = route->has_pk;
+    conn->state = CONN_DECIDING;
+    conn->deadline_ms = 0; // the seat has its own
     if (route->kind == ROUTE_BAD) {
-        refuse_here(conn, REFUSE_ROOM_NAME);
-    } else if (!yd_slice_equal(request->ws_version, YD_LITERAL("13"))) {
-        conn_answer(conn, 426, "text/plain", YD_LITERAL("This is WebSocket version 13.\n"));
-    } else if (!http_accept(request->ws_key, visit->accept)) {
-        conn_answer(conn, 400, "text/plain",
-                    YD_LITERAL("Sec-WebSocket-Key is missing or is not 16 bytes in base64.\n"));
-    } else if (!choose_protocol(visit, request)) {
-        conn_answer(conn, 400, "text/plain",
-                    YD_LITERAL("Offer a subprotocol beside the token, such as \"partyd\".\n"));
-    } else if (!credentials_origin_ok(request->origin, conn->shard->settings->origins)) {
-        refuse_here(conn, REFUSE_ORIGIN);
-    } else if (visit->policy == NULL) {
-        refuse_here(conn, REFUSE_ROOM_UNKNOWN);
+        door_refuse(seat, REFUSE_ROOM_NAME);
+    } else if (upgrade_read(conn, request, upgrade)) {
+        if (!credentials_origin_ok(request->origin, shard->settings->origins)) {
+            door_refuse(seat, REFUSE_ORIGIN);
+        } else if (route->kind == ROUTE_MANY) {
+            switch_protocols(conn, upgrade);
+            desk_begin(conn, route->party, yd_buf_slice(&token));
+            seat_free(seat); // it was for the request; documents are asked for on the socket
+        } else if (seat->visit->policy == NULL) {
+            door_refuse(seat, REFUSE_ROOM_UNKNOWN);
+        }
     }
+    yd_buf_deinit(&token);
 }
 
 /* ---- deciding ---------------------------------------------------------------------------------
  */
 
-static void guest_begin(struct conn *conn, const struct auth_decision *d)
+static void guest_free(struct seat *seat)
 {
-    struct shard *shard = conn->shard;
+    if (seat->guest != NULL) auth_cancel_if(&seat->guest->recheck);
+    free(seat->guest);
+    seat->guest = NULL;
+}
+
+static void guest_begin(struct seat *seat, const struct auth_decision *d)
+{
+    struct shard *shard = seat->conn->shard;
     struct door *door = shard->door;
-    yd_slice token = door->asks ? conn->visit->token : YD_EMPTY;
+    yd_slice token = door->asks ? seat->visit->token : YD_EMPTY;
     yd_slice user_id = slice_of(d->user_id), name = slice_of(d->name), color = slice_of(d->color);
     struct guest *guest = heap_new(sizeof *guest + user_id.len + name.len + color.len + token.len);
     uint8_t *at = guest->bytes;
@@ -188,164 +233,267 @@ static void guest_begin(struct conn *conn, const struct auth_decision *d)
         uint64_t spread = ++door->sessions * 2654435761u % 256;
         guest->until_ms = shard_now(shard) + session_ms - session_ms * spread / 2560;
     }
-    conn->guest = guest;
+    guest_free(seat);
+    seat->guest = guest;
 }
 
-static void admit(struct conn *conn)
+static void admit(struct seat *seat)
 {
+    struct conn *conn = seat->conn;
     struct shard *shard = conn->shard;
+    struct visit *visit = seat->visit;
     if (shard->down[0] != 0 || shard->stopping) { // while it was decided
-        conn_answer_down(conn);
+        if (visit->upgrade != NULL) {
+            conn_answer_down(conn);
+        } else {
+            refuse(seat, REFUSE_UNAVAILABLE);
+        }
         return;
     }
-    visit_switch_protocols(conn);
-    conn->state = CONN_LOADING;
-    conn->deadline_ms = 0;
-    slot_add(slot_get(shard, conn->visit->name, conn->visit->policy), conn);
-    free(conn->visit);
-    conn->visit = NULL;
-    conn_enter(conn);
+    if (visit->upgrade != NULL) {
+        switch_protocols(conn, visit->upgrade);
+        conn->state = CONN_LOADING;
+    }
+    seat->deadline_ms = 0;
+    slot_add(slot_get(shard, visit->name, visit->policy), seat);
+    visit_free(visit);
+    seat->visit = NULL;
+    seat_enter(seat);
+}
+
+static enum refusal refusal_in(const struct auth_decision *d)
+{
+    return d->reason == AUTH_ALLOWED ? REFUSE_FORBIDDEN : refusal_of(d->reason);
+}
+
+/* ---- those who are in, decided anew -----------------------------------------------------------
+ */
+
+static void visit_drop(struct seat *seat)
+{
+    visit_free(seat->visit);
+    seat->visit = NULL;
+}
+
+static void send_away(struct seat *seat, enum refusal refusal)
+{
+    const struct refusal_words *words = refusal_words(refusal);
+    LOG(&seat->conn->shard->log, LOG_INFO, "session ended", LOG_TEXT("user", seat->guest->user_id),
+        LOG_CSTR("why", words->word));
+    seat_end(seat, words->code, words->word);
+}
+
+/* A dialect that can say so goes on with the new right; elsewhere the session begins anew. */
+static void change_right(struct seat *seat, enum auth_permission permission)
+{
+    if (seat->conn->caller == NULL || permission == AUTH_NONE) {
+        send_away(seat, permission == AUTH_NONE ? REFUSE_FORBIDDEN : REFUSE_CHANGED);
+        return;
+    }
+    enum room_right before = door_right(seat);
+    seat->guest->permission = permission;
+    desk_admitted(seat);
+    if (door_right(seat) == before) return;
+    slot_event(seat->slot, seat->conn->shard,
+               (struct room_event){
+                   .kind = ROOM_EV_RIGHT, .member = seat->member, .right = door_right(seat)});
+}
+
+/* A client that is in has sent another token. */
+static void renewed(struct seat *seat, bool granted, const struct auth_decision *d)
+{
+    enum auth_permission before = seat->guest->permission;
+    bool same = yd_slice_equal(seat->guest->user_id, slice_of(d->user_id));
+    if (granted && same) {
+        guest_begin(seat, d);
+        seat->guest->permission = before;
+    }
+    visit_drop(seat);
+    if (granted && same) {
+        change_right(seat, d->permission);
+    } else if (granted) {
+        send_away(seat, REFUSE_CHANGED); // as somebody else it has to come in anew
+    } else if (d->reason != AUTH_UNAVAILABLE) {
+        send_away(seat, refusal_in(d));
+    }
 }
 
 static void on_decision(void *ctx, const struct auth_decision *decision)
 {
-    struct conn *conn = ctx;
-    conn->visit->wait = NULL;
+    struct seat *seat = ctx;
+    seat->visit->wait = NULL;
     bool granted = decision->reason == AUTH_ALLOWED && decision->permission != AUTH_NONE;
-    audit(conn, granted, decision, decision->why);
-    if (granted) {
-        guest_begin(conn, decision);
-        admit(conn);
+    audit(seat, granted, decision, decision->why);
+    if (seat->state == SEAT_IN) {
+        renewed(seat, granted, decision);
+    } else if (granted) {
+        guest_begin(seat, decision);
+        admit(seat);
     } else {
-        refuse(conn,
-               decision->reason == AUTH_ALLOWED ? REFUSE_FORBIDDEN : refusal_of(decision->reason));
+        refuse(seat, refusal_in(decision));
     }
 }
 
-void door_decide(struct conn *conn)
+void door_decide(struct seat *seat)
 {
-    struct visit *visit = conn->visit;
-    struct door *door = conn->shard->door;
+    struct visit *visit = seat->visit;
+    struct door *door = seat->conn->shard->door;
     if (!door->decides || !visit->policy->decided) {
-        admit(conn);
+        if (seat->state == SEAT_IN) {
+            visit_drop(seat);
+            desk_admitted(seat);
+        } else {
+            admit(seat);
+        }
         return;
     }
     struct auth_wait *wait = NULL;
     struct auth_request request = {.room = visit->room, .token = visit->token};
-    auth_decide(door->auth, &request, on_decision, conn, &wait);
+    auth_decide(door->auth, &request, on_decision, seat, &wait);
     // Decided at once, the visit may be gone already.
     if (wait != NULL) visit->wait = wait;
+}
+
+bool door_decide_newer(struct seat *seat)
+{
+    if (seat->newer == NULL) return false;
+    visit_free(seat->visit);
+    seat->visit = seat->newer;
+    seat->newer = NULL;
+    seat->state = SEAT_ASKING;
+    seat->deadline_ms = shard_now(seat->conn->shard) + DECIDE_MS;
+    door_decide(seat);
+    return true;
 }
 
 /* ---- those who are in -------------------------------------------------------------------------
  */
 
-enum room_right door_right(const struct conn *conn)
+enum room_right door_right(const struct seat *seat)
 {
-    if (conn->guest == NULL || conn->guest->permission == AUTH_WRITE) return ROOM_WRITE;
+    if (seat->guest == NULL || seat->guest->permission == AUTH_WRITE) return ROOM_WRITE;
     return ROOM_READ; // who may comment does so beside the document
 }
 
-bool door_identity(const struct conn *conn, struct room_identity *who)
+bool door_identity(const struct seat *seat, struct room_identity *who)
 {
-    const struct guest *guest = conn->guest;
+    const struct guest *guest = seat->guest;
     if (guest == NULL) return false;
     *who = (struct room_identity){guest->user_id, guest->name, guest->color};
     return true;
 }
 
-static void send_away(struct conn *conn, enum refusal refusal)
-{
-    const struct refusal_words *words = refusal_words(refusal);
-    LOG(&conn->shard->log, LOG_INFO, "session ended", LOG_TEXT("user", conn->guest->user_id),
-        LOG_CSTR("why", words->word));
-    conn_close(conn, words->code, words->word);
-}
-
 static void on_recheck(void *ctx, const struct auth_decision *d)
 {
-    struct conn *conn = ctx;
-    struct guest *guest = conn->guest;
+    struct seat *seat = ctx;
+    struct guest *guest = seat->guest;
     guest->recheck = NULL;
     switch (d->reason) {
     case AUTH_UNAVAILABLE: return; // nobody says that it is not welcome any more
     case AUTH_ALLOWED:
         guest->expires_at = d->expires_at;
-        if (d->permission != guest->permission) send_away(conn, REFUSE_CHANGED);
+        if (d->permission != guest->permission) change_right(seat, d->permission);
         return;
     case AUTH_TOKEN_MISSING:
     case AUTH_TOKEN_BAD:
-    case AUTH_TOKEN_EXPIRED: send_away(conn, REFUSE_TOKEN_EXPIRED); return;
+    case AUTH_TOKEN_EXPIRED: send_away(seat, REFUSE_TOKEN_EXPIRED); return;
     case AUTH_FORBIDDEN:
     case AUTH_NOT_FOUND:
-    case AUTH_ROOM_BAD: send_away(conn, refusal_of(d->reason)); return;
+    case AUTH_ROOM_BAD: send_away(seat, refusal_of(d->reason)); return;
     }
 }
 
-yd_slice conn_room(const struct conn *conn)
+yd_slice seat_room(const struct seat *seat)
 {
-    if (conn->slot == NULL) return conn->visit == NULL ? YD_EMPTY : conn->visit->room;
-    yd_slice name = {(const uint8_t *)conn->slot->name, conn->slot->name_len};
+    if (seat->slot == NULL) return seat->visit == NULL ? YD_EMPTY : seat->visit->room;
+    yd_slice name = {(const uint8_t *)seat->slot->name, seat->slot->name_len};
     const uint8_t *slash = memchr(name.ptr, '/', name.len);
     size_t party = (size_t)(slash - name.ptr) + 1;
     return (yd_slice){name.ptr + party, name.len - party};
 }
 
-static void recheck_guest(struct conn *conn)
+static void recheck_guest(struct seat *seat)
 {
-    struct guest *guest = conn->guest;
-    const struct door *door = conn->shard->door;
+    struct guest *guest = seat->guest;
+    const struct door *door = seat->conn->shard->door;
     if (door->takes_tickets) {
-        send_away(conn, REFUSE_SESSION_OVER); // only a fresh ticket can tell
+        send_away(seat, REFUSE_SESSION_OVER); // only a fresh ticket can tell
         return;
     }
     if (!door->asks) {
         bool over = guest->expires_at != 0 && guest->expires_at <= (int64_t)time(NULL);
-        if (over) send_away(conn, REFUSE_TOKEN_EXPIRED);
+        if (over) send_away(seat, REFUSE_TOKEN_EXPIRED);
         return;
     }
-    struct auth_request request = {.room = conn_room(conn), .token = guest->token};
+    struct auth_request request = {.room = seat_room(seat), .token = guest->token};
     auth_cancel_if(&guest->recheck);
     struct auth_wait *wait = NULL;
-    auth_decide(door->auth, &request, on_recheck, conn, &wait);
+    auth_decide(door->auth, &request, on_recheck, seat, &wait);
     if (wait != NULL) guest->recheck = wait;
 }
 
-void door_recheck(struct conn *conn)
+void door_recheck(struct seat *seat)
 {
-    if (conn->state == CONN_DECIDING && conn->visit->wait != NULL) {
-        auth_cancel_if(&conn->visit->wait);
-        door_decide(conn);
-    } else if (conn->slot != NULL && conn->guest != NULL) {
-        recheck_guest(conn);
+    if (seat->visit != NULL && seat->visit->wait != NULL) {
+        auth_cancel_if(&seat->visit->wait);
+        door_decide(seat);
+    } else if (seat->slot != NULL && seat->guest != NULL) {
+        recheck_guest(seat);
     }
 }
 
 /* ---- time and the end -------------------------------------------------------------------------
  */
 
-bool door_sweep(struct conn *conn, uint64_t now_ms)
+/* Its longest session is over. Who can be asked for a fresh token in the middle of it is. */
+static void session_over(struct seat *seat, uint64_t now_ms)
 {
-    bool late = conn->deadline_ms != 0 && conn->deadline_ms <= now_ms;
-    if (conn->state == CONN_HELD) {
-        if (late) refusal_tell(conn);
-        return late;
+    struct guest *guest = seat->guest;
+    if (seat->conn->caller == NULL || guest->token_asked) {
+        send_away(seat, REFUSE_SESSION_OVER);
+        return;
     }
-    if (conn->state == CONN_DECIDING) {
-        if (!late) return false;
-        auth_cancel_if(&conn->visit->wait);
-        refuse_here(conn, REFUSE_UNAVAILABLE);
-        return true;
-    }
-    const struct guest *guest = conn->guest;
-    if (conn->state != CONN_OPEN || guest == NULL) return false;
-    if (guest->until_ms == 0 || guest->until_ms > now_ms) return false;
-    send_away(conn, REFUSE_SESSION_OVER);
-    return true;
+    guest->token_asked = true;
+    guest->until_ms = now_ms + TOKEN_MS;
+    seat_note(seat, SESSION_NOTE_TOKEN, "");
 }
 
-void door_free(struct conn *conn)
+static void seat_sweep(struct seat *seat, uint64_t now_ms)
 {
-    free(conn->visit);
-    free(conn->guest);
+    bool late = seat->deadline_ms != 0 && seat->deadline_ms <= now_ms;
+    switch ((enum seat_state)seat->state) {
+    case SEAT_ASKING:
+        if (!late) break;
+        auth_cancel_if(&seat->visit->wait);
+        door_refuse(seat, REFUSE_UNAVAILABLE);
+        break;
+    case SEAT_HELD:
+        if (late) refusal_tell(seat);
+        break;
+    case SEAT_AWAITED:
+        if (late) desk_refuse(seat, seat->visit->refusal);
+        break;
+    case SEAT_IN:
+        if (seat->guest == NULL || seat->guest->until_ms == 0) break;
+        if (seat->guest->until_ms <= now_ms) session_over(seat, now_ms);
+        break;
+    case SEAT_REFUSED:
+    case SEAT_LOADING: break;
+    }
+}
+
+void door_sweep(struct conn *conn, uint64_t now_ms)
+{
+    struct seat *seat = seat_after(conn, NULL);
+    while (seat != NULL && conn->state != CONN_CLOSING) {
+        seat_sweep(seat, now_ms);
+        seat = seat_after(conn, seat);
+    }
+}
+
+void door_free(struct seat *seat)
+{
+    visit_free(seat->visit);
+    visit_free(seat->newer);
+    free(seat->guest);
 }

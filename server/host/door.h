@@ -3,7 +3,7 @@
  *   upgrade.c -> door_knock() -> [origin, table of rooms] -> auth_decide() -> admitted: slot_get()
  *                                                                         \-> refused: refuse.c
  *
- * Until the decision a connection has a visit and nothing of the room: not loaded, not looked up.
+ * Until the decision a seat has a visit and nothing of the room: not loaded, not looked up.
  * After it a guest, if somebody decided; with open doors it has neither.
  * Rules D6..D15, D19 of docs/access.md. */
 #ifndef HOST_DOOR_H
@@ -27,7 +27,9 @@ enum refusal {
     REFUSE_ROOM_NAME,    /* too long, or control characters */
     REFUSE_ORIGIN,
     REFUSE_SESSION_OVER,
-    REFUSE_CHANGED /* still welcome, with other rights: come again */
+    REFUSE_CHANGED,    /* still welcome, with other rights: come again */
+    REFUSE_UNREADABLE, /* what is stored of it cannot be read */
+    REFUSE_TOO_MANY    /* documents on this socket */
 };
 
 /* How it is told. */
@@ -41,14 +43,19 @@ struct refusal_words {
 const struct refusal_words *refusal_words(enum refusal refusal);
 enum refusal refusal_of(enum auth_reason reason); /* not of AUTH_ALLOWED */
 
+/* What the answer 101 says; accept is empty: there will be none. */
+struct upgrade {
+    char accept[HTTP_ACCEPT_LEN + 1];
+    char protocol[PROTOCOL_MAX + 1];
+};
+
 struct visit {
-    struct auth_wait *wait; /* NULL: nothing is under way */
+    struct auth_wait *wait;  /* NULL: nothing is under way */
+    struct upgrade *upgrade; /* of a request; NULL: the socket is open */
     const struct policy *policy;
     uint64_t asked_ns;
     enum refusal refusal; /* while it is held */
     bool held;
-    char accept[HTTP_ACCEPT_LEN + 1];
-    char protocol[PROTOCOL_MAX + 1];
     yd_slice name; /* "party/room" */
     yd_slice room, token;
     uint8_t bytes[];
@@ -59,6 +66,7 @@ struct guest {
     enum auth_permission permission;
     int64_t expires_at; /* seconds since 1970; 0: never */
     uint64_t until_ms;  /* end of the session; 0: none */
+    bool token_asked;   /* which would prolong it */
     yd_slice user_id, name, color;
     yd_slice token; /* empty: nobody can be asked again */
     uint8_t bytes[];
@@ -70,7 +78,8 @@ struct door {
     bool asks;          /* a backend decides, which can be asked again */
     bool takes_tickets; /* what opened the door says nothing of later */
     uint32_t held_count, held_max;
-    uint64_t sessions; /* spreads their ends */
+    uint32_t linger_count; /* open sockets without a document; held_max too */
+    uint64_t sessions;     /* spreads their ends */
     uint64_t audit_second;
     uint32_t audit_lines, audit_dropped; /* refusals in that second */
 };
@@ -79,21 +88,28 @@ struct door {
 YD_NODISCARD yd_err door_open(struct shard *shard, char *why);
 void door_close(struct shard *shard);
 /* A request for a room, well-formed as HTTP: copies what it says. The connection is answered, or
- * CONN_DECIDING and then to be given to door_decide(). */
+ * CONN_DECIDING and then its seat is to be given to door_decide(), or CONN_OPEN (desk.h). */
 void door_knock(struct conn *conn, const struct http_request *request, const struct route *route);
-void door_decide(struct conn *conn);
-void door_leave(struct conn *conn); /* the connection ends */
-void door_free(struct conn *conn);
-/* Deadlines of the door. True: one has been reached. */
-bool door_sweep(struct conn *conn, uint64_t now_ms);
-enum room_right door_right(const struct conn *conn);
+/* Wants into a room. */
+void visit_begin(struct seat *seat, yd_slice party, yd_slice room, yd_slice token);
+void door_decide(struct seat *seat);
+/* Keeps a newer token for when the refusal of the one before would be told. */
+void visit_later(struct seat *seat, yd_slice party, yd_slice room, yd_slice token);
+bool door_decide_newer(struct seat *seat); /* false: there is none */
+void door_leave(struct seat *seat);        /* the seat ends */
+void door_free(struct seat *seat);
+/* Says no, on the record. */
+void door_refuse(struct seat *seat, enum refusal refusal);
+/* Deadlines of its seats. */
+void door_sweep(struct conn *conn, uint64_t now_ms);
+enum room_right door_right(const struct seat *seat);
 /* False: no identity, presence is what the client says. */
-bool door_identity(const struct conn *conn, struct room_identity *who);
+bool door_identity(const struct seat *seat, struct room_identity *who);
 /* Asks again for somebody who is in, or for somebody who is still being decided. */
-void door_recheck(struct conn *conn);
+void door_recheck(struct seat *seat);
 
 /* Its room's name without the party, or that of the room it asks for; YD_EMPTY: neither. */
-yd_slice conn_room(const struct conn *conn);
+yd_slice seat_room(const struct seat *seat);
 
 static inline void auth_cancel_if(struct auth_wait **wait)
 {
@@ -102,12 +118,14 @@ static inline void auth_cancel_if(struct auth_wait **wait)
 }
 
 /* refuse.c */
-void refuse(struct conn *conn, enum refusal refusal);
-void refusal_tell(struct conn *conn); /* its time has come */
+void refuse(struct seat *seat, enum refusal refusal);
+void refusal_tell(struct seat *seat); /* its time has come */
+/* Tells a document on an open socket, at once. */
+void desk_refuse(struct seat *seat, enum refusal refusal);
 void refusals_sweep(struct shard *shard);
 /* One line for each decision. */
-void audit(struct conn *conn, bool granted, const struct auth_decision *decision, const char *why);
-void visit_switch_protocols(struct conn *conn); /* the answer 101 */
+void audit(struct seat *seat, bool granted, const struct auth_decision *decision, const char *why);
+void switch_protocols(struct conn *conn, const struct upgrade *upgrade); /* the answer 101 */
 
 /* api.c: the HTTP API of the application's backend, below /api/. */
 bool api_is_path(yd_slice path);

@@ -10,41 +10,83 @@ static yd_slice slot_name(const struct room_slot *slot)
 }
 
 /* WebSocket head and dialect head, in one piece. */
-static yd_slice frame_head(const struct session *session, enum room_message message,
-                           size_t payload_len, uint8_t *room)
+static yd_slice frame_head(const struct session_head *dialect, size_t payload_len, uint8_t *room)
 {
-    struct session_head dialect;
-    if (!session_head(session, message, payload_len, &dialect)) return YD_EMPTY;
-    size_t n = ws_head(dialect.opcode == SESSION_TEXT ? WS_TEXT : WS_BINARY,
-                       dialect.len + payload_len, room);
-    memcpy(room + n, dialect.bytes, dialect.len);
-    return (yd_slice){room, n + dialect.len};
+    size_t n = ws_head(dialect->opcode == SESSION_TEXT ? WS_TEXT : WS_BINARY,
+                       dialect->len + payload_len, room);
+    memcpy(room + n, dialect->bytes, dialect->len);
+    return (yd_slice){room, n + dialect->len};
 }
 
-static struct conn *any_member(const struct room_slot *slot)
+static yd_slice message_head(const struct seat *seat, const struct room_effect *fx, uint8_t *room)
 {
-    for (uint32_t i = 0; i < slot->member_cap; i++) {
-        if (slot->members[i] != NULL) return slot->members[i];
+    struct session_head dialect;
+    if (!session_head(seat->conn->session, seat->doc, fx->message, fx->bytes.len, &dialect)) {
+        return YD_EMPTY;
     }
-    return NULL;
+    return frame_head(&dialect, fx->bytes.len, room);
+}
+
+#define FRAME_HEAD_MAX (WS_HEAD_MAX + SESSION_HEAD_MAX)
+
+void seat_note(struct seat *seat, enum session_note note, const char *text)
+{
+    struct conn *conn = seat->conn;
+    uint8_t bytes[FRAME_HEAD_MAX];
+    struct session_head dialect;
+    yd_slice payload = {(const uint8_t *)text, strlen(text)};
+    if (!session_note(conn->session, seat->doc, note, payload.len, &dialect)) return;
+    yd_slice head = frame_head(&dialect, payload.len, bytes);
+    outbox_put(conn->shard, outbox_of_conn(conn), head, payload, 0);
+}
+
+static void send_one(struct shard *shard, struct seat *seat, const struct room_effect *fx,
+                     uint64_t batch)
+{
+    uint8_t bytes[FRAME_HEAD_MAX];
+    if (seat == NULL || seat->state != SEAT_IN) return;
+    yd_slice head = message_head(seat, fx, bytes);
+    if (head.len > 0) outbox_put(shard, outbox_of_conn(seat->conn), head, fx->bytes, batch);
+}
+
+/* Anybody whose frames look like this. */
+static struct seat *seat_of_wire(struct room_slot *slot, uint32_t wire)
+{
+    for (uint32_t i = 0; slot->wire_seats[wire] == NULL && i < slot->member_cap; i++) {
+        struct seat *seat = slot->members[i];
+        if (seat != NULL && seat->wire == wire) slot->wire_seats[wire] = seat;
+    }
+    return slot->wire_seats[wire];
+}
+
+/* One frame for each wire that has members here; who has a wire of its own gets its own. */
+static void send_all(struct shard *shard, struct room_slot *slot, const struct room_effect *fx,
+                     uint64_t batch, uint32_t from)
+{
+    uint8_t bytes[FRAME_HEAD_MAX];
+    for (uint32_t wire = 0; wire < SESSION_WIRES; wire++) {
+        if (slot->wire_counts[wire] == 0) continue;
+        yd_slice head = message_head(seat_of_wire(slot, wire), fx, bytes);
+        if (head.len == 0) continue;
+        outbox_put_all(shard, outbox_of_slot(slot, wire), head, fx->bytes, batch, from);
+    }
+    if (slot->wire_counts[SESSION_WIRE_OWN] == 0) return;
+    for (uint32_t i = 0; i < slot->member_cap; i++) {
+        struct seat *seat = slot->members[i];
+        if (seat != NULL && seat->wire == SESSION_WIRE_OWN) send_one(shard, seat, fx, batch);
+    }
 }
 
 static void send_effect(struct shard *shard, struct room_slot *slot, const struct room_effect *fx,
                         uint32_t from)
 {
-    uint8_t bytes[WS_HEAD_MAX + SESSION_HEAD_MAX];
-    bool acknowledges = fx->message == ROOM_MSG_STEP2;
+    bool acknowledges = fx->message == ROOM_MSG_STEP2 || fx->message == ROOM_MSG_STATUS;
     uint64_t batch = fx->gate_seq == 0 ? 0 : slot->append_batch;
     if (shard->relaxed && !acknowledges) batch = 0;
-    struct conn *conn =
-        fx->to == ROOM_TO_ONE ? slot->members[fx->member] : any_member(slot); // one wire today
-    if (conn == NULL || conn->session == NULL) return;
-    yd_slice head = frame_head(conn->session, fx->message, fx->bytes.len, bytes);
-    if (head.len == 0) return;
     if (fx->to == ROOM_TO_ONE) {
-        outbox_put(shard, outbox_of_conn(conn), head, fx->bytes, batch);
+        send_one(shard, slot->members[fx->member], fx, batch);
     } else {
-        outbox_put_all(shard, slot, head, fx->bytes, batch, from);
+        send_all(shard, slot, fx, batch, from);
     }
 }
 
@@ -77,7 +119,7 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
             break;
         case ROOM_FX_CLOSE:
             if (slot->members[e->member] != NULL) {
-                conn_close(slot->members[e->member], e->close_code, e->why);
+                seat_end(slot->members[e->member], e->close_code, e->why);
             }
             break;
         case ROOM_FX_IGNORED:

@@ -46,10 +46,13 @@ struct outbox *outbox_of_conn(struct conn *conn)
     return conn->out;
 }
 
-static struct outbox *outbox_of_slot(struct room_slot *slot)
+struct outbox *outbox_of_slot(struct room_slot *slot, uint32_t wire)
 {
-    if (slot->out == NULL) slot->out = outbox_new(NULL, slot);
-    return slot->out;
+    if (slot->outs[wire] == NULL) {
+        slot->outs[wire] = outbox_new(NULL, slot);
+        slot->outs[wire]->wire = wire;
+    }
+    return slot->outs[wire];
 }
 
 /* The owner ends. Lists that hold the outbox free it when they come to it. */
@@ -146,10 +149,10 @@ void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice
     put(shard, out, head, payload, batch, FROM_MANY);
 }
 
-void outbox_put_all(struct shard *shard, struct room_slot *slot, yd_slice head, yd_slice payload,
+void outbox_put_all(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
                     uint64_t batch, uint32_t from)
 {
-    put(shard, outbox_of_slot(slot), head, payload, batch, from);
+    put(shard, out, head, payload, batch, from);
 }
 
 /* Moves what is durable to ready; true: something still waits. */
@@ -351,15 +354,17 @@ static void write_to_member(struct conn *conn, struct chunk *all, bool is_own)
     chunk_unref(late);
 }
 
-static void flush_slot(struct room_slot *slot)
+static void flush_slot(struct outbox *out)
 {
-    uint32_t from = slot->out->ready_from;
-    slot->out->ready_from = FROM_NOBODY;
-    struct chunk *all = take_ready(slot->out);
+    struct room_slot *slot = out->slot;
+    uint32_t from = out->ready_from, wire = out->wire;
+    out->ready_from = FROM_NOBODY;
+    struct chunk *all = take_ready(out);
     if (all == NULL) return;
     for (uint32_t i = 0; i < slot->member_cap; i++) {
-        struct conn *conn = slot->members[i];
-        if (conn != NULL && conn->state == CONN_OPEN) write_to_member(conn, all, i == from);
+        struct seat *seat = slot->members[i];
+        if (seat == NULL || seat->wire != wire || seat->conn->state != CONN_OPEN) continue;
+        write_to_member(seat->conn, all, i == from);
     }
     chunk_unref(all);
 }
@@ -388,7 +393,7 @@ static void outbox_flush(struct shard *shard, struct outbox *out)
 {
     if (out->slot != NULL) {
         uint64_t begun = uv_hrtime();
-        flush_slot(out->slot);
+        flush_slot(out);
         uint64_t took = uv_hrtime() - begun;
         if (took > shard->dearest_ns) shard->dearest_ns = took;
     } else if (out->conn != NULL) {

@@ -34,6 +34,9 @@ const struct refusal_words *refusal_words(enum refusal refusal)
         [REFUSE_ORIGIN] = {403, 4403, "bad_origin", "pages of this origin are not let in", true},
         [REFUSE_SESSION_OVER] = {401, 4501, "session_over", "come again with a fresh token", false},
         [REFUSE_CHANGED] = {401, 4501, "rights_changed", "come again with a fresh token", false},
+        [REFUSE_UNREADABLE] = {503, 1011, "unreadable", "what is stored of it cannot be read",
+                               false},
+        [REFUSE_TOO_MANY] = {403, 4403, "too_many_documents", "see socket-documents-max", false},
     };
     return &table[refusal];
 }
@@ -53,15 +56,14 @@ enum refusal refusal_of(enum auth_reason reason)
     return REFUSE_TOKEN_BAD;
 }
 
-void visit_switch_protocols(struct conn *conn)
+void switch_protocols(struct conn *conn, const struct upgrade *upgrade)
 {
-    const struct visit *visit = conn->visit;
-    const char *protocol = visit->protocol;
+    const char *protocol = upgrade->protocol;
     char head[256 + PROTOCOL_MAX];
     int n = snprintf(head, sizeof head,
                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                      "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s%s%s\r\n",
-                     visit->accept, protocol[0] == 0 ? "" : "Sec-WebSocket-Protocol: ", protocol,
+                     upgrade->accept, protocol[0] == 0 ? "" : "Sec-WebSocket-Protocol: ", protocol,
                      protocol[0] == 0 ? "" : "\r\n");
     outbox_put(conn->shard, outbox_of_conn(conn), (yd_slice){(const uint8_t *)head, (size_t)n},
                YD_EMPTY, 0);
@@ -74,49 +76,68 @@ static void answer(struct conn *conn, const struct refusal_words *words)
     conn_answer(conn, words->status, "text/plain", (yd_slice){(const uint8_t *)body, (size_t)n});
 }
 
-static void let_go(struct conn *conn)
+static void let_go(struct seat *seat)
 {
-    if (!conn->visit->held) return;
-    conn->visit->held = false;
-    conn->shard->door->held_count--;
+    if (!seat->visit->held) return;
+    seat->visit->held = false;
+    seat->conn->shard->door->held_count--;
 }
 
-void refusal_tell(struct conn *conn)
+void refusal_tell(struct seat *seat)
 {
-    const struct refusal_words *words = refusal_words(conn->visit->refusal);
-    let_go(conn);
-    if (words->by_http || conn->speaks_text || conn->visit->accept[0] == 0) {
+    struct conn *conn = seat->conn;
+    const struct upgrade *upgrade = seat->visit->upgrade;
+    const struct refusal_words *words = refusal_words(seat->visit->refusal);
+    let_go(seat);
+    if (upgrade == NULL) {
+        desk_refuse(seat, seat->visit->refusal);
+        return;
+    }
+    if (words->by_http || conn->speaks_text || upgrade->accept[0] == 0) {
         answer(conn, words);
         return;
     }
-    visit_switch_protocols(conn);
+    switch_protocols(conn, upgrade);
     conn->state = CONN_LOADING; // upgraded, and in no room
     conn_close(conn, words->code, words->word);
 }
 
-/* The connection has a visit. Decides nothing: it only says no. */
-void refuse(struct conn *conn, enum refusal refusal)
+/* Nobody more can wait. */
+static void tell_at_once(struct seat *seat, enum refusal refusal)
 {
-    struct door *door = conn->shard->door;
-    conn->visit->refusal = refusal;
-    conn_forget_held(conn);
-    if (door->held_count >= door->held_max) {
-        answer(conn, refusal_words(refusal));
-        return;
+    if (seat->visit->upgrade == NULL) {
+        conn_close(seat->conn, refusal_words(refusal)->code, refusal_words(refusal)->word);
+    } else {
+        answer(seat->conn, refusal_words(refusal));
     }
-    conn->visit->held = true;
-    door->held_count++;
-    conn->state = CONN_HELD;
-    conn->deadline_ms = shard_now(conn->shard) + HOLD_MS;
 }
 
-void door_leave(struct conn *conn)
+/* The seat has a visit. Decides nothing: it only says no. */
+void refuse(struct seat *seat, enum refusal refusal)
 {
-    if (conn->visit != NULL) {
-        let_go(conn);
-        auth_cancel_if(&conn->visit->wait);
+    struct conn *conn = seat->conn;
+    struct door *door = conn->shard->door;
+    seat->visit->refusal = refusal;
+    if (door->held_count >= door->held_max) {
+        tell_at_once(seat, refusal);
+        return;
     }
-    if (conn->guest != NULL) auth_cancel_if(&conn->guest->recheck);
+    seat->visit->held = true;
+    door->held_count++;
+    seat->state = SEAT_HELD;
+    seat->deadline_ms = shard_now(conn->shard) + HOLD_MS;
+    if (seat->visit->upgrade == NULL) return;
+    conn->state = CONN_HELD;
+    conn_forget_held(conn);
+}
+
+void door_leave(struct seat *seat)
+{
+    if (seat->visit != NULL) {
+        let_go(seat);
+        auth_cancel_if(&seat->visit->wait);
+    }
+    if (seat->guest != NULL) auth_cancel_if(&seat->guest->recheck);
 }
 
 /* ---- audit ------------------------------------------------------------------------------------
@@ -143,12 +164,14 @@ static bool audit_full(struct door *door, uint64_t second)
     return true;
 }
 
-void audit(struct conn *conn, bool granted, const struct auth_decision *decision, const char *why)
+void audit(struct seat *seat, bool granted, const struct auth_decision *decision, const char *why)
 {
     static const char *const permissions[] = {"none", "read", "comment", "write"};
+    struct conn *conn = seat->conn;
     struct shard *shard = conn->shard;
     if (!granted && audit_full(shard->door, shard_now(shard) / 1000)) return;
-    const struct visit *visit = conn->visit;
+    const struct visit *visit = seat->visit;
+    const char *client = conn->caller != NULL ? "hocuspocus" : "other";
     char peer[64];
     peer_name(conn, peer);
     LOG(&shard->log, LOG_INFO, granted ? "access granted" : "access refused",
@@ -156,7 +179,7 @@ void audit(struct conn *conn, bool granted, const struct auth_decision *decision
         LOG_CSTR("permission", permissions[decision == NULL ? AUTH_NONE : decision->permission]),
         LOG_CSTR("why", why), LOG_NUM("took_us", (uv_hrtime() - visit->asked_ns) / 1000),
         LOG_CSTR("remembered", decision != NULL && decision->remembered ? "yes" : "no"),
-        LOG_CSTR("client", conn->speaks_text ? "partykit" : "other"), LOG_CSTR("peer", peer));
+        LOG_CSTR("client", conn->speaks_text ? "partykit" : client), LOG_CSTR("peer", peer));
 }
 
 void refusals_sweep(struct shard *shard)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/shard.h"
+#include "host/door.h"
 
 /* Stock clients come back 100 ms after an accepted socket is closed, so a refusal waits. */
 #define REFUSE_AFTER_MS 1500
@@ -28,13 +28,15 @@ static void slot_free(struct shard *shard, struct room_slot *slot)
     slot_expects_nothing(shard, slot);
     HASH_DEL(shard->rooms, slot);
     room_free(slot->room);
-    outbox_disown(slot->out);
+    for (uint32_t wire = 0; wire < SESSION_WIRES; wire++) outbox_disown(slot->outs[wire]);
     free(slot->members);
     free(slot->leaves);
     slot->leaves = NULL;
     slot->leave_count = slot->leave_cap = 0;
     slot->room = NULL;
-    slot->out = NULL;
+    memset(slot->outs, 0, sizeof slot->outs);
+    memset(slot->wire_counts, 0, sizeof slot->wire_counts);
+    memset(slot->wire_seats, 0, sizeof slot->wire_seats);
     slot->members = NULL;
     slot->member_cap = slot->member_count = slot->member_free = 0;
     slot->state = SLOT_GONE;
@@ -108,24 +110,41 @@ struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct poli
     return slot;
 }
 
-void slot_add(struct room_slot *slot, struct conn *conn)
+void slot_add(struct room_slot *slot, struct seat *seat)
 {
     uint32_t number = slot->member_free;
     while (number < slot->member_cap && slot->members[number] != NULL) number++;
     if (number == slot->member_cap) {
         uint32_t cap = slot->member_cap == 0 ? 2 : slot->member_cap * 2;
-        slot->members = realloc(slot->members, cap * sizeof(struct conn *));
+        slot->members = realloc(slot->members, cap * sizeof(struct seat *));
         if (slot->members == NULL) abort();
         memset(slot->members + slot->member_cap, 0,
-               (cap - slot->member_cap) * sizeof(struct conn *));
+               (cap - slot->member_cap) * sizeof(struct seat *));
         slot->member_cap = cap;
     }
-    slot->members[number] = conn;
+    slot->members[number] = seat;
     slot->member_free = number + 1;
     slot->member_count++;
     slot->empty_ms = 0;
-    conn->slot = slot;
-    conn->member = number;
+    seat->slot = slot;
+    seat->member = number;
+}
+
+void slot_wire(struct seat *seat)
+{
+    seat->wire = (uint8_t)session_wire(seat->conn->session, seat->doc);
+    seat->slot->wire_counts[seat->wire]++;
+}
+
+static void slot_unwire(struct seat *seat)
+{
+    struct room_slot *slot = seat->slot;
+    if (seat->wire == SEAT_NO_WIRE) return;
+    slot->wire_counts[seat->wire]--;
+    if (seat->wire != SESSION_WIRE_OWN && slot->wire_seats[seat->wire] == seat) {
+        slot->wire_seats[seat->wire] = NULL;
+    }
+    seat->wire = SEAT_NO_WIRE;
 }
 
 /* A LEAVE would overwrite the effects that are being carried out, so it waits for their end. */
@@ -139,21 +158,22 @@ static void leave_later(struct room_slot *slot, uint32_t member)
     slot->leaves[slot->leave_count++] = member;
 }
 
-/* conn has joined the room only if it was open. */
-void slot_remove(struct room_slot *slot, struct conn *conn)
+/* It has joined the room only in SEAT_IN. */
+void slot_remove(struct seat *seat)
 {
-    struct shard *shard = conn->shard;
-    conn->slot = NULL;
-    if (slot->state == SLOT_GONE) return;
-    slot->members[conn->member] = NULL;
-    if (conn->member < slot->member_free) slot->member_free = conn->member;
+    struct room_slot *slot = seat->slot;
+    struct shard *shard = seat->conn->shard;
+    slot_unwire(seat);
+    slot->members[seat->member] = NULL;
+    seat->slot = NULL;
+    if (seat->member < slot->member_free) slot->member_free = seat->member;
     slot->member_count--;
     if (slot->member_count == 0) slot->empty_ms = shard_now(shard);
-    if (slot->state != SLOT_READY || conn->session == NULL) return;
+    if (seat->state != SEAT_IN) return;
     if (slot->stepping) {
-        leave_later(slot, conn->member);
+        leave_later(slot, seat->member);
     } else {
-        slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_LEAVE, .member = conn->member});
+        slot_event(slot, shard, (struct room_event){.kind = ROOM_EV_LEAVE, .member = seat->member});
     }
 }
 
@@ -193,33 +213,51 @@ bool slot_event(struct room_slot *slot, struct shard *shard, struct room_event e
     return alive;
 }
 
+/* Forgets the room; who was in it is in none. The list of them is the caller's, to be freed. */
+static struct seat **slot_vacate(struct shard *shard, struct room_slot *slot, uint32_t *cap)
+{
+    struct seat **members = slot->members;
+    *cap = slot->member_cap;
+    for (uint32_t i = 0; i < *cap; i++) {
+        if (members[i] == NULL) continue;
+        slot_unwire(members[i]);
+        members[i]->slot = NULL;
+    }
+    slot->members = NULL;
+    slot->member_cap = 0;
+    slot_free(shard, slot);
+    return members;
+}
+
 /* Ends all its connections and forgets the room; what is on disk stays. */
 void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const char *reason)
 {
     shard->drops++;
-    for (uint32_t i = 0; i < slot->member_cap; i++) {
-        struct conn *conn = slot->members[i];
-        if (conn == NULL) continue;
-        slot->members[i] = NULL;
-        conn->slot = NULL;
-        conn_close(conn, code, reason);
+    uint32_t cap;
+    struct seat **members = slot_vacate(shard, slot, &cap);
+    for (uint32_t i = 0; i < cap; i++) {
+        if (members[i] != NULL) conn_close(members[i]->conn, code, reason);
     }
-    slot_free(shard, slot);
+    free(members);
 }
 
 static void slot_refuse(struct shard *shard, struct room_slot *slot, const char *why)
 {
     LOG(&shard->log, LOG_ERROR, "room refused", LOG_TEXT("room", slot_name(slot)),
         LOG_CSTR("why", why));
-    for (uint32_t i = 0; i < slot->member_cap; i++) {
-        struct conn *conn = slot->members[i];
-        if (conn == NULL) continue;
-        slot->members[i] = NULL;
-        conn->slot = NULL;
+    uint32_t cap;
+    struct seat **members = slot_vacate(shard, slot, &cap);
+    for (uint32_t i = 0; i < cap; i++) {
+        if (members[i] == NULL) continue;
+        struct conn *conn = members[i]->conn;
+        if (conn->caller != NULL) {
+            desk_refuse(members[i], REFUSE_UNREADABLE);
+            continue;
+        }
         conn->close_code = 1011;
         conn->deadline_ms = shard_now(shard) + REFUSE_AFTER_MS;
     }
-    slot_free(shard, slot);
+    free(members);
 }
 
 static yd_err slot_feed(struct shard *shard, struct room_slot *slot, const struct store_event *ev)
@@ -255,7 +293,7 @@ void slot_loaded(struct shard *shard, struct store_event *ev)
     // A member may leave while another is made ready, and the room may fail and be gone.
     uint64_t drops = shard->drops;
     for (uint32_t i = 0; shard->drops == drops && i < slot->member_cap; i++) {
-        if (slot->members[i] != NULL) conn_ready(slot->members[i]);
+        if (slot->members[i] != NULL) seat_ready(slot->members[i]);
     }
 }
 

@@ -22,9 +22,10 @@
 #include "wire/ws.h"
 
 struct shard;
-struct door;  /* host/door.h: */
-struct visit; /* somebody wants in */
-struct guest; /* somebody was let in */
+struct door;   /* host/door.h: */
+struct visit;  /* somebody wants in */
+struct guest;  /* somebody was let in */
+struct caller; /* host/desk.h: who asks for many documents on one socket */
 struct conn;
 struct room_slot;
 
@@ -41,6 +42,7 @@ struct chunk {
 struct outbox {
     struct conn *conn;      /* or */
     struct room_slot *slot; /* both NULL: the owner is gone, free me */
+    uint32_t wire;          /* of a room's: what members it is for, see session_wire() */
     struct yd_buf ready, flight, open;
     uint64_t flight_batch, open_batch;
     uint32_t ready_from, flight_from, open_from; /* member whose messages these are, see FROM_ */
@@ -57,6 +59,34 @@ struct outbox_list {
 
 enum conn_state { CONN_HTTP, CONN_DECIDING, CONN_HELD, CONN_LOADING, CONN_OPEN, CONN_CLOSING };
 
+enum seat_state {
+    SEAT_ASKING,  /* whether it is let in is being decided */
+    SEAT_HELD,    /* it is not; the answer waits */
+    SEAT_REFUSED, /* it was told so, on a socket that goes on */
+    SEAT_AWAITED, /* its client was asked for another token */
+    SEAT_LOADING, /* let in; its room is being loaded */
+    SEAT_IN       /* a member of its room */
+};
+
+/* One document on one connection, a member of its room from JOIN to LEAVE. A connection of
+ * y-websocket's family has one, one of Hocuspocus as many as it has asked for. See seat.c. */
+struct seat {
+    struct conn *conn;
+    struct room_slot *slot; /* from SEAT_LOADING on */
+    struct visit *visit;    /* until it is let in, and while it is decided anew */
+    struct guest *guest;    /* from then on, if somebody decided; NULL: the door was open */
+    struct visit *newer;    /* a newer token came while an older one is decided or held */
+    struct yd_buf *held;    /* messages that came before it was in */
+    size_t held_bytes;
+    uint64_t deadline_ms; /* 0: none */
+    uint32_t member;
+    uint32_t doc;  /* its number in the session */
+    uint8_t state; /* enum seat_state */
+    uint8_t wire;  /* of its document, in SEAT_IN; else SEAT_NO_WIRE */
+    uint8_t tokens_asked;
+};
+#define SEAT_NO_WIRE 0xff
+
 /* What a slow or interrupted write left behind. */
 struct backlog {
     uv_write_t req;
@@ -71,8 +101,9 @@ struct conn {
     uv_tcp_t tcp;
     struct shard *shard;
     struct conn *prev, *next; /* all of the shard */
-    struct room_slot *slot;
+    struct seat **seats;      /* by number of the document; NULL: none */
     struct session *session;
+    struct caller *caller;    /* of a dialect with many documents */
     struct ws_reader *reader; /* only while a message is under way */
     struct outbox *out;       /* only while something waits for this connection alone */
     struct backlog *backlog;
@@ -80,10 +111,8 @@ struct conn {
     struct conn *late_prev, *late_next;
     uint64_t late_ns;    /* when it was kept */
     struct yd_buf *held; /* request, or frames that came before the room was ready */
-    struct visit *visit; /* until it is let into a room */
-    struct guest *guest; /* from then on, if somebody decided; NULL: the door was open */
     uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
-    uint32_t member;
+    uint32_t seat_cap;
     uint32_t awaits;     /* bytes of the request before it is looked at again */
     uint16_t close_code; /* of a close that waits for its deadline */
     uint8_t state;       /* enum conn_state */
@@ -99,10 +128,12 @@ struct room_slot {
     UT_hash_handle hh;       /* by name */
     UT_hash_handle by_token; /* while loading */
     struct room *room;
-    struct conn **members; /* by member number; NULL: free */
+    struct seat **members; /* by member number; NULL: free */
     uint32_t member_cap, member_count;
-    uint32_t member_free; /* no number below is free */
-    uint32_t *leaves;     /* members that went while the room was being stepped */
+    uint32_t wire_counts[SESSION_WIRES + 1]; /* members that are in, by their wire */
+    struct seat *wire_seats[SESSION_WIRES];  /* one of each, if it is known */
+    uint32_t member_free;                    /* no number below is free */
+    uint32_t *leaves; /* members that went while the room was being stepped */
     uint32_t leave_count, leave_cap;
     bool stepping;
     bool is_ticking;              /* is in the shard's list of those that want a TICK */
@@ -110,7 +141,7 @@ struct room_slot {
     uint64_t token;               /* of its load */
     uint64_t append_batch;        /* that holds its last append */
     uint64_t empty_ms;            /* since when nobody is in; 0: somebody is */
-    struct outbox *out;
+    struct outbox *outs[SESSION_WIRES];
     const struct policy *policy;
     struct room_slot *next_gone;
     enum slot_state state;
@@ -166,14 +197,30 @@ void shard_store_failed(struct shard *shard, const struct store_event *ev);
 
 /* conn.c */
 void conn_accept(struct shard *shard);
-void conn_ready(struct conn *conn); /* its room is ready: JOIN, then what came meanwhile */
+/* It is open: makes its session, and reads. */
+void conn_open(struct conn *conn, struct session_opts opts);
+void conn_read_held(struct conn *conn);                                /* what came before that */
 void conn_close(struct conn *conn, uint32_t code, const char *reason); /* after what is ready */
 void conn_end(struct conn *conn);                                      /* at once */
 void conn_finish(struct conn *conn); /* all is written: say so to the peer */
 void conn_sweep(struct conn *conn, uint64_t now_ms);
 void conns_resume(struct shard *shard);   /* reads those again that were paused */
-void conn_enter(struct conn *conn);       /* it has a slot: goes in, or waits until it is loaded */
 void conn_forget_held(struct conn *conn); /* what was read of it and not understood yet */
+
+/* seat.c */
+struct seat *seat_new(struct conn *conn, uint32_t doc);
+struct seat *seat_get(const struct conn *conn, uint32_t doc); /* NULL: there is none */
+void seat_free(struct seat *seat);                            /* NULL is allowed */
+void seat_enter(struct seat *seat); /* it has a slot: goes in, or waits until it is loaded */
+void seat_ready(struct seat *seat); /* its room is ready: JOIN, then what came meanwhile */
+void seat_message(struct seat *seat, enum room_message message, yd_slice bytes);
+void seat_leave(struct seat *seat); /* its room, and whatever it waits for */
+void seats_leave(struct conn *conn);
+void seats_free(struct conn *conn);
+/* Ends it from our side: the connection, or, where others go on on it, the document alone. */
+void seat_end(struct seat *seat, uint32_t code, const char *reason);
+/* All seats of a connection: for (struct seat *s = seat_after(conn, NULL); s != NULL; ...) */
+struct seat *seat_after(const struct conn *conn, const struct seat *seat);
 
 /* upgrade.c: the HTTP side; answers, or takes the connection to the door. Bytes of body to wait for
  * before it can: then it is called again. rest: what has come behind the head. */
@@ -184,8 +231,9 @@ void conn_answer(struct conn *conn, int status, const char *type, yd_slice body)
 /* rooms.c */
 struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy);
 void slot_loaded(struct shard *shard, struct store_event *ev);
-void slot_add(struct room_slot *slot, struct conn *conn);
-void slot_remove(struct room_slot *slot, struct conn *conn);
+void slot_add(struct room_slot *slot, struct seat *seat);
+void slot_remove(struct seat *seat);
+void slot_wire(struct seat *seat); /* it is in from now on */
 /* False: the room has failed and is gone. */
 bool slot_event(struct room_slot *slot, struct shard *shard, struct room_event ev);
 void slot_drop(struct shard *shard, struct room_slot *slot, uint32_t code, const char *reason);
@@ -198,13 +246,17 @@ void slots_free(struct shard *shard); /* at the end */
 /* from: the member whose message caused them, or FROM_MANY. */
 void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct room_effects *fx,
                        uint32_t from);
+/* What the host says itself about a document. */
+void seat_note(struct seat *seat, enum session_note note, const char *text);
 
 /* outbox.c */
 struct outbox *outbox_of_conn(struct conn *conn);
 void outbox_put(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
                 uint64_t batch); /* batch 0: ready at once */
-void outbox_put_all(struct shard *shard, struct room_slot *slot, yd_slice head, yd_slice payload,
+/* To all members of a wire. */
+void outbox_put_all(struct shard *shard, struct outbox *out, yd_slice head, yd_slice payload,
                     uint64_t batch, uint32_t from);
+struct outbox *outbox_of_slot(struct room_slot *slot, uint32_t wire);
 void outbox_disown(struct outbox *out);
 void outboxes_release(struct shard *shard); /* the durable batch has advanced */
 void outboxes_forget_gated(struct shard *shard);

@@ -36,7 +36,7 @@ void conn_answer(struct conn *conn, int status, const char *type, yd_slice body)
                      status, status_text(status), type, body.len, more);
     outbox_put(conn->shard, outbox_of_conn(conn), (yd_slice){(const uint8_t *)head, (size_t)n},
                body, 0);
-    door_leave(conn);
+    seats_leave(conn);
     conn->state = CONN_CLOSING;
     conn->is_http = true;
     conn->deadline_ms = shard_now(conn->shard) + 2000;
@@ -89,6 +89,16 @@ void conn_answer_down(struct conn *conn)
     answer_text(conn, 503, "The server cannot take connections now; GET /health says why.\n");
 }
 
+/* The path at which Hocuspocus is spoken, if it is another than those that always are. */
+static void route_setting(const struct shard *shard, yd_slice path, struct route *route)
+{
+    const char *own = shard->settings->hocuspocus_path;
+    if (!yd_slice_equal(path, (yd_slice){(const uint8_t *)own, strlen(own)})) return;
+    route->kind = ROUTE_MANY;
+    route->party = YD_LITERAL("main");
+    route->room = YD_EMPTY;
+}
+
 static void on_upgrade(struct conn *conn, const struct http_request *request,
                        const struct route *route)
 {
@@ -105,6 +115,7 @@ uint32_t conn_on_request(struct conn *conn, const struct http_request *request, 
 {
     yd_slice path = route_path(request->target);
     struct route route = route_parse(request->target);
+    route_setting(conn->shard, path, &route);
     if (api_is_path(path)) return api_on_request(conn, request, rest);
     if (!request->is_get) {
         answer_text(conn, 405, "Only GET is answered here.\n");

@@ -213,3 +213,12 @@ const struct policy *policies_find(const struct policies *policies, yd_slice par
     }
     return best;
 }
+
+int64_t policies_message_bytes_max(const struct policies *policies, int64_t at_least)
+{
+    int64_t most = at_least;
+    for (size_t i = 0; i < policies->count; i++) {
+        if (policies->list[i].message_bytes_max > most) most = policies->list[i].message_bytes_max;
+    }
+    return most;
+}

@@ -45,4 +45,7 @@ void policies_deinit(struct policies *policies);
 /* NULL: such a room is refused. */
 const struct policy *policies_find(const struct policies *policies, yd_slice party, yd_slice room);
 
+/* The largest message that any room takes; at_least: the setting message-bytes-max. */
+int64_t policies_message_bytes_max(const struct policies *policies, int64_t at_least);
+
 #endif

@@ -20,6 +20,8 @@ struct settings {
     int64_t outbox_bytes_max;
     int64_t room_idle_ms;
     char *durability;
+    char *hocuspocus_path;
+    int64_t socket_documents_max;
 
     /* Who may enter: docs/access.md, docs/security.md. Text that is not set is "". */
     char *auth;

@@ -68,10 +68,38 @@ static bool query_has_pk(yd_slice target)
     return false;
 }
 
+/* What a URL's path holds as it is, but for '%'. */
+static bool is_plain(uint8_t c)
+{
+    return c > 0x20 && c < 0x7f && memchr("\"#%/<>?\\^`{}", c, 13) == NULL;
+}
+
+size_t route_room_of_name(yd_slice name, uint8_t room[ROUTE_ROOM_MAX])
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t len = 0;
+    if (!yd_utf8_check(name)) return 0;
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        size_t more = is_plain(c) ? 1 : 3;
+        if (c < 0x20 || c == 0x7f || len + more > ROUTE_ROOM_MAX) return 0;
+        if (more == 1) {
+            room[len] = c;
+        } else {
+            room[len] = '%';
+            room[len + 1] = (uint8_t)digits[c >> 4];
+            room[len + 2] = (uint8_t)digits[c & 15u];
+        }
+        len += more;
+    }
+    return len;
+}
+
 struct route route_parse(yd_slice target)
 {
     struct route r = {ROUTE_NOT_FOUND, YD_LITERAL("main"), YD_EMPTY, query_has_pk(target)};
     yd_slice path = route_path(target);
+    if (yd_slice_equal(path, YD_LITERAL("/")) && !r.has_pk) r.kind = ROUTE_MANY;
     if (path.len < 2 || path.ptr[0] != '/') return r;
     path = (yd_slice){path.ptr + 1, path.len - 1};
 
@@ -80,6 +108,7 @@ struct route route_parse(yd_slice target)
         r.party = segment_take(&path);
         if (!is_party(r.party)) return r;
         r.room = segment_take(&path);
+        if (r.room.len == 0 && path.len == 0 && !r.has_pk) r.kind = ROUTE_MANY;
     } else if (yd_slice_equal(first, YD_LITERAL("party"))) {
         r.room = segment_take(&path);
     } else {

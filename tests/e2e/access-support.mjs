@@ -61,7 +61,8 @@ export async function wire (server) {
 
 /** Names whose clients send `_pk`. */
 export const sendsPk = family => family.startsWith('y-party')
-export const familyNames = Object.keys(families)
+/** Those that are let in, or not, by their request; Hocuspocus asks on the open socket. */
+export const familyNames = Object.keys(families).filter(family => !family.startsWith('hocuspocus'))
 
 /** A plain WebSocket that keeps what it gets: opened, refused with a status, or closed with a code. */
 export function knock (server, room, token, { query = '', headers = {}, protocols = [] } = {}) {

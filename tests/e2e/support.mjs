@@ -11,6 +11,7 @@ import { WebsocketProvider as YWebsocket3 } from 'y-websocket'
 import { WebsocketProvider as YWebsocket2 } from 'y-websocket-2'
 import YPartyKit from 'y-partykit/provider'
 import YPartyServer from 'y-partyserver/provider'
+import { Hocuspocus, libraries } from './hocuspocus-support.mjs'
 
 export { Y, WebSocket }
 
@@ -74,6 +75,9 @@ export const families = {
   'y-websocket 2': (s, room, doc, party = 'main', more = {}) => new YWebsocket2(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, { ...options, ...more }),
   'y-partykit': (s, room, doc, party = 'main', more = {}) => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more }),
   'y-partyserver': (s, room, doc, party = 'main', more = {}) => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more })
+}
+for (const version of Object.keys(libraries)) {
+  families[version] = (s, room, doc, party = 'main', more = {}) => new Hocuspocus(version, party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, more)
 }
 
 export class Client {

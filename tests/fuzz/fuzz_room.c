@@ -97,7 +97,7 @@ static void send_check(const struct fuzz *f, const struct room_effect *fx)
     for (uint32_t i = 0; i < MEMBERS; i++) {
         if (f->sessions[i] == NULL || (fx->to == ROOM_TO_ONE && fx->member != i)) continue;
         struct session_head head;
-        YD_ASSERT(session_head(f->sessions[i], fx->message, fx->bytes.len, &head));
+        YD_ASSERT(session_head(f->sessions[i], 0, fx->message, fx->bytes.len, &head));
         YD_ASSERT(head.len > 0 && head.len <= SESSION_HEAD_MAX);
     }
 }

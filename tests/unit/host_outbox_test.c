@@ -124,6 +124,7 @@ struct two {
     struct world *w;
     struct room_slot *slot;
     struct conn *conns[2];
+    struct seat seats[2], *members[2];
     int ends[2];
 };
 
@@ -135,7 +136,6 @@ static struct conn *member_new(struct two *two, uint32_t number)
     assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair));
     conn->shard = shard;
     conn->state = CONN_OPEN;
-    conn->member = number;
     assert_int_equal(0, uv_tcp_init(&shard->loop, &conn->tcp));
     assert_int_equal(0, uv_tcp_open(&conn->tcp, pair[0]));
     conn->tcp.data = conn;
@@ -151,9 +151,13 @@ static void two_begin(struct two *two, struct world *w)
 {
     *two = (struct two){.w = w, .slot = heap_new(sizeof *two->slot + 1)};
     late_init(w->shard);
-    two->slot->members = two->conns;
+    two->slot->members = two->members;
     two->slot->member_cap = two->slot->member_count = 2;
-    for (uint32_t i = 0; i < 2; i++) two->conns[i] = member_new(two, i);
+    for (uint32_t i = 0; i < 2; i++) {
+        two->conns[i] = member_new(two, i);
+        two->seats[i] = (struct seat){.conn = two->conns[i], .wire = SESSION_WIRE_YWS};
+        two->members[i] = &two->seats[i];
+    }
 }
 
 static void two_end(struct two *two)
@@ -162,7 +166,7 @@ static void two_end(struct two *two)
         conn_end(two->conns[i]);
         close(two->ends[i]);
     }
-    outbox_disown(two->slot->out);
+    outbox_disown(two->slot->outs[SESSION_WIRE_YWS]);
     uv_close((uv_handle_t *)&two->w->shard->late_timer, NULL);
     free(two->slot);
 }
@@ -170,7 +174,8 @@ static void two_end(struct two *two)
 static void say_and_flush(struct two *two, uint32_t from, const char *text)
 {
     yd_slice bytes = {(const uint8_t *)text, strlen(text)};
-    outbox_put_all(two->w->shard, two->slot, bytes, YD_EMPTY, 0, from);
+    outbox_put_all(two->w->shard, outbox_of_slot(two->slot, SESSION_WIRE_YWS), bytes, YD_EMPTY, 0,
+                   from);
     assert_false(outboxes_flush(two->w->shard, UINT64_MAX));
 }
 
@@ -201,7 +206,7 @@ static void h14_what_several_sent_waits_for_nobody(void **state)
     struct two two;
     two_begin(&two, *state);
     yd_slice bytes = YD_LITERAL("a");
-    outbox_put_all(two.w->shard, two.slot, bytes, YD_EMPTY, 0, 0);
+    outbox_put_all(two.w->shard, outbox_of_slot(two.slot, SESSION_WIRE_YWS), bytes, YD_EMPTY, 0, 0);
     say_and_flush(&two, 1, "b");
     assert_came(&two, 0, "ab");
     assert_came(&two, 1, "ab");

@@ -275,7 +275,7 @@ static void assert_head(const struct talk *t, enum room_message message, size_t 
                         enum session_opcode opcode, yd_slice want)
 {
     struct session_head head;
-    assert_true(session_head(t->session, message, len, &head));
+    assert_true(session_head(t->session, 0, message, len, &head));
     assert_int_equal(head.opcode, opcode);
     assert_bytes((yd_slice){head.bytes, head.len}, want);
 }
@@ -292,12 +292,12 @@ static void p9_heads(void **state)
     assert_head(&t, ROOM_MSG_QUERY, 0, SESSION_BINARY, BYTES(3));
     assert_head(&t, ROOM_MSG_DENIED, 4, SESSION_BINARY, BYTES(2, 0, 4));
     assert_head(&t, ROOM_MSG_TEXT, 9, SESSION_TEXT, YD_LITERAL("__YPS:"));
-    assert_true(session_wire(t.session) < SESSION_WIRES);
+    assert_true(session_wire(t.session, 0) < SESSION_WIRES);
     talk_end(&t);
     talk_begin(&t, (struct session_opts){0});
     struct session_head head;
-    assert_false(session_head(t.session, ROOM_MSG_TEXT, 9, &head));
-    assert_true(session_head(t.session, ROOM_MSG_QUERY, 0, &head));
+    assert_false(session_head(t.session, 0, ROOM_MSG_TEXT, 9, &head));
+    assert_true(session_head(t.session, 0, ROOM_MSG_QUERY, 0, &head));
     talk_end(&t);
 }
 

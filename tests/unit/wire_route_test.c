@@ -40,11 +40,68 @@ static void h2_the_three_forms_name_rooms(void **unused)
 static void h2_what_is_none_of_them_is_not_found(void **unused)
 {
     (void)unused;
-    const char *paths[] = {"",          "/",       "/parties", "/parties/",    "/parties/x",
-                           "/party",    "/party/", "/a/b",     "/parties/x/",  "/parties//r",
-                           "/?_pk=1",   "r",       "//",       "/parties/X/r", "/parties/a.b/r",
-                           "http://h/r"};
+    const char *paths[] = {"",        "/parties",     "/parties/",      "/party",    "/party/",
+                           "/a/b",    "/parties//r",  "/?_pk=1",        "r",         "//",
+                           "/party/", "/parties/X/r", "/parties/a.b/r", "http://h/r"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) is_none(paths[i], ROUTE_NOT_FOUND);
+}
+
+static void is_for_many(const char *target, const char *party)
+{
+    struct route r = route_parse(slice(target));
+    assert_int_equal(r.kind, ROUTE_MANY);
+    assert_true(yd_slice_equal(r.party, slice(party)));
+    assert_int_equal(r.room.len, 0);
+}
+
+static void h40_a_party_without_a_room_is_for_many_documents(void **unused)
+{
+    (void)unused;
+    is_for_many("/", "main");
+    is_for_many("/?token=x", "main");
+    is_for_many("/parties/docs", "docs");
+    is_for_many("/parties/docs/", "docs");
+    // These clients name their room in the path; there is none.
+    is_none("/?_pk=1", ROUTE_NOT_FOUND);
+    is_none("/parties/docs?a=b&_pk=1", ROUTE_NOT_FOUND);
+}
+
+static void is_named(const char *name, const char *room)
+{
+    uint8_t got[ROUTE_ROOM_MAX];
+    size_t len = route_room_of_name(slice(name), got);
+    assert_true(yd_slice_equal((yd_slice){got, len}, slice(room)));
+}
+
+static void p41_a_name_becomes_a_raw_room_name(void **unused)
+{
+    (void)unused;
+    is_named("doc-1", "doc-1");
+    is_named("a:b@c,d=e+f&g$h;i!j~k'l(m)n*o|p[q]r", "a:b@c,d=e+f&g$h;i!j~k'l(m)n*o|p[q]r");
+    is_named("a b", "a%20b");
+    is_named("a/b?c#d", "a%2Fb%3Fc%23d");
+    is_named("a%20b", "a%2520b"); // another room than "a b"
+    is_named("\"<>\\^`{}", "%22%3C%3E%5C%5E%60%7B%7D");
+    is_named("\xc3\xa4", "%C3%A4");
+    is_named("..", "..");
+}
+
+static void p41_what_is_no_name_of_a_room(void **unused)
+{
+    (void)unused;
+    is_named("", "");
+    is_named("a\tb", "");
+    is_named("a\x7f", "");
+    is_named("\xff", ""); // no UTF-8
+    uint8_t room[ROUTE_ROOM_MAX];
+    uint8_t name[ROUTE_ROOM_MAX + 1];
+    memset(name, 'x', sizeof name);
+    assert_int_equal(route_room_of_name((yd_slice){name, sizeof name - 1}, room), ROUTE_ROOM_MAX);
+    assert_int_equal(route_room_of_name((yd_slice){name, sizeof name}, room), 0);
+    name[0] = ' '; // takes three bytes
+    assert_int_equal(route_room_of_name((yd_slice){name, ROUTE_ROOM_MAX - 2}, room),
+                     ROUTE_ROOM_MAX);
+    assert_int_equal(route_room_of_name((yd_slice){name, ROUTE_ROOM_MAX - 1}, room), 0);
 }
 
 static void h2_names_too_long_or_with_control_characters_are_bad(void **unused)
@@ -175,6 +232,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(h2_the_three_forms_name_rooms),
         cmocka_unit_test(h2_what_is_none_of_them_is_not_found),
+        cmocka_unit_test(h40_a_party_without_a_room_is_for_many_documents),
+        cmocka_unit_test(p41_a_name_becomes_a_raw_room_name),
+        cmocka_unit_test(p41_what_is_no_name_of_a_room),
         cmocka_unit_test(h2_names_too_long_or_with_control_characters_are_bad),
         cmocka_unit_test(h8_pk_is_found_as_a_parameter_only),
         cmocka_unit_test(h3_an_upgrade_is_read_whatever_is_behind_it),

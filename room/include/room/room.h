@@ -39,13 +39,23 @@ enum room_message {
     ROOM_MSG_AWARENESS, /* an awareness update: count, then {client, clock, JSON state or null} */
     ROOM_MSG_QUERY,     /* empty: "tell me all presence that you know" */
     ROOM_MSG_TEXT,      /* application text outside of Yjs (y-partyserver `__YPS:`) */
+    ROOM_MSG_STATELESS, /* application text from a member to all (Hocuspocus) */
     ROOM_MSG_DENIED,    /* only to a member: text that says why it may not write */
+    ROOM_MSG_STATUS,    /* only to a member: what became of its STEP2 or UPDATE, one byte: 1 saved,
+                           0 refused */
     ROOM_MSG_KINDS
+};
+
+/* What a member's dialect asks of the room, any of them. */
+enum room_wants {
+    ROOM_WANTS_STATUS = 1, /* a STATUS for each STEP2 and UPDATE, in place of DENIED */
+    ROOM_WANTS_QUERY = 2   /* a QUERY behind each nudge: it does not announce itself without one */
 };
 
 enum room_event_kind {
     ROOM_EV_LOAD, /* bytes: an update from the store, trusted to be ours but checked all the same */
-    ROOM_EV_JOIN, /* member, right, identity: a client is in; it has not been sent anything yet */
+    ROOM_EV_JOIN, /* member, right, wants, identity: a client is in; it was sent nothing yet */
+    ROOM_EV_RIGHT,   /* member, right: what it may do has changed */
     ROOM_EV_LEAVE,   /* member: its connection has ended, however */
     ROOM_EV_MESSAGE, /* member, message, bytes: one message of a client */
     ROOM_EV_TICK,    /* end of the host's turn: presence that changed since is broadcast now */
@@ -65,6 +75,7 @@ struct room_event {
     enum room_event_kind kind;
     uint32_t member; /* chosen by the host at JOIN, small and dense, unused at that time */
     enum room_right right;
+    uint32_t wants;                       /* enum room_wants, ored */
     const struct room_identity *identity; /* NULL: presence is what the client says */
     enum room_message message;
     yd_slice bytes; /* untrusted, except for LOAD */

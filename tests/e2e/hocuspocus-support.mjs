@@ -1,0 +1,49 @@
+// The providers of Hocuspocus as the other clients are: one document, one socket, the same few names.
+import { WebSocket } from 'ws'
+import * as H2 from 'hocuspocus-2'
+import * as H3 from 'hocuspocus-3'
+import * as H4 from 'hocuspocus-4'
+
+export const libraries = { 'hocuspocus 2': H2, 'hocuspocus 3': H3, 'hocuspocus 4': H4 }
+
+/** A socket that any number of documents may share. */
+export const openSocket = (version, url, options = {}) =>
+  new libraries[version].HocuspocusProviderWebsocket({ url, WebSocketPolyfill: WebSocket, ...options })
+
+/** A document on a socket. Provider 3 and 4 are attached by hand if the socket is not their own. */
+export function openDocument (version, socket, name, options = {}) {
+  const provider = new libraries[version].HocuspocusProvider({ websocketProvider: socket, name, broadcast: false, ...options })
+  if (version !== 'hocuspocus 2') provider.attach()
+  return provider
+}
+
+/** One document on a socket of its own. `params.token` is asked at each connect, as in y-websocket. */
+export class Hocuspocus {
+  constructor (version, url, name, document, { params, connect = true, socketOptions = {}, ...options } = {}) {
+    this.version = version
+    this.socket = openSocket(version, url, version === 'hocuspocus 2' ? { connect, ...socketOptions } : { autoConnect: connect, ...socketOptions })
+    const token = params === undefined ? {} : { token: async () => (await (typeof params === 'function' ? params() : params)).token ?? '' }
+    this.provider = openDocument(version, this.socket, name, { document, ...token, ...options })
+  }
+
+  get awareness () { return this.provider.awareness }
+  get synced () { return this.provider.isSynced }
+  get ws () { return this.socket.webSocket }
+  get wsconnected () { return this.socket.status === 'connected' }
+  get unsaved () { return this.provider.unsyncedChanges }
+
+  on (name, listener) {
+    if (name === 'connection-close') this.socket.on('close', ({ event }) => listener(event))
+    else this.provider.on(name, listener)
+  }
+
+  disconnect () { this.socket.disconnect() }
+
+  // The provider's own connect() does nothing while the socket is still closing.
+  connect () {
+    if (this.socket.status === 'connected') setTimeout(() => this.connect(), 5)
+    else this.socket.connect()
+  }
+
+  destroy () { this.provider.destroy(); this.socket.destroy() }
+}

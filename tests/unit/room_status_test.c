@@ -1,0 +1,237 @@
+/* What a member is told of its own messages, and what it may say beside the document:
+ * docs/room-rules.md R40... */
+#include "room_world.h"
+
+static void joins_wanting(struct world *w, uint32_t member, enum room_right right, uint32_t wants)
+{
+    world_step(w, (struct room_event){
+                      .kind = ROOM_EV_JOIN, .member = member, .right = right, .wants = wants});
+}
+
+static void assert_status(const struct world *w, size_t i, uint32_t member, uint8_t status,
+                          uint64_t gate)
+{
+    assert_sends(w, i, ROOM_TO_ONE, ROOM_MSG_STATUS, BYTES(status));
+    assert_int_equal(effect(w, i)->member, member);
+    assert_int_equal(effect(w, i)->gate_seq, gate);
+}
+
+/* The only STATUS of the last step. */
+static void assert_only_status(const struct world *w, uint32_t member, uint8_t status,
+                               uint64_t gate)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < w->fx.count; i++) {
+        if (effect(w, i)->kind != ROOM_FX_SEND || effect(w, i)->message != ROOM_MSG_STATUS)
+            continue;
+        count++;
+        assert_status(w, i, member, status, gate);
+    }
+    assert_int_equal(count, 1);
+}
+
+static void r40_saved_waits_for_the_append_that_holds_it(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins_wanting(&w, 0, ROOM_WRITE, ROOM_WANTS_STATUS);
+    joins_wanting(&w, 1, ROOM_WRITE, 0);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI);
+    assert_int_equal(w.fx.count, 3); // append, relay, status
+    assert_status(&w, 2, 0, 1, 1);
+    says(&w, 0, ROOM_MSG_STEP2, UPDATE_BANG);
+    assert_only_status(&w, 0, 1, 2);
+    says(&w, 1, ROOM_MSG_UPDATE, UPDATE_DEL); // who has not asked is not told
+    assert_int_equal(w.fx.count, 2);
+    world_end(&w);
+}
+
+static void r40_what_somebody_else_brought_waits_for_it_too(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins_wanting(&w, 0, ROOM_WRITE, ROOM_WANTS_STATUS);
+    joins_wanting(&w, 1, ROOM_WRITE, 0);
+    says(&w, 0, ROOM_MSG_STEP2, BYTES(0, 0));
+    assert_int_equal(w.fx.count, 1);
+    assert_status(&w, 0, 0, 1, 0);
+    says(&w, 1, ROOM_MSG_UPDATE, UPDATE_HI);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI);
+    assert_int_equal(w.fx.count, 1);
+    assert_status(&w, 0, 0, 1, 1);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_GAP); // parked, and stored
+    assert_only_status(&w, 0, 1, 2);
+    world_end(&w);
+}
+
+static void r40_what_is_dropped_is_never_saved(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.update_bytes_max = 100, .pending_bytes_max = 8});
+    joins_wanting(&w, 0, ROOM_WRITE, ROOM_WANTS_STATUS);
+    says(&w, 0, ROOM_MSG_UPDATE, BYTES(0xff, 0xff, 0xff));
+    assert_only_status(&w, 0, 0, 0);
+    uint8_t large[101] = {0};
+    says(&w, 0, ROOM_MSG_STEP2, (yd_slice){large, sizeof large});
+    assert_only_status(&w, 0, 0, 0);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_GAP); // more than may be parked
+    assert_only_status(&w, 0, 0, 0);
+    world_end(&w);
+}
+
+static void r41_an_update_of_a_reader_is_refused(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins_wanting(&w, 0, ROOM_WRITE, 0);
+    joins_wanting(&w, 1, ROOM_READ, ROOM_WANTS_STATUS);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI);
+    says(&w, 1, ROOM_MSG_UPDATE, UPDATE_BANG);
+    assert_only_status(&w, 1, 0, 0);
+    assert_int_equal(room_last_seq(w.room), 1);
+    says(&w, 1, ROOM_MSG_UPDATE, UPDATE_HI); // something it has just done, also if it is here
+    assert_only_status(&w, 1, 0, 0);
+    for (size_t i = 0; i < w.fx.count; i++)
+        assert_int_not_equal(effect(&w, i)->message, ROOM_MSG_DENIED);
+    world_end(&w);
+}
+
+static void r41_a_readers_step2_is_saved_if_it_brings_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins_wanting(&w, 0, ROOM_WRITE, 0);
+    joins_wanting(&w, 1, ROOM_READ, ROOM_WANTS_STATUS);
+    says(&w, 1, ROOM_MSG_STEP2, BYTES(0, 0));
+    assert_only_status(&w, 1, 1, 0);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI);
+    const struct {
+        yd_slice update;
+        uint8_t status;
+    } cases[] = {
+        {UPDATE_HI, 1},               // here already
+        {UPDATE_HI_Q, 0},             // one letter more
+        {UPDATE_BANG, 0},             // of another client
+        {UPDATE_DEL, 0},              // deletes what is here
+        {BYTES(0, 1, 9, 1, 0, 1), 0}, // deletes what nobody has
+        {BYTES(1, 1), 0},             // broken
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        says(&w, 1, ROOM_MSG_STEP2, cases[i].update);
+        assert_only_status(&w, 1, cases[i].status, cases[i].status);
+    }
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_DEL);
+    says(&w, 1, ROOM_MSG_STEP2, UPDATE_DEL); // deleted by now
+    assert_only_status(&w, 1, 1, 2);
+    says(&w, 1, ROOM_MSG_STEP2, BYTES(0, 1, 1, 2, 0, 1, 1, 1)); // that and the other letter
+    assert_only_status(&w, 1, 0, 0);
+    assert_int_equal(room_last_seq(w.room), 2);
+    world_end(&w);
+}
+
+static void r41_in_a_room_of_presence_nothing_is_saved(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.presence_only = true});
+    joins_wanting(&w, 0, ROOM_WRITE, ROOM_WANTS_STATUS);
+    says(&w, 0, ROOM_MSG_STEP2, BYTES(0, 0));
+    assert_only_status(&w, 0, 1, 0);
+    says(&w, 0, ROOM_MSG_STEP2, UPDATE_HI);
+    assert_only_status(&w, 0, 0, 0);
+    world_end(&w);
+}
+
+static void r42_stateless_of_a_writer_goes_to_all(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.awareness_state_max = 8});
+    joins(&w, 0, ROOM_WRITE);
+    joins(&w, 1, ROOM_READ);
+    says(&w, 0, ROOM_MSG_STATELESS, YD_LITERAL("hi"));
+    assert_int_equal(w.fx.count, 1);
+    assert_sends(&w, 0, ROOM_TO_ALL, ROOM_MSG_STATELESS, YD_LITERAL("hi"));
+    assert_int_equal(effect(&w, 0)->gate_seq, 0);
+    says(&w, 1, ROOM_MSG_STATELESS, YD_LITERAL("hi"));
+    assert_ignored(&w, 1);
+    says(&w, 0, ROOM_MSG_STATELESS, YD_LITERAL("123456789"));
+    assert_ignored(&w, 0);
+    says(&w, 0, ROOM_MSG_STATELESS, BYTES(0xff));
+    assert_ignored(&w, 0);
+    world_end(&w);
+}
+
+static void r42_stateless_is_no_sign_of_life_for_all(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.keepalive_ms = 20000});
+    joins(&w, 0, ROOM_WRITE);
+    w.now_ms = 19000;
+    says(&w, 0, ROOM_MSG_STATELESS, YD_LITERAL("hi"));
+    timer_at(&w, 20000);
+    assert_int_equal(w.fx.count, 1);
+    assert_sends(&w, 0, ROOM_TO_ONE, ROOM_MSG_AWARENESS, BYTES(0));
+    world_end(&w);
+}
+
+static void r43_a_right_may_change(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins_wanting(&w, 0, ROOM_WRITE, ROOM_WANTS_STATUS);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI);
+    world_step(&w, (struct room_event){.kind = ROOM_EV_RIGHT, .member = 0, .right = ROOM_READ});
+    assert_int_equal(w.fx.count, 0);
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_BANG);
+    assert_only_status(&w, 0, 0, 0);
+    // What was refused is asked for.
+    world_step(&w, (struct room_event){.kind = ROOM_EV_RIGHT, .member = 0, .right = ROOM_WRITE});
+    assert_int_equal(w.fx.count, 1);
+    assert_sends(&w, 0, ROOM_TO_ONE, ROOM_MSG_STEP1, BYTES(1, 1, 2));
+    says(&w, 0, ROOM_MSG_STEP2, UPDATE_BANG);
+    assert_only_status(&w, 0, 1, 2);
+    assert_int_equal(world_try(&w, (struct room_event){.kind = ROOM_EV_RIGHT, .member = 7}),
+                     YD_ESTATE);
+    world_end(&w);
+}
+
+static void r44_a_nudge_is_followed_by_a_question_for_who_wants_one(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    joins_wanting(&w, 0, ROOM_WRITE, ROOM_WANTS_QUERY);
+    says(&w, 0, ROOM_MSG_AWARENESS, BYTES(1, 7, 1, 2, '{', '}')); // seen for the first time
+    assert_int_equal(w.fx.count, 2);
+    assert_sends(&w, 0, ROOM_TO_ONE, ROOM_MSG_AWARENESS, BYTES(1, 7, 1, 4, 'n', 'u', 'l', 'l'));
+    assert_sends(&w, 1, ROOM_TO_ONE, ROOM_MSG_QUERY, YD_EMPTY);
+    joins(&w, 1, ROOM_WRITE);
+    says(&w, 1, ROOM_MSG_AWARENESS, BYTES(1, 8, 1, 2, '{', '}'));
+    assert_int_equal(w.fx.count, 1);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(r40_saved_waits_for_the_append_that_holds_it),
+        cmocka_unit_test(r40_what_somebody_else_brought_waits_for_it_too),
+        cmocka_unit_test(r40_what_is_dropped_is_never_saved),
+        cmocka_unit_test(r41_an_update_of_a_reader_is_refused),
+        cmocka_unit_test(r41_a_readers_step2_is_saved_if_it_brings_nothing),
+        cmocka_unit_test(r41_in_a_room_of_presence_nothing_is_saved),
+        cmocka_unit_test(r42_stateless_of_a_writer_goes_to_all),
+        cmocka_unit_test(r42_stateless_is_no_sign_of_life_for_all),
+        cmocka_unit_test(r43_a_right_may_change),
+        cmocka_unit_test(r44_a_nudge_is_followed_by_a_question_for_who_wants_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
