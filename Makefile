@@ -172,7 +172,7 @@ convex: $(BUILD)/partyd web/convex/dist/index.js ## functions of example/convex,
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 WASM_FLAGS := --target=wasm32 $(CSTD) -O2 $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \
   -isystem edge/wasm/include -Iedge/wasm $(INC_ROOM) -Ilibydoc/driver -MMD -MP
-WASM_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(wildcard edge/wasm/*.c)
+WASM_ROOM_SRC := $(ENGINE_SRC) $(ROOM_SRC) edge/wasm/mem.c $(wildcard edge/abi/*.c)
 WASM_DRIVER_SRC := $(ENGINE_SRC) $(filter-out libydoc/driver/main.c,$(DRIVER_SRC)) $(wildcard edge/wasm/*.c)
 $(BUILD)/wasm/%.o: %.c
 	@mkdir -p $(@D)
@@ -180,9 +180,9 @@ $(BUILD)/wasm/%.o: %.c
 # clang 14 would run wasm-opt by itself when it links, without the bulk-memory switch: so wasm-ld.
 $(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
 	$(Q)$(LLD) --no-entry --strip-all -z stack-size=262144 $^ -o $@
-$(BUILD)/wasm/room.stamp: $(WASM_SRC:%.c=$(BUILD)/wasm/%.o)
-	@touch $@
-wasm: $(BUILD)/wasm/ydoc.wasm $(BUILD)/wasm/room.stamp ## engine and room for wasm32
+$(BUILD)/wasm/room.wasm: $(WASM_ROOM_SRC:%.c=$(BUILD)/wasm/%.o)
+	$(Q)$(LLD) --no-entry --strip-all --gc-sections --stack-first -z stack-size=131072 $^ -o $@
+wasm: $(BUILD)/wasm/ydoc.wasm $(BUILD)/wasm/room.wasm ## the engine's driver and a room for wasm32
 
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
 FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
