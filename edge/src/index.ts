@@ -18,6 +18,7 @@ export { Room } from "./room.ts";
 export type { Env } from "./settings.ts";
 
 const NO_ROOM = "There is no room at this path. Rooms are at /parties/:party/:room, /party/:room and /:room.\n";
+const KEY = /^[A-Za-z0-9+/]{22}==$/;
 const DECIDE_MS = 10_000;
 const DECIDE_TIMES = 3; // if somebody is sent away while it is decided
 
@@ -51,7 +52,9 @@ async function knock(request: Request, url: URL, env: Env, settings: Settings, r
     return refuse(refusal, route.hasPk, protocol);
   };
   if (route.kind === "bad") return refuseHere("bad_name");
-  if (request.headers.get("Sec-WebSocket-Version") !== "13") return text(426, "This is WebSocket version 13.\n", { Upgrade: "websocket", "Sec-WebSocket-Version": "13" });
+  // What the platform has taken away is its business.
+  if ((request.headers.get("Sec-WebSocket-Version") ?? "13") !== "13") return text(426, "This is WebSocket version 13.\n", { Upgrade: "websocket", "Sec-WebSocket-Version": "13" });
+  if (!KEY.test(request.headers.get("Sec-WebSocket-Key") ?? "AAAAAAAAAAAAAAAAAAAAAA==")) return text(400, "Sec-WebSocket-Key is missing or is not 16 bytes in base64.\n");
   if (protocol === "" && offered !== "") return text(400, 'Offer a subprotocol beside the token, such as "partyd".\n');
   if (!originOk(request.headers.get("Origin") ?? "", settings.origins)) return refuseHere("bad_origin");
   const policy = policyFor(settings, route.party, route.room);
@@ -63,7 +66,7 @@ async function knock(request: Request, url: URL, env: Env, settings: Settings, r
   let fresh = false;
   for (let times = 0; times < DECIDE_TIMES; times++) {
     const asked = Date.now();
-    const late = new Promise<null>(resolve => setTimeout(() => resolve(null), DECIDE_MS - 0));
+    const late = new Promise<null>(resolve => setTimeout(() => resolve(null), DECIDE_MS));
     const made = await Promise.race([decide(settings, route.room, token, fresh), late]);
     const d = made?.decision ?? refused("unavailable", "the decision did not come in time");
     if (!granted(d)) return refuseHere(refusalOf(d), d);

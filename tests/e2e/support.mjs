@@ -13,7 +13,7 @@ import YPartyKit from 'y-partykit/provider'
 import YPartyServer from 'y-partyserver/provider'
 import { Hocuspocus, libraries } from './hocuspocus-support.mjs'
 
-import { EDGE, nativeOnly, startEdge } from '../support/edge.mjs'
+import { EDGE, checkEdge, nativeOnly, startEdge } from '../support/edge.mjs'
 
 export { Y, WebSocket, EDGE, nativeOnly }
 
@@ -73,7 +73,7 @@ export async function startServer (options = {}) {
   return server
 }
 
-export const check = data => spawnSync(BINARY, ['check', '--data', data], { encoding: 'utf8' })
+export const check = data => EDGE === undefined ? spawnSync(BINARY, ['check', '--data', data], { encoding: 'utf8' }) : checkEdge(data)
 
 const options = { WebSocketPolyfill: WebSocket, disableBc: true }
 /** The client families; open(server, room, doc, party, more) gives a provider; more: its options. */

@@ -1,11 +1,25 @@
 // The same rooms as a Durable Object, under the local runtime: what startServer() of the end-to-end tests gives
 // when EDGE names the folder edge/. Flags of the native server become settings of the Worker.
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 export const EDGE = process.env.EDGE === undefined ? undefined : path.resolve(process.env.EDGE)
+
+/** What `partyd check` is for the native store: every object's database is whole, says SQLite. */
+export function checkEdge (data) {
+  const files = fs.readdirSync(data, { recursive: true }).filter(name => name.endsWith('.sqlite')).map(name => path.join(data, name))
+  let rooms = 0
+  for (const file of files) {
+    const whole = spawnSync('sqlite3', [file, 'PRAGMA integrity_check'], { encoding: 'utf8' })
+    if (whole.error !== undefined || whole.stdout.trim() !== 'ok') return { status: 1, stdout: whole.stdout ?? '', stderr: `${file}: ${whole.stderr ?? whole.error}` }
+    const stored = spawnSync('sqlite3', [file, 'SELECT (SELECT count(*) FROM journal) + (SELECT count(*) FROM snapshot)'], { encoding: 'utf8' })
+    if (Number(stored.stdout) > 0) rooms++
+  }
+  return { status: 0, stdout: `ok: ${rooms} rooms`, stderr: '' }
+}
 
 /** Options of a test that is about the native server alone; docs/edge.md says why, by these words. */
 export const nativeOnly = why => EDGE === undefined ? {} : { skip: `edge: ${why}` }
