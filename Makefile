@@ -62,7 +62,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all unit asan auth crash e2e browser convex fuzzers vectors differential wasm fuzz bench check format clean help FORCE
+.PHONY: all unit asan auth crash e2e edge browser convex fuzzers vectors differential wasm fuzz bench check format clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -158,6 +158,14 @@ crash: $(B)/crash/crash ## the store after power loss, failing calls, flipped bi
 
 e2e: $(BUILD)/partyd ## the built server with the real providers, kills and failing disks
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
+
+# The Worker with the room in wasm, and the tests of the edge: its own, and those of e2e that are not about the
+# native host alone. Most of their time they wait, so four at a time.
+edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/package-lock.json
+	$(Q)cd edge && node_modules/.bin/tsc -p . && ROOM_WASM=../$(BUILD)/wasm/room.wasm node build.mjs
+EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
+edge: edge/dist/index.js $(BUILD)/partyd ## the rooms as Durable Objects, in the local runtime of Cloudflare
+	$(Q)cd tests && EDGE=../edge KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=4 $(EDGE_TESTS)
 
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs

@@ -5,6 +5,7 @@
 
 #include "mem.h"
 #include "outbox.h"
+#include "sum.h"
 
 #define EXPORT(name)    __attribute__((export_name(name), used))
 #define INBOX_BYTES     ((size_t)64 << 10)
@@ -66,15 +67,13 @@ static yd_err on_append(const struct room_effect *fx)
 /* The host stores it together with nothing else: what waited for a row is in it. */
 static yd_err on_snapshot(const struct room_effect *fx)
 {
+    uint8_t sum[SUM_BYTES];
+    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE;
     yd_buf_clear(&row);
     box.row_updates = 0;
-    return outbox_push(&outbox, (struct abi_record){
-                                    .kind = ABI_SNAPSHOT,
-                                    .member = ABI_ALL,
-                                    .number = fx->snapshot == ROOM_SNAPSHOT_BASE,
-                                    .body = (uint32_t)(uintptr_t)fx->bytes.ptr,
-                                    .body_len = (uint32_t)fx->bytes.len,
-                                });
+    sum_make(is_base ? SUM_BASE : SUM_DELTA, fx->bytes, sum);
+    struct abi_record record = {.kind = ABI_SNAPSHOT, .member = ABI_ALL, .number = is_base};
+    return outbox_send(&outbox, record, (yd_slice){sum, sizeof sum}, fx->bytes);
 }
 
 static yd_err on_effect(const struct room_effect *fx)
@@ -232,13 +231,16 @@ static yd_err give(yd_slice bytes)
 
 static yd_err give_row(void)
 {
+    uint8_t sum[SUM_BYTES];
     struct yd_buf given = row;
     row = row_out;
     row_out = given;
     if (row.cap > INBOX_BYTES) yd_buf_deinit(&row);
     yd_buf_clear(&row);
     box.row_updates = 0;
-    return give(yd_buf_slice(&row_out));
+    sum_make(SUM_ROW, yd_buf_slice(&row_out), sum);
+    struct abi_record record = {.kind = ABI_BYTES, .member = ABI_ALL};
+    return outbox_send(&outbox, record, (yd_slice){sum, sizeof sum}, yd_buf_slice(&row_out));
 }
 
 static yd_err give_document(uint32_t event, uint32_t member)
@@ -265,9 +267,12 @@ static yd_err on_event(uint32_t event, uint32_t member, uint32_t flags, yd_slice
         return YD_ESTATE;
     }
     switch (event) {
-    case ABI_LOAD_BASE: room_loaded_base(room, bytes.len); return on_load(bytes);
-    case ABI_LOAD: return on_load(bytes);
-    case ABI_LOAD_ROW: return on_load_row(bytes);
+    case ABI_LOAD_BASE:
+        if (!sum_take(SUM_BASE, &bytes)) return YD_EMALFORMED;
+        room_loaded_base(room, bytes.len);
+        return on_load(bytes);
+    case ABI_LOAD_DELTA: return sum_take(SUM_DELTA, &bytes) ? on_load(bytes) : YD_EMALFORMED;
+    case ABI_LOAD_ROW: return sum_take(SUM_ROW, &bytes) ? on_load_row(bytes) : YD_EMALFORMED;
     case ABI_JOIN: return on_join(ROOM_EV_JOIN, member, flags, bytes);
     case ABI_RESUME: return on_join(ROOM_EV_RESUME, member, flags, bytes);
     case ABI_LEAVE: return on_leave(member);

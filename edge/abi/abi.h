@@ -18,15 +18,15 @@
 #include "room/session.h"
 
 enum abi_event {
-    ABI_OPEN,      /* bytes: struct abi_opts. First of all */
-    ABI_LOAD_BASE, /* bytes: the whole state, oldest of what the store has */
-    ABI_LOAD,      /* bytes: an update of the store */
-    ABI_LOAD_ROW,  /* bytes: a journal row */
-    ABI_JOIN,      /* member, flags; bytes: identity, if ABI_NAMED: id, name, color, each with its
-                      length in front as varuint */
-    ABI_RESUME,    /* as JOIN, behind it what ABI_PRESENCE gave */
-    ABI_LEAVE,     /* member */
-    ABI_TEXT,      /* member; bytes: a WebSocket message */
+    ABI_OPEN,       /* bytes: struct abi_opts. First of all */
+    ABI_LOAD_BASE,  /* bytes: a whole SNAPSHOT, oldest of what the store has */
+    ABI_LOAD_DELTA, /* bytes: a SNAPSHOT since that */
+    ABI_LOAD_ROW,   /* bytes: a journal row */
+    ABI_JOIN,       /* member, flags; bytes: identity, if ABI_NAMED: id, name, color, each with its
+                       length in front as varuint */
+    ABI_RESUME,     /* as JOIN, behind it what ABI_PRESENCE gave */
+    ABI_LEAVE,      /* member */
+    ABI_TEXT,       /* member; bytes: a WebSocket message */
     ABI_BINARY,
     ABI_TICK,
     ABI_TIMER,

@@ -2,7 +2,7 @@
 import wasm from "./room.wasm";
 
 export const Ev = {
-  OPEN: 0, LOAD_BASE: 1, LOAD: 2, LOAD_ROW: 3, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8,
+  OPEN: 0, LOAD_BASE: 1, LOAD_DELTA: 2, LOAD_ROW: 3, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8,
   TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15,
 } as const;
 export const Flag = { WRITER: 1, NAMED: 2, SPEAKS_TEXT: 4 } as const;

@@ -146,6 +146,7 @@ export class Room extends DurableObject<Env> {
       return false;
     }
     this.#core = core;
+    log("debug", "room loaded", { room: this.#name, members: this.#members.size, memory_bytes: core.memoryBytes });
     return true;
   }
 
@@ -153,7 +154,7 @@ export class Room extends DurableObject<Env> {
     const now = Date.now();
     const { base, delta, rows } = this.#store.load();
     if (base !== null) core.step(Ev.LOAD_BASE, 0, 0, base, now);
-    if (delta !== null) core.step(Ev.LOAD, 0, 0, delta, now);
+    if (delta !== null) core.step(Ev.LOAD_DELTA, 0, 0, delta, now);
     for (const row of rows) core.step(Ev.LOAD_ROW, 0, 0, row, now);
   }
 
@@ -260,6 +261,7 @@ export class Room extends DurableObject<Env> {
       }
       case Kind.SNAPSHOT:
         this.#store.snapshot(this.#name, record.number === 1, record.bytes);
+        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes });
         this.#release();
         break;
       case Kind.CLOSE: {
