@@ -80,6 +80,7 @@ flags_for = $(CSTD) $(WARN) $(mode_$(MODE)) -MMD -MP \
   $(if $(filter libydoc/driver/%,$<),-Ilibydoc/driver -D_GNU_SOURCE) \
   $(if $(filter room/%,$<),$(INC_ROOM)) \
   $(if $(filter server/%,$<),$(INC_SERVER) -D_GNU_SOURCE -DPARTYD_VERSION='"$(VERSION)"' $(DEPS_CFLAGS)) \
+  $(if $(filter edge/%,$<),$(INC_ROOM)) \
   $(if $(filter tests/% bench/%,$<),$(INC_SERVER) -I. -Itests -D_GNU_SOURCE $(DEPS_CFLAGS)) \
   $(EXTRA_CFLAGS)
 
@@ -164,8 +165,12 @@ e2e: $(BUILD)/partyd ## the built server with the real providers, kills and fail
 edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/package-lock.json
 	$(Q)cd edge && node_modules/.bin/tsc -p . && ROOM_WASM=../$(BUILD)/wasm/room.wasm node build.mjs
 EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
-edge: edge/dist/index.js $(BUILD)/partyd ## the rooms as Durable Objects, in the local runtime of Cloudflare
-	$(Q)cd tests && EDGE=../edge KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=4 $(EDGE_TESTS)
+# A native room behind the same events, to be compared with.
+$(B)/nativeroom: $(B)/tests/edge/native.o $(B)/edge/abi/sum.o $(LIBS_OURS)
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
+edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom ## the rooms as Durable Objects, in the local runtime of Cloudflare
+	$(Q)cd tests && AUTHDRIVER=edge/authdriver.mjs $(NODE_TEST) auth/app.test.mjs auth/keys.test.mjs auth/tokens.test.mjs
+	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=4 $(EDGE_TESTS)
 
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs

@@ -82,7 +82,7 @@ function read(env: Env): Settings {
     ticketSecrets: list(text("PARTYD_TICKET_SECRET")),
     ticketJwks: text("PARTYD_TICKET_JWKS"),
     issuers: list(text("PARTYD_ISSUERS", site)),
-    jwksUrl: list(text("PARTYD_JWKS_URL")),
+    jwksUrl: text("PARTYD_JWKS_URL") === "" ? [] : text("PARTYD_JWKS_URL").split(",").map(url => url.trim()), // empty: where it usually is
     jwks: text("PARTYD_JWKS"),
     audience: list(text("PARTYD_AUDIENCE", auth === "ticket" ? "partyd" : "convex")),
     convexUrl: text("CONVEX_URL").replace(/\/+$/, ""),

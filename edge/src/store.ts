@@ -3,6 +3,7 @@
 //
 // A row written is what is paid for, and a deletion counts as one. So nothing is deleted: the journal is a
 // ring of slots, and a snapshot makes the rows before it void. Rules E3 to E6 of docs/edge.md.
+import { joined } from "./bytes.ts";
 
 const SLOTS = 1024;
 /** The journal asks for a snapshot when so many slots are taken. */
@@ -192,12 +193,4 @@ export class Store {
       throw error;
     }
   }
-}
-
-function joined(parts: Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) { whole.set(part, at); at += part.byteLength; }
-  return whole;
 }

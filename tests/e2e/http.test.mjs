@@ -168,7 +168,7 @@ test('s4: a store of a newer schema is refused with a clear line and left alone'
   assert.deepEqual(fs.readFileSync(file), before)
 })
 
-test('h11: start-up errors name the thing and the next step', nativeOnly('settings are the Worker's'), () => {
+test('h11: start-up errors name the thing and the next step', nativeOnly('settings are those of the Worker'), () => {
   const run = (...args) => spawnSync(BINARY, ['dev', '--data', temporary(), ...args], { encoding: 'utf8', timeout: 5000 })
   const expect = (r, pattern) => { assert.equal(r.status, 2, r.stderr); assert.match(r.stderr, pattern) }
   expect(run('--host', '0.0.0.0'), /--open/)

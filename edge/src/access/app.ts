@@ -1,14 +1,16 @@
 // What the application is asked, and what its answer means: rules A13, A14, A16, A17.
 import { decision, type Decision } from "./decision.ts";
+import { strictObject } from "./json.ts";
 import { signedHeaders } from "./signature.ts";
 import { TEXT_MAX, byteLength, hasControls, isPermission, shortName } from "./token.ts";
+import { joined } from "../bytes.ts";
 import type { Settings } from "../settings.ts";
 
 export type Answer = { kind: "decided"; decision: Decision; ttlMs: number | null } | { kind: "down" } | { kind: "unusable"; why: string };
 
 const TTL_MAX = 60_000;
 const ANSWER_BYTES_MAX = 65_536;
-const COLOR_MAX = 64;
+const COLOR_MAX = 32;
 
 const unusable = (why: string): Answer => ({ kind: "unusable", why });
 
@@ -43,20 +45,38 @@ async function read(settings: Settings, answer: Response, token: string, known: 
   const { status } = answer;
   if (status === 408 || status === 429 || status >= 500) return { kind: "down" };
   if (settings.auth === "convex" && status === 401) {
-    return { kind: "decided", decision: decision(token === "" ? "token_missing" : "token_invalid", "Convex does not accept the token"), ttlMs: null };
+    return { kind: "decided", decision: notAccepted(token, known), ttlMs: null };
   }
   if (status !== 200) return unusable(`the application answered ${status}`);
-  let json: unknown;
-  try {
-    const text = await answer.text();
-    if (text.length > ANSWER_BYTES_MAX) return unusable("the application's answer is too large");
-    json = JSON.parse(text);
-  } catch { return unusable("the application's answer is no JSON object"); }
-  if (typeof json !== "object" || json === null) return unusable("the application's answer is no JSON object");
-  if (settings.auth === "hook") return valueRead(json as Record<string, unknown>, token, known);
-  const { status: outcome, value } = json as Record<string, unknown>;
+  const bytes = await bodyOf(answer);
+  if (bytes === null) return unusable("the application's answer is too large, or was cut off");
+  const json = strictObject(bytes);
+  if (json === null) return unusable("the application's answer is no JSON object");
+  if (settings.auth === "hook") return valueRead(json, token, known);
+  const { status: outcome, value } = json;
   if (outcome !== "success" || typeof value !== "object" || value === null) return unusable("the application's function has failed");
   return valueRead(value as Record<string, unknown>, token, known);
+}
+
+/** null: too large, or it broke off. */
+async function bodyOf(answer: Response): Promise<Uint8Array | null> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const part of answer.body ?? []) {
+      length += part.byteLength;
+      if (length > ANSWER_BYTES_MAX) return null;
+      parts.push(part);
+    }
+  } catch { return null; }
+  return joined(parts);
+}
+
+/** Between its end and ours a token is asked about; Convex is stricter. */
+function notAccepted(token: string, known: Decision): Decision {
+  if (token === "") return decision("token_missing", "Convex wants to know who this is");
+  const isOver = known.expiresAt !== 0 && known.expiresAt <= Date.now() / 1000;
+  return decision(isOver ? "token_expired" : "token_invalid", "Convex does not accept the token");
 }
 
 const isMs = (value: unknown): boolean => value == null || (typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER);

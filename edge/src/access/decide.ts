@@ -94,8 +94,10 @@ function keySetsMake(settings: Settings): KeySet[] {
     return [ticketJwks.trimStart().startsWith("{") ? new KeySet(null, ticketJwks, ms) : new KeySet(ticketJwks, null, ms)];
   }
   if (jwks !== "") return [new KeySet(null, jwks, ms)];
-  if (jwksUrl.length > 0) return jwksUrl.map(url => new KeySet(url, null, ms));
-  return issuers.map(one => {
+  if (jwksUrl.length === 1) return [new KeySet(jwksUrl[0]!, null, ms)];
+  return issuers.map((one, i) => {
+    const given = jwksUrl[i] ?? "";
+    if (given !== "") return new KeySet(given, null, ms);
     const base = (one.includes("://") ? one : `https://${one}`).replace(/\/+$/, "");
     return new KeySet(`${base}/.well-known/jwks.json`, null, ms);
   });

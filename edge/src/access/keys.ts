@@ -1,6 +1,7 @@
 // Public keys of issuers: which are usable (rule A4), and where they come from (A12).
 import { strictObject } from "./json.ts";
 import { base64url } from "./token.ts";
+import { log } from "../log.ts";
 
 export type Alg = "RS256" | "PS256" | "ES256" | "EdDSA";
 export const ALGS: readonly string[] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -145,6 +146,9 @@ export class KeySet {
       this.#keys = keys;
       this.#fetchedAt = Date.now();
       this.failed = false;
-    } catch { this.failed = true; }
+    } catch (error) {
+      this.failed = true;
+      log("warn", "who may enter cannot be decided", { what: "a key set cannot be fetched", detail: String(error) });
+    }
   }
 }

@@ -24,18 +24,26 @@ function bytesOf(value: string): Uint8Array | null {
   return Uint8Array.from(value.slice(3).match(/../g)!, pair => parseInt(pair, 16));
 }
 
-export async function requestIsSigned(request: Request, path: string, room: string, body: Uint8Array, secrets: string[]): Promise<boolean> {
-  const timestamp = request.headers.get("X-Collab-Timestamp") ?? "";
-  const hash = request.headers.get("X-Collab-Sha256") ?? "";
-  const given = (request.headers.get("X-Collab-Signature") ?? "").split(",").slice(0, VALUES_MAX).map(value => bytesOf(value.trim())).filter(value => value !== null);
-  if (!/^\d{1,15}$/.test(timestamp) || Math.abs(Date.now() / 1000 - Number(timestamp)) > SKEW_S) return false;
-  if ([request.method, path, room, hash].some(hasControls)) return false;
-  const text = encoder.encode([request.method, path, timestamp, room, "", hash].join("\n"));
+export interface Signed { method: string; path: string; timestamp: string; room: string; seq: string; hash: string; signature: string }
+
+export async function isSigned(s: Signed, body: Uint8Array, secrets: string[], nowS: number): Promise<boolean> {
+  const given = s.signature.split(",").slice(0, VALUES_MAX).map(value => bytesOf(value.trim())).filter(value => value !== null);
+  if (!/^\d{1,15}$/.test(s.timestamp) || Math.abs(nowS - Number(s.timestamp)) > SKEW_S) return false;
+  if ([s.method, s.path, s.room, s.seq, s.hash].some(hasControls)) return false;
+  const text = encoder.encode([s.method, s.path, s.timestamp, s.room, s.seq, s.hash].join("\n"));
   let ok = false;
   for (const secret of secrets) {
     const key = await hmacKey(secret);
     for (const value of given) if (await crypto.subtle.verify("HMAC", key, value, text)) ok = true;
   }
   if (!ok) return false;
-  return (hash === "" && request.method === "GET" && body.length === 0) || hash === await sha256(body);
+  return (s.hash === "" && s.method === "GET" && body.length === 0) || s.hash === await sha256(body);
+}
+
+export function requestIsSigned(request: Request, path: string, room: string, body: Uint8Array, secrets: string[]): Promise<boolean> {
+  const header = (name: string): string => request.headers.get(name) ?? "";
+  return isSigned({
+    method: request.method, path, room, seq: "",
+    timestamp: header("X-Collab-Timestamp"), hash: header("X-Collab-Sha256"), signature: header("X-Collab-Signature"),
+  }, body, secrets, Math.floor(Date.now() / 1000));
 }
