@@ -21,7 +21,7 @@ export function workerdBinary () {
 const quoted = text => JSON.stringify(text)
 
 /** The configuration of the runtime. modules: [{ name, esModule | wasm: file }], the first is the Worker. */
-export function configuration ({ modules, classes, bindings, names, state, host, port }) {
+export function configuration ({ modules, classes, bindings, names, state, host, port, flags }) {
   const module = m => `(name = ${quoted(m.name)}, ${m.wasm === undefined ? `esModule = embed ${quoted(m.esModule)}` : `wasm = embed ${quoted(m.wasm)}`})`
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -35,6 +35,7 @@ const config :Workerd.Config = (
 const worker :Workerd.Worker = (
   modules = [ ${modules.map(module).join(', ')} ],
   compatibilityDate = ${quoted(COMPATIBILITY)},
+  compatibilityFlags = [ ${flags.map(quoted).join(', ')} ],
   durableObjectNamespaces = [ ${classes.map(name => `(className = ${quoted(name)}, uniqueKey = ${quoted(`partyd-${name}`)}, enableSql = true)`).join(', ')} ],
   durableObjectStorage = (localDisk = "state"),
   bindings = [
@@ -49,7 +50,7 @@ const worker :Workerd.Worker = (
 export const settingNames = env => Object.keys(env).filter(name => /^(PARTYD_|COLLAB_|CONVEX_)[A-Z_]+$/.test(name))
 
 /** Runs a Worker; the child process is workerd itself. */
-export function startWorker ({ dist = DIST, state, host = '127.0.0.1', port, env = process.env, stdio = 'inherit', modules, classes = ['Room'], bindings = [['ROOM', 'Room']], command = [] }) {
+export function startWorker ({ dist = DIST, state, host = '127.0.0.1', port, env = process.env, stdio = 'inherit', modules, classes = ['Room'], bindings = [['ROOM', 'Room']], flags = [], command = [] }) {
   fs.mkdirSync(state, { recursive: true })
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-edge-'))
   const list = modules ?? [{ name: 'index.js', esModule: path.join(dist, 'index.js') }, { name: 'room.wasm', wasm: path.join(dist, 'room.wasm') }]
@@ -59,7 +60,7 @@ export function startWorker ({ dist = DIST, state, host = '127.0.0.1', port, env
     return m.wasm === undefined ? { name: m.name, esModule: `${i}` } : { name: m.name, wasm: `${i}` }
   })
   const config = path.join(folder, 'config.capnp')
-  fs.writeFileSync(config, configuration({ modules: embed, classes, bindings, names: settingNames(env), state: path.resolve(state), host, port }))
+  fs.writeFileSync(config, configuration({ modules: embed, classes, bindings, names: settingNames(env), state: path.resolve(state), host, port, flags }))
   const [program, ...args] = [...command, workerdBinary(), 'serve', '--experimental', config]
   const child = spawn(program, args, { stdio, env })
   child.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }))

@@ -261,7 +261,7 @@ export class Room extends DurableObject<Env> {
       }
       case Kind.SNAPSHOT:
         this.#store.snapshot(this.#name, record.number === 1, record.bytes);
-        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes });
+        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes, rows_written: this.#store.rowsWritten });
         this.#release();
         break;
       case Kind.CLOSE: {

@@ -41,6 +41,9 @@ export class Store {
   #base = 0; // counts whole snapshots
   #pieces = new Map<number, number>(); // how many there are, by the number of the first
 
+  /** Since the object is awake, as the platform counts and bills them. */
+  rowsWritten = 0;
+
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     this.#sql = storage.sql;
@@ -66,7 +69,7 @@ export class Store {
     this.#sql.exec("CREATE TABLE IF NOT EXISTS meta (k TEXT PRIMARY KEY, v) WITHOUT ROWID");
     this.#sql.exec("CREATE TABLE IF NOT EXISTS journal (slot INTEGER PRIMARY KEY, no INTEGER, more INTEGER, data BLOB)");
     this.#sql.exec("CREATE TABLE IF NOT EXISTS snapshot (piece INTEGER PRIMARY KEY, base INTEGER, total INTEGER, through INTEGER, data BLOB)");
-    this.#sql.exec("INSERT OR REPLACE INTO meta VALUES ('schema', ?), ('name', ?)", SCHEMA, name);
+    this.#write("INSERT OR REPLACE INTO meta VALUES ('schema', ?), ('name', ?)", SCHEMA, name);
     this.#isOpen = true;
   }
 
@@ -85,7 +88,7 @@ export class Store {
     if (used.some(one => one.id === ticket.id)) return "seen";
     if (used.length >= TICKETS_MAX) return "full";
     used.push(ticket);
-    this.#sql.exec("INSERT OR REPLACE INTO meta VALUES ('tickets', ?)", JSON.stringify(used));
+    this.#write("INSERT OR REPLACE INTO meta VALUES ('tickets', ?)", JSON.stringify(used));
     return "new";
   }
 
@@ -154,7 +157,7 @@ export class Store {
       this.#open(name);
       for (let i = 0; i < pieces; i++) {
         const no = this.#last + 1 + i;
-        this.#sql.exec(
+        this.#write(
           "INSERT INTO journal VALUES (?, ?, ?, ?) ON CONFLICT (slot) DO UPDATE SET no = excluded.no, more = excluded.more, data = excluded.data",
           no % SLOTS, no, i + 1 < pieces ? 1 : 0, row.subarray(i * PIECE, (i + 1) * PIECE));
       }
@@ -170,17 +173,21 @@ export class Store {
     this.#together(() => {
       this.#open(name);
       for (let i = 0; i < pieces; i++) {
-        this.#sql.exec(
+        this.#write(
           "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?) ON CONFLICT (piece) DO UPDATE SET base = excluded.base, total = excluded.total, through = excluded.through, data = excluded.data",
           first + i, of, data.byteLength, this.#last, data.subarray(i * PIECE, (i + 1) * PIECE));
       }
       if (pieces < (this.#pieces.get(first) ?? 0)) {
-        this.#sql.exec("DELETE FROM snapshot WHERE piece >= ? AND piece < ?", first + pieces, first + DELTA);
+        this.#write("DELETE FROM snapshot WHERE piece >= ? AND piece < ?", first + pieces, first + DELTA);
       }
     });
     this.#base = of;
     this.#through = this.#last;
     this.#pieces.set(first, pieces);
+  }
+
+  #write(statement: string, ...values: unknown[]): void {
+    this.rowsWritten += this.#sql.exec(statement, ...values).rowsWritten;
   }
 
   /** All or nothing, also if one of them fails. */
