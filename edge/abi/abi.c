@@ -6,10 +6,13 @@
 #include "mem.h"
 #include "outbox.h"
 #include "sum.h"
+#include "ydoc/update.h"
 
 #define EXPORT(name)    __attribute__((export_name(name), used))
 #define INBOX_BYTES     ((size_t)64 << 10)
 #define BATCH_BYTES_MAX ((size_t)48 << 20)
+#define MERGE_BYTES_MAX ((size_t)1 << 20) /* more is relayed as it came: copies would cost memory  \
+                                           */
 
 struct seat {
     struct session *session; /* NULL: nobody */
@@ -20,6 +23,7 @@ static struct outbox outbox;
 static struct yd_buf inbox;
 static struct yd_buf row;     /* what the next journal row will hold */
 static struct yd_buf row_out; /* the one that was given last */
+static struct yd_buf merged;  /* the updates of a row as one */
 static struct room *room;
 static struct abi_opts opts;
 static struct seat *seats;
@@ -44,6 +48,8 @@ static const struct seat *any_seat(void)
 
 static yd_err on_send(const struct room_effect *fx)
 {
+    bool is_relay = fx->to == ROOM_TO_ALL && fx->message == ROOM_MSG_UPDATE;
+    if (is_relay && opts.joins_relays != 0) return YD_OK; // leaves with its row, see relay_row()
     // All speak the same dialect here, so one head is everybody's.
     const struct seat *seat = fx->to == ROOM_TO_ONE ? &seats[fx->member] : any_seat();
     struct session_head head;
@@ -58,6 +64,51 @@ static yd_err on_send(const struct room_effect *fx)
     return outbox_send(&outbox, record, (yd_slice){head.bytes, head.len}, fx->bytes);
 }
 
+static yd_err relay(yd_slice update)
+{
+    const struct seat *seat = any_seat();
+    struct session_head head;
+    if (seat == NULL || !session_head(seat->session, 0, ROOM_MSG_UPDATE, update.len, &head)) {
+        return YD_OK;
+    }
+    struct abi_record record = {.kind = ABI_SEND, .member = ABI_ALL, .gated = 1};
+    return outbox_send(&outbox, record, (yd_slice){head.bytes, head.len}, update);
+}
+
+/* Sets merged to what all updates of a row do. */
+static yd_err row_merge(yd_slice updates, uint32_t count)
+{
+    yd_alloc a = wasm_alloc();
+    size_t size = count * sizeof(struct yd_update);
+    struct yd_update *list = a.resize(a.ctx, NULL, 0, size);
+    if (list == NULL) return YD_ENOMEM;
+    struct yd_reader r = yd_reader_of(updates);
+    for (uint32_t i = 0; i < count; i++) {
+        list[i] = (struct yd_update){yd_read_varbytes(&r), YD_V1};
+    }
+    yd_buf_clear(&merged);
+    yd_err err = yd_update_merge(list, count, YD_V1, &merged, NULL);
+    (void)a.resize(a.ctx, list, size, 0);
+    return err;
+}
+
+/* A hundred updates cost a receiver, and the host for each receiver, a hundred times what one
+ * costs. updates: those of a row, which stay where they are until the next call. */
+static yd_err relay_row(yd_slice updates, uint32_t count)
+{
+    if (opts.joins_relays == 0 || count == 0) return YD_OK;
+    if (count > 1 && updates.len <= MERGE_BYTES_MAX) {
+        yd_err err = row_merge(updates, count);
+        return err == YD_OK ? relay(yd_buf_slice(&merged)) : err;
+    }
+    struct yd_reader r = yd_reader_of(updates);
+    for (uint32_t i = 0; i < count; i++) {
+        yd_err err = relay(yd_read_varbytes(&r));
+        if (err != YD_OK) return err;
+    }
+    return YD_OK;
+}
+
 static yd_err on_append(const struct room_effect *fx)
 {
     box.row_updates++;
@@ -69,6 +120,8 @@ static yd_err on_snapshot(const struct room_effect *fx)
 {
     uint8_t sum[SUM_BYTES];
     bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE;
+    yd_err err = relay_row(yd_buf_slice(&row), box.row_updates);
+    if (err != YD_OK) return err;
     yd_buf_clear(&row);
     box.row_updates = 0;
     sum_make(is_base ? SUM_BASE : SUM_DELTA, fx->bytes, sum);
@@ -237,10 +290,12 @@ static yd_err give_row(void)
     row_out = given;
     if (row.cap > INBOX_BYTES) yd_buf_deinit(&row);
     yd_buf_clear(&row);
+    uint32_t count = box.row_updates;
     box.row_updates = 0;
     sum_make(SUM_ROW, yd_buf_slice(&row_out), sum);
     struct abi_record record = {.kind = ABI_BYTES, .member = ABI_ALL};
-    return outbox_send(&outbox, record, (yd_slice){sum, sizeof sum}, yd_buf_slice(&row_out));
+    yd_err err = outbox_send(&outbox, record, (yd_slice){sum, sizeof sum}, yd_buf_slice(&row_out));
+    return err == YD_OK ? relay_row(yd_buf_slice(&row_out), count) : err;
 }
 
 static yd_err give_document(uint32_t event, uint32_t member)
@@ -311,6 +366,7 @@ struct abi_box *abi_box(void)
         yd_buf_init(&inbox, wasm_alloc(), SIZE_MAX / 2);
         yd_buf_init(&row, wasm_alloc(), SIZE_MAX / 2);
         yd_buf_init(&row_out, wasm_alloc(), SIZE_MAX / 2);
+        yd_buf_init(&merged, wasm_alloc(), SIZE_MAX / 2);
         if (yd_buf_reserve(&inbox, INBOX_BYTES) != YD_OK) __builtin_trap();
     }
     box_fill();

@@ -32,7 +32,7 @@ enum abi_event {
     ABI_TIMER,
     ABI_COMPACT,
     ABI_ROW,      /* gives the journal row of all that was appended since the last one or the last
-                     snapshot, and begins a new one */
+                     snapshot, and begins a new one; behind it what is relayed of it */
     ABI_PRESENCE, /* member: gives its presence */
     ABI_STATE,    /* gives the whole document */
     ABI_VECTOR    /* gives the state vector */
@@ -53,6 +53,7 @@ struct abi_opts {
     uint32_t compact_idle_ms;
     uint32_t keep_deleted;  /* bool */
     uint32_t presence_only; /* bool */
+    uint32_t joins_relays;  /* bool: updates are relayed when their row is given, as one */
 };
 
 enum abi_kind {

@@ -22,6 +22,7 @@ export interface CoreOptions {
   compactIdleMs: number;
   keepDeleted: boolean;
   presenceOnly: boolean;
+  joinsRelays: boolean;
 }
 
 export interface RoomRecord {
@@ -58,7 +59,7 @@ export class Core {
     this.#box = this.#x.abi_box() >> 2;
     const o = options;
     const words = [o.messageBytesMax, o.documentBytesMax, o.keepaliveMs, o.compactUpdates, o.compactBytes,
-      o.compactIdleMs, Number(o.keepDeleted), Number(o.presenceOnly)];
+      o.compactIdleMs, Number(o.keepDeleted), Number(o.presenceOnly), Number(o.joinsRelays)];
     this.step(Ev.OPEN, 0, 0, new Uint8Array(new Uint32Array(words).buffer), 0);
   }
 

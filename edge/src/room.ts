@@ -4,7 +4,7 @@
 //
 // What a record says may leave at once, or is gated: then it waits here until the journal row that it speaks
 // of is written, and after that the platform's output gate keeps it until the row is kept. Rows are not
-// written one for each update: an update that comes soon after a row waits, so that several share one
+// written one for each update: an update that comes soon after a row waits, so that several share one and are relayed as one
 // (rules E3, E4). Everything a socket needs after a sleep is in its attachment (E7).
 import { DurableObject } from "cloudflare:workers";
 import { onCall } from "./calls.ts";
@@ -136,7 +136,7 @@ export class Room extends DurableObject<Env> {
     const core = new Core({
       messageBytesMax: policy.messageBytesMax, documentBytesMax: policy.documentBytesMax, keepaliveMs: KEEPALIVE_MS,
       compactUpdates: 512, compactBytes: 0, compactIdleMs: 3_600_000, // idle: by alarm
-      keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored,
+      keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored, joinsRelays: true,
     });
     try {
       if (policy.stored) this.#feed(core);
@@ -340,7 +340,9 @@ export class Room extends DurableObject<Env> {
     if (this.#store.isFull) {
       this.#step(Ev.COMPACT, 0);
     } else {
-      this.#store.append(this.#name, core.ask(Ev.ROW));
+      const [row, ...relays] = core.records(core.step(Ev.ROW, 0, 0, NOTHING, Date.now()));
+      this.#store.append(this.#name, row!.bytes);
+      for (const relay of relays) this.#carryOut(relay);
       this.#release();
     }
     this.#rowAt = Date.now();

@@ -1,6 +1,6 @@
-/* native.c - a room of this machine behind the events of edge/abi/abi.h: what the wasm build is compared with. On
- * stdin { u32 event, member, flags, length; f64 now; bytes }, on stdout { u32 count; count times { u32 kind, member,
- * gated, number, length; bytes } }. */
+/* native.c - a room of this machine behind the events of edge/abi/abi.h: what the wasm build is
+ * compared with. On stdin { u32 event, member, flags, length; f64 now; bytes }, on stdout { u32
+ * count; count times { u32 kind, member, gated, number, length; bytes } }. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,10 +124,8 @@ static void on_message(uint32_t member, enum session_opcode opcode, yd_slice byt
     struct session_event ev;
     must(session_recv(seats[member], opcode, bytes, &ev));
     if (ev.kind == SESSION_EV_MESSAGE) {
-        step((struct room_event){.kind = ROOM_EV_MESSAGE,
-                                 .member = member,
-                                 .message = ev.message,
-                                 .bytes = ev.bytes});
+        step((struct room_event){
+            .kind = ROOM_EV_MESSAGE, .member = member, .message = ev.message, .bytes = ev.bytes});
     } else if (ev.kind == SESSION_EV_CLOSE) {
         record(ABI_CLOSE, member, false, ev.close_code, YD_EMPTY, text(ev.why));
     } else if (ev.kind == SESSION_EV_IGNORED) {

@@ -24,7 +24,7 @@ function record (seed) {
   const dice = random(seed), events = [], docs = new Map()
   let now = 1000, clients = 1, chunk = 0
   const add = (event, member = 0, flags = 0, bytes = Buffer.alloc(0)) => { now += dice(40); events.push({ event, member, flags, now, bytes: Buffer.from(bytes) }) }
-  const opts = [0, 0, 12000, dice(2) ? 0 : 5, 0, 0, dice(4) === 0 ? 1 : 0, dice(12) === 0 ? 1 : 0]
+  const opts = [0, 0, 12000, dice(2) ? 0 : 5, 0, 0, dice(4) === 0 ? 1 : 0, dice(12) === 0 ? 1 : 0, 0]
   add(Ev.OPEN, 0, 0, Buffer.from(new Uint32Array(opts).buffer))
   const join = member => {
     const named = dice(3) === 0, doc = new Y.Doc()

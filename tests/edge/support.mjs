@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { WebSocket, sleep } from '../e2e/support.mjs'
+import { WebSocket, Y, sleep } from '../e2e/support.mjs'
 
 /** The databases of rooms, by their names. */
 export function databases (data) {
@@ -32,4 +32,14 @@ export const asleep = () => sleep(12_000)
 export const varint = n => { const out = []; for (; n > 127; n = Math.floor(n / 128)) out.push((n % 128) | 128); return Buffer.from([...out, n]) }
 const bytes = b => Buffer.concat([varint(b.length), Buffer.from(b)])
 export const message = { step1: sv => Buffer.concat([Buffer.from([0, 0]), bytes(sv)]), update: u => Buffer.concat([Buffer.from([0, 2]), bytes(u)]), presence: (client, clock, state) => Buffer.concat([Buffer.from([1]), bytes(Buffer.concat([varint(1), varint(client), varint(clock), bytes(Buffer.from(JSON.stringify(state)))]))]) }
+/** A document that has what a socket got. */
+export function received (ws) {
+  const doc = new Y.Doc()
+  for (const m of ws.messages.filter(isUpdate)) {
+    let at = 2
+    while (m[at] > 127) at++
+    Y.applyUpdate(doc, m.subarray(at + 1))
+  }
+  return doc
+}
 export const isUpdate = m => Buffer.isBuffer(m) && m[0] === 0 && m[1] === 2

@@ -1,5 +1,5 @@
-/* faildisk.c - for LD_PRELOAD: no byte gets into a regular file while the file named by FAILDISK_FILE
- * exists: the disk is full. Stands for a disk that fails under a running runtime. */
+/* faildisk.c - for LD_PRELOAD: no byte gets into a regular file while the file named by
+ * FAILDISK_FILE exists: the disk is full. Stands for a disk that fails under a running runtime. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
