@@ -29,8 +29,12 @@ struct session {
     struct addresses *addresses; /* of a dialect with many documents */
     size_t batch_bytes_max;
     bool speaks_text;
+    bool has_heard;   /* a message */
     bool batch_ended; /* the event of its end was handed out: free it at the next call */
 };
+
+/* It is what a Hocuspocus provider says first, and nothing of another dialect is. */
+bool hocuspocus_is_token(yd_slice payload);
 
 void event_ignored(struct session_event *ev, const char *why);
 void event_close(struct session_event *ev, uint32_t code, const char *why);
@@ -54,7 +58,7 @@ struct address {
     uint32_t len;
     uint32_t name_len; /* up to the NUL, if there is one */
     uint32_t hash;
-    bool is_provider_4; /* it has said so */
+    bool keeps_clocks; /* see ROOM_WANTS_RAISE */
 };
 
 #define ADDRESS_NONE UINT32_MAX

@@ -89,6 +89,24 @@ static yd_err open_doc(struct session *s, yd_slice address, struct session_event
     return YD_OK;
 }
 
+static uint64_t take_decimal(struct yd_reader *r)
+{
+    uint64_t value = 0;
+    while (r->at < r->end && *r->at >= '0' && *r->at <= '9' && value < 1000) {
+        value = value * 10 + (uint64_t)(*r->at++ - '0');
+    }
+    return value;
+}
+
+/* From 4.5 on a provider says nothing about itself in answer to what it is told about itself. */
+static bool keeps_clocks(yd_slice version)
+{
+    struct yd_reader r = yd_reader_of(version);
+    uint64_t major = take_decimal(&r);
+    if (r.at == r.end || *r.at++ != '.') return false;
+    return major > 4 || (major == 4 && take_decimal(&r) >= 5);
+}
+
 static yd_err take_token(struct session *s, yd_slice address, struct yd_reader *r,
                          struct session_event *ev)
 {
@@ -98,13 +116,13 @@ static yd_err take_token(struct session *s, yd_slice address, struct yd_reader *
         event_ignored(ev, "broken token message");
         return YD_OK;
     }
-    bool is_provider_4 = yd_reader_left(r) > 0;
+    yd_slice version = yd_reader_left(r) > 0 ? yd_read_varbytes(r) : YD_EMPTY;
     ev->kind = SESSION_EV_TOKEN;
     ev->doc = addresses_find(s->addresses, address);
     yd_err err = ev->doc == ADDRESS_NONE ? open_doc(s, address, ev) : YD_OK;
     struct address *at = addresses_get(s->addresses, ev->doc);
     if (err != YD_OK || ev->kind == SESSION_EV_CLOSE) return err;
-    at->is_provider_4 = is_provider_4;
+    at->keeps_clocks = keeps_clocks(version);
     ev->name = (yd_slice){at->bytes, at->name_len};
     return YD_OK;
 }
@@ -127,6 +145,17 @@ static yd_err take_other(struct session *s, yd_slice address, uint64_t type, str
         return YD_OK;
     }
     return open_doc(s, address, ev);
+}
+
+bool hocuspocus_is_token(yd_slice payload)
+{
+    struct yd_reader r = yd_reader_of(payload);
+    yd_slice address = yd_read_varbytes(&r);
+    uint64_t type = yd_read_varuint(&r), kind = yd_read_varuint(&r);
+    (void)yd_read_varbytes(&r);
+    if (yd_reader_left(&r) > 0) (void)yd_read_varbytes(&r);
+    return !r.failed && yd_reader_left(&r) == 0 && address.len > 0 && type == TYPE_AUTH &&
+           kind == AUTH_TOKEN;
 }
 
 static void take_close(struct session *s, yd_slice address, struct session_event *ev)
@@ -240,8 +269,8 @@ static uint32_t hocuspocus_wire(const struct session *s, uint32_t doc)
 static uint32_t hocuspocus_wants(const struct session *s, uint32_t doc)
 {
     const struct address *at = addresses_get(s->addresses, doc);
-    bool asks = at != NULL && at->is_provider_4;
-    return (uint32_t)ROOM_WANTS_STATUS | (asks ? (uint32_t)ROOM_WANTS_QUERY : 0);
+    bool raise = at != NULL && at->keeps_clocks;
+    return (uint32_t)ROOM_WANTS_STATUS | (raise ? (uint32_t)ROOM_WANTS_RAISE : 0);
 }
 
 const struct dialect dialect_hocuspocus = {hocuspocus_take, hocuspocus_head,  hocuspocus_note,

@@ -73,7 +73,13 @@ static void take_binary(yd_slice payload, struct session_event *ev)
 static yd_err yws_take(struct session *session, enum session_opcode opcode, yd_slice payload,
                        struct session_event *ev)
 {
-    (void)session;
+    bool is_first = !session->has_heard;
+    session->has_heard = true;
+    if (is_first && opcode == SESSION_BINARY && hocuspocus_is_token(payload)) {
+        ev->kind = SESSION_EV_OTHER;
+        ev->other = SESSION_HOCUSPOCUS;
+        return YD_OK;
+    }
     if (opcode == SESSION_TEXT) {
         take_text(payload, ev);
     } else {

@@ -8,13 +8,17 @@
  * echo: it is recognised by its clock and dropped before its JSON is looked at (R8).
  *
  * A nudge is a message to one member: {client, known clock, null}. The owner of that id answers by
- * raising its clock and announcing again; nobody else sees it (R11, R12, R13).
+ * raising its clock and announcing again; nobody else sees it (R11, R12, R13). Hocuspocus' provider
+ * raises its clock then and keeps that to itself from version 4.5 on. For such an owner we raise
+ * the clock ourselves, and tell its state to all, itself included: it takes the clock over and
+ * sends nothing back (R44).
  */
 #include "state.h"
 
 #include <string.h>
 
 #define RENEW_MS         20000 /* receivers hide a state that is older than 30 s */
+#define STIR_MS          500   /* all are stirred for those who have come back, this often */
 #define FIRST_NUDGES_MAX 4
 #define NUDGES_MAX       64 /* in answer to one message; its count must fit one byte */
 /* All states of a room together: more would make the message to each newcomer a burden. */
@@ -35,6 +39,7 @@ struct entry {
 struct incoming {
     uint32_t member;
     bool is_first;       /* of this member */
+    bool came_back;      /* it was here before, on another connection */
     const char *ignored; /* why the first refused entry was */
     size_t nudges_at;    /* in room->out: a byte for the count, then the entries */
     uint8_t nudges;
@@ -83,21 +88,13 @@ static yd_err presence_append(struct yd_buf *out, const struct presence *p)
     return entry_append(out, p->client, p->clock, state);
 }
 
-/* Sends the nudge from `at` on. Hocuspocus' provider 4 raises its clock then and keeps that to
- * itself: it says so when asked. */
-static yd_err nudge_send(struct room *room, uint32_t member, size_t at)
-{
-    yd_err err = effect_send_one(room, member, ROOM_MSG_AWARENESS, at, 0);
-    if (err != YD_OK || (room->members[member].wants & ROOM_WANTS_QUERY) == 0) return err;
-    return effect_send_one(room, member, ROOM_MSG_QUERY, room->out.len, 0);
-}
-
 static yd_err nudge(struct room *room, uint32_t member, uint64_t client, uint64_t clock)
 {
     size_t at = room->out.len;
     yd_err err = yd_buf_varuint(&room->out, 1);
     if (err == YD_OK) err = entry_append(&room->out, client, clock, null_state);
-    return err == YD_OK ? nudge_send(room, member, at) : err;
+    if (err != YD_OK) return err;
+    return effect_send_one(room, member, ROOM_MSG_AWARENESS, at, 0);
 }
 
 static void state_drop(struct room *room, struct presence *p)
@@ -131,7 +128,7 @@ static yd_err presence_put(struct room *room, uint32_t index, uint32_t member,
     state_drop(room, p);
     p->state = state;
     p->state_len = (uint32_t)e->state.len;
-    p->clock = e->clock;
+    p->clock = p->heard = e->clock;
     p->present = true;
     p->owner = member;
     p->refreshed_ms = room->now_ms;
@@ -173,14 +170,33 @@ static yd_err presence_take(struct room *room, uint32_t index, uint32_t member,
     return err == YD_OK ? presence_set(room, index, member, &told) : err;
 }
 
-/* An entry that is not newer than what we know: a stale echo, or the owner of a removed id that has
- * come back with the clock it had. Only a member that joined after the removal can be that. */
-static yd_err entry_stale(struct room *room, struct incoming *in, const struct presence *p,
-                          const struct entry *e)
+static bool wants_raise(const struct room *room, uint32_t member)
 {
-    if (p->present || e->is_null) return YD_OK;
-    if (room->members[in->member].join_no <= p->gone_join_no) return YD_OK;
-    return nudge_back(room, in, p->client, p->clock);
+    return (room->members[member].wants & ROOM_WANTS_RAISE) != 0;
+}
+
+/* A state that is not newer than a removal: a stale echo, or the owner of the removed id that has
+ * come back with the clock it had. Only a member that joined after the removal can be that. */
+static bool is_back(const struct room *room, uint32_t member, const struct presence *p,
+                    const struct entry *e)
+{
+    return !p->present && !e->is_null && room->members[member].join_no > p->gone_join_no;
+}
+
+/* The clock under which an entry is told to the others; false: it is stale. A member whose clock we
+ * raise may be behind what was told in its name. */
+static bool clock_for(const struct room *room, uint32_t member, const struct presence *p,
+                      const struct entry *e, uint64_t *clock)
+{
+    *clock = e->clock;
+    if (e->clock > p->clock) return true;
+    if (e->clock == p->clock && e->is_null && p->present) return true;
+    if (!wants_raise(room, member)) return false;
+    bool is_own = p->present && p->owner == member;
+    bool says_more = is_own && (e->is_null ? e->clock >= p->heard : e->clock > p->heard);
+    if (!says_more && !is_back(room, member, p, e)) return false;
+    *clock = e->is_null ? p->clock : p->clock + 1;
+    return true;
 }
 
 /* Why a state that is new may not come in; NULL: it may. */
@@ -222,7 +238,41 @@ static yd_err entry_first(struct room *room, struct incoming *in, const struct e
     if (err != YD_OK || !in->is_first || m->nudges >= FIRST_NUDGES_MAX) return err;
     // After a restart of ours the others may remember this id as removed at this very clock.
     m->nudges++;
-    return nudge_back(room, in, e->client, e->clock);
+    if (!wants_raise(room, in->member)) return nudge_back(room, in, e->client, e->clock);
+    room->presence.list[index].clock++;
+    return YD_OK;
+}
+
+/* Tells a present entry once more, in a way that receivers who know it do not take for an echo. */
+static yd_err stir(struct room *room, uint32_t index)
+{
+    struct presence *p = &room->presence.list[index];
+    p->refreshed_ms = room->now_ms;
+    if (!wants_raise(room, p->owner)) return nudge(room, p->owner, p->client, p->clock);
+    if (p->clock >= CLOCK_MAX) return YD_OK;
+    p->clock++;
+    return presence_mark(room, index);
+}
+
+/* Who has come back knows the others at the very clocks that it was sent when it joined, and takes
+ * them for gone: so all are told again. */
+static yd_err stir_all(struct room *room)
+{
+    if (!room->stirs_all) return YD_OK;
+    if (room->has_stirred && room->stirred_ms + STIR_MS > room->now_ms) {
+        room_due_by(room, room->stirred_ms + STIR_MS);
+        return YD_OK;
+    }
+    room->stirs_all = false;
+    room->has_stirred = true;
+    room->stirred_ms = room->now_ms;
+    yd_err err = YD_OK;
+    for (uint32_t i = 0; i < room->presence.count && err == YD_OK; i++) {
+        // What the next tick tells anyway nobody knows yet.
+        const struct presence *p = &room->presence.list[i];
+        if (p->present && !p->changed) err = stir(room, i);
+    }
+    return err;
 }
 
 static yd_err entry_take(struct room *room, struct incoming *in, const struct entry *e)
@@ -230,19 +280,26 @@ static yd_err entry_take(struct room *room, struct incoming *in, const struct en
     uint32_t index = presence_find(&room->presence, e->client);
     if (index == PRESENCE_NONE) return entry_first(room, in, e);
     const struct presence *p = &room->presence.list[index];
-    bool newer = e->clock > p->clock || (e->clock == p->clock && e->is_null && p->present);
-    if (!newer) return entry_stale(room, in, p, e);
+    if (is_back(room, in->member, p, e)) in->came_back = true;
+    struct entry told = *e;
+    if (!clock_for(room, in->member, p, e, &told.clock)) {
+        return is_back(room, in->member, p, e) ? nudge_back(room, in, p->client, p->clock) : YD_OK;
+    }
     // With identities, nobody speaks for a client of somebody else who is here.
     if (p->present &&
         !identity_same(room->members[in->member].identity, room->members[p->owner].identity)) {
         refuse(in, "presence of somebody else");
         return YD_OK;
     }
-    if (e->is_null) return presence_remove(room, index, e->clock);
+    if (e->is_null) return presence_remove(room, index, told.clock);
     const char *why = state_refusal(room, in->member, e, p->state_len);
-    if (why == NULL) return presence_take(room, index, in->member, e);
-    refuse(in, why);
-    return YD_OK;
+    if (why != NULL) {
+        refuse(in, why);
+        return YD_OK;
+    }
+    yd_err err = presence_take(room, index, in->member, &told);
+    room->presence.list[index].heard = e->clock;
+    return err;
 }
 
 yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes)
@@ -260,7 +317,11 @@ yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes)
     yd_err err = YD_OK;
     if (in.nudges > 0) {
         room->out.ptr[in.nudges_at] = in.nudges;
-        err = nudge_send(room, member, in.nudges_at);
+        err = effect_send_one(room, member, ROOM_MSG_AWARENESS, in.nudges_at, 0);
+    }
+    if (err == YD_OK && in.came_back) {
+        room->stirs_all = true;
+        err = stir_all(room);
     }
     if (err == YD_OK && in.ignored != NULL) err = effect_ignored(room, member, in.ignored);
     return err;
@@ -346,12 +407,14 @@ yd_err presence_send_all_to(struct room *room, uint32_t member)
 /* Clients without a heartbeat of their own are asked for one, or others would hide them. */
 yd_err presence_renew(struct room *room)
 {
+    yd_err stirred = stir_all(room);
+    if (stirred != YD_OK) return stirred;
     for (uint32_t i = 0; i < room->presence.count; i++) {
         struct presence *p = &room->presence.list[i];
         if (!p->present) continue;
         if (p->refreshed_ms + RENEW_MS <= room->now_ms) {
             if (room->member_count >= 2) {
-                yd_err err = nudge(room, p->owner, p->client, p->clock);
+                yd_err err = stir(room, i);
                 if (err != YD_OK) return err;
             }
             p->refreshed_ms = room->now_ms;

@@ -26,7 +26,8 @@ struct member {
 
 struct presence {
     uint64_t client;
-    uint64_t clock;
+    uint64_t clock;        /* as told to the others */
+    uint64_t heard;        /* as its owner has said it; less if we have raised it */
     uint64_t refreshed_ms; /* last accepted or nudged */
     uint64_t gone_join_no; /* joins seen when it was removed */
     uint8_t *state;        /* JSON text; NULL iff not present */
@@ -69,6 +70,10 @@ struct room {
     size_t base_bytes;       /* of the base in the store; 0: there is none */
     bool base_announced;     /* the next LOAD is the base */
     struct yd_buf base_sv;
+
+    bool stirs_all;   /* all presence has to be told again */
+    bool has_stirred; /* stirred_ms is valid */
+    uint64_t stirred_ms;
 
     bool has_gap;       /* structs are parked */
     bool gap_was_asked; /* gap_asked_ms is valid */

@@ -95,15 +95,13 @@ static struct seat *next_seat(const struct shard *shard, const struct seat *seat
     for (; next == NULL && c != NULL; c = c->next) next = seat_after(c, NULL);
     return next;
 }
-#define EACH_SEAT(shard, s)                                                                        \
-    for (struct seat *s = next_seat(shard, NULL); s != NULL; s = next_seat(shard, s))
 
 static void tell_room(struct conn *conn, yd_slice room)
 {
     json_int_t count = 0;
     json_t *users = json_object(), *list = json_array();
-    EACH_SEAT(conn->shard, s)
-    {
+    const struct shard *shard = conn->shard;
+    for (struct seat *s = next_seat(shard, NULL); s != NULL; s = next_seat(shard, s)) {
         if (!is_in(s, room)) continue;
         count++;
         if (s->guest != NULL && s->guest->user_id.len > 0) user_count(users, s->guest);
@@ -172,8 +170,7 @@ static void kick_all(struct conn *conn, yd_slice room, const struct kick *kick)
                         : (yd_slice){(const uint8_t *)kick->user_id, strlen(kick->user_id)};
     json_int_t count = 0;
     auth_forget(shard->door->auth, room, user);
-    EACH_SEAT(shard, s)
-    {
+    for (struct seat *s = next_seat(shard, NULL); s != NULL; s = next_seat(shard, s)) {
         if (is_in(s, room)) {
             if (!is_meant(s, kick)) continue;
             count++;
@@ -206,8 +203,7 @@ static void on_recheck_call(struct conn *conn, yd_slice room)
     struct shard *shard = conn->shard;
     json_int_t count = 0;
     auth_forget(shard->door->auth, room, YD_EMPTY);
-    EACH_SEAT(shard, s)
-    {
+    for (struct seat *s = next_seat(shard, NULL); s != NULL; s = next_seat(shard, s)) {
         if (!yd_slice_equal(seat_room(s), room)) continue;
         count += is_in(s, room);
         door_recheck(s);

@@ -117,7 +117,7 @@ void conn_close(struct conn *conn, uint32_t code, const char *reason)
 /* ---- WebSocket --------------------------------------------------------------------------------
  */
 
-static bool on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
+bool conn_on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
 {
     struct conn *conn = ctx;
     struct session_event ev;
@@ -134,6 +134,7 @@ static bool on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
     case SESSION_EV_OPEN:
     case SESSION_EV_TOKEN:
     case SESSION_EV_SHUT: desk_on_event(conn, &ev); break;
+    case SESSION_EV_OTHER: desk_begin_late(conn, payload); break;
     }
     return conn->state == CONN_OPEN;
 }
@@ -164,7 +165,7 @@ static void conn_read_frames(struct conn *conn, yd_slice bytes)
     struct shard *shard = conn->shard;
     struct yd_buf reply;
     yd_buf_init(&reply, heap_alloc(), (size_t)1 << 20);
-    struct ws_sink sink = {on_message, conn, message_bytes_max(conn), &reply};
+    struct ws_sink sink = {conn_on_message, conn, message_bytes_max(conn), &reply};
     if (shard->resting == NULL) shard->resting = reader_new();
     bool own = conn->reader != NULL;
     struct ws_reader *reader = own ? conn->reader : shard->resting;

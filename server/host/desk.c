@@ -38,6 +38,24 @@ void desk_begin(struct conn *conn, yd_slice party, yd_slice token)
     conn_open(conn, (struct session_opts){.dialect = SESSION_HOCUSPOCUS, .docs_max = docs_max});
 }
 
+/* The room in the path was let in by its own decision; the documents are decided each by itself.
+ * What that room has said so far has no address of any document: the provider passes it over. */
+void desk_begin_late(struct conn *conn, yd_slice message)
+{
+    const struct room_slot *slot = seat_get(conn, 0)->slot;
+    const uint8_t *name = (const uint8_t *)slot->name;
+    const uint8_t *slash = memchr(name, '/', slot->name_len);
+    uint8_t party[ROUTE_PARTY_MAX];
+    size_t len = (size_t)(slash - name);
+    memcpy(party, name, len);
+    chunk_unref(late_take(conn));
+    seat_free(seat_get(conn, 0));
+    session_free(conn->session);
+    conn->session = NULL;
+    desk_begin(conn, (yd_slice){party, len}, YD_EMPTY);
+    (void)conn_on_message(conn, WS_BINARY, message);
+}
+
 static void linger_end(struct conn *conn)
 {
     // At the end of the program the door is closed before the sockets are.
@@ -127,7 +145,7 @@ static bool is_inside(const struct seat *seat)
     return seat->state == SEAT_LOADING || seat->state == SEAT_IN;
 }
 
-static bool anybody_inside(const struct conn *conn)
+bool desk_has_inside(const struct conn *conn)
 {
     const struct seat *seat = seat_after(conn, NULL);
     while (seat != NULL && !is_inside(seat)) seat = seat_after(conn, seat);
@@ -142,11 +160,10 @@ void desk_refuse(struct seat *seat, enum refusal refusal)
     if (door_decide_newer(seat)) return;
     seat->state = SEAT_REFUSED;
     seat->deadline_ms = 0;
-    if (words->code < 4500) {
-        seat_note(seat, SESSION_NOTE_REFUSED, words->word);
-    } else if (!anybody_inside(conn)) {
+    bool come_again = words->code >= 4500;
+    if (come_again && !desk_has_inside(conn)) {
         conn_close(conn, words->code, words->word);
-    } else if (is_over) {
+    } else if (!come_again || is_over) {
         seat_note(seat, SESSION_NOTE_REFUSED, words->word);
     } else {
         seat->tokens_asked++;
@@ -164,7 +181,7 @@ void desk_sweep(struct conn *conn, uint64_t now_ms)
     struct caller *caller = conn->caller;
     struct door *door = conn->shard->door;
     if (conn->state != CONN_OPEN) return;
-    if (anybody_inside(conn)) {
+    if (desk_has_inside(conn)) {
         caller->idle_ms = 0;
         linger_end(conn);
         return;

@@ -24,10 +24,13 @@ struct caller {
 
 /* The request was answered with 101. */
 void desk_begin(struct conn *conn, yd_slice party, yd_slice token);
+/* Its first message, on the path of a room, is of a Hocuspocus provider. */
+void desk_begin_late(struct conn *conn, yd_slice message);
 void desk_end(struct conn *conn); /* the connection ends */
 /* OPEN, TOKEN, MESSAGE and SHUT of the session. */
 void desk_on_event(struct conn *conn, const struct session_event *ev);
-void desk_admitted(struct seat *seat); /* it goes in now: says so */
+bool desk_has_inside(const struct conn *conn); /* a document of it is in, or loading */
+void desk_admitted(struct seat *seat);         /* it goes in now: says so */
 /* Ends a connection on which no document is in for too long. */
 void desk_sweep(struct conn *conn, uint64_t now_ms);
 

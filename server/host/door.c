@@ -316,6 +316,8 @@ static void renewed(struct seat *seat, bool granted, const struct auth_decision 
     } else if (d->reason != AUTH_UNAVAILABLE) {
         send_away(seat, refusal_in(d));
     }
+    bool is_in = seat->state == SEAT_IN && seat->slot != NULL;
+    if (is_in) (void)door_decide_newer(seat);
 }
 
 static void on_decision(void *ctx, const struct auth_decision *decision)
@@ -360,8 +362,10 @@ bool door_decide_newer(struct seat *seat)
     visit_free(seat->visit);
     seat->visit = seat->newer;
     seat->newer = NULL;
-    seat->state = SEAT_ASKING;
-    seat->deadline_ms = shard_now(seat->conn->shard) + DECIDE_MS;
+    if (seat->state != SEAT_IN) {
+        seat->state = SEAT_ASKING;
+        seat->deadline_ms = shard_now(seat->conn->shard) + DECIDE_MS;
+    }
     door_decide(seat);
     return true;
 }

@@ -7,7 +7,7 @@
  * answer to hurry for. At most held_max connections wait; beyond that the answer is an HTTP status
  * at once, and nothing is kept.
  */
-#include "host/door.h"
+#include "host/desk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,7 +105,9 @@ void refusal_tell(struct seat *seat)
 /* Nobody more can wait. */
 static void tell_at_once(struct seat *seat, enum refusal refusal)
 {
-    if (seat->visit->upgrade == NULL) {
+    if (seat->visit->upgrade == NULL && desk_has_inside(seat->conn)) {
+        desk_refuse(seat, refusal);
+    } else if (seat->visit->upgrade == NULL) {
         conn_close(seat->conn, refusal_words(refusal)->code, refusal_words(refusal)->word);
     } else {
         answer(seat->conn, refusal_words(refusal));

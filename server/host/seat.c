@@ -68,7 +68,6 @@ void seat_free(struct seat *seat)
     if (seat == NULL) return;
     seat_leave(seat);
     held_drop(seat);
-    free(seat->newer);
     seat->conn->seats[seat->doc] = NULL;
     door_free(seat);
     free(seat);

@@ -199,6 +199,8 @@ void shard_store_failed(struct shard *shard, const struct store_event *ev);
 void conn_accept(struct shard *shard);
 /* It is open: makes its session, and reads. */
 void conn_open(struct conn *conn, struct session_opts opts);
+/* One message of it. False: it is read no further. */
+bool conn_on_message(void *ctx, enum ws_opcode opcode, yd_slice payload);
 void conn_read_held(struct conn *conn);                                /* what came before that */
 void conn_close(struct conn *conn, uint32_t code, const char *reason); /* after what is ready */
 void conn_end(struct conn *conn);                                      /* at once */

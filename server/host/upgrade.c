@@ -89,11 +89,11 @@ void conn_answer_down(struct conn *conn)
     answer_text(conn, 503, "The server cannot take connections now; GET /health says why.\n");
 }
 
-/* The path at which Hocuspocus is spoken, if it is another than those that always are. */
+/* One more path at which Hocuspocus is spoken. It has no room of that name then. */
 static void route_setting(const struct shard *shard, yd_slice path, struct route *route)
 {
     const char *own = shard->settings->hocuspocus_path;
-    if (!yd_slice_equal(path, (yd_slice){(const uint8_t *)own, strlen(own)})) return;
+    if (own[0] == 0 || !yd_slice_equal(path, (yd_slice){(const uint8_t *)own, strlen(own)})) return;
     route->kind = ROUTE_MANY;
     route->party = YD_LITERAL("main");
     route->room = YD_EMPTY;

@@ -5,35 +5,46 @@ import YPartyKit from 'y-partykit/provider'
 import YPartyServer from 'y-partyserver/provider'
 import { WebSocket } from 'ws'
 import { freePort, startServer } from '../e2e/support.mjs'
+import { Hocuspocus, libraries } from '../e2e/hocuspocus-support.mjs'
 import { SECRET, startConvex, until } from './support.mjs'
 
 process.setMaxListeners(0) // each provider of y-websocket has one on exit
 
-/** Client families. `http`: a refusal is told by status of the handshake, else by close code. */
+/** Client families. `http`: a refusal is told by status of the handshake; `word`: by a word to the document if it is for
+ * good; else by close code. */
 export const families = {
   'y-websocket 3': { open: (s, room, doc, options) => new YWebsocket3(s.url, room, doc, options), http: false },
   'y-partykit': { open: (s, room, doc, options) => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, options), http: true },
   'y-partyserver': { open: (s, room, doc, options) => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party: 'main' }), http: true }
 }
+for (const version of Object.keys(libraries)) {
+  families[version] = { open: (s, room, doc, { params, connect }) => new Hocuspocus(version, s.url, room, doc, { params, connect }), word: true }
+}
 
 /** What each refusal is, for each way of telling it. */
 export const REFUSALS = {
-  unauthenticated: { code: 4401, status: 401 },
+  unauthenticated: { code: 4401, status: 401, word: 'unauthenticated' },
   expired: { code: 4501, status: 401 },
-  forbidden: { code: 4403, status: 403 },
-  not_found: { code: 4404, status: 404 },
-  bad_room: { code: 4400, status: 400 },
+  forbidden: { code: 4403, status: 403, word: 'forbidden' },
+  not_found: { code: 4404, status: 404, word: 'not_found' },
+  bad_room: { code: 4400, status: 400, word: 'bad_room' },
   unavailable: { code: 4503, status: 503 }
 }
-export const refusalFor = (family, reason) => REFUSALS[reason][families[family].http ? 'status' : 'code']
+export function refusalFor (family, reason) {
+  const how = REFUSALS[reason]
+  return families[family].http ? how.status : (families[family].word && how.word) || how.code
+}
 
 /** A provider with a document. Options: params, connect. Remembers each refusal in `told`. */
 export class Guest {
   constructor (server, family, room, { params, connect = true } = {}) {
     this.doc = new Y.Doc()
     this.told = []
+    this.losses = 0
     this.provider = families[family].open(server, room, this.doc, { WebSocketPolyfill: WebSocket, disableBc: true, params, connect: false })
     this.provider.on('connection-close', event => { if (event && event.code !== 1006) this.told.push(event.code) })
+    this.provider.on('connection-close', () => { this.losses++ })
+    this.provider.on('authenticationFailed', ({ reason }) => this.told.push(reason.startsWith('token_') ? 'unauthenticated' : reason))
     this.provider.on('connection-error', event => {
       const status = /Unexpected server response: (\d+)/.exec(event.message)
       if (status) this.told.push(Number(status[1]))
@@ -56,6 +67,8 @@ export class Guest {
 
   /** The network loses the socket. */
   drop () { this.provider.ws?.terminate() }
+  /** Until it has noticed; some providers are back in the same moment. */
+  async lose () { const before = this.losses; this.drop(); await until('the loss', () => this.losses > before) }
   async end () {
     await Promise.resolve() // a connect() that has just begun
     this.provider.destroy()

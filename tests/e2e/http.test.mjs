@@ -38,7 +38,7 @@ test('h1: malformed HTTP gets 400, also a head that never ends', nativeOnly('the
 })
 
 test('h2: paths that are no room get 404, also for an upgrade', async () => {
-  for (const target of ['/parties', '/parties/main', '/parties/main/', '/party', '/party/', '/a/b', '/parties/UPPER/x', '/']) {
+  for (const target of ['/parties', '/parties/main?_pk=1', '/party', '/party/', '/a/b', '/parties/UPPER/x', '/?_pk=1']) {
     assert.match(await upgrade(target), /^HTTP\/1\.1 404 /, target)
   }
   assert.equal((await fetch(`${server.http}/a/b`)).status, 404)

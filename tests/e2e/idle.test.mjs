@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client, families, sleep, startServer } from './support.mjs'
 
-test('idle clients with null awareness stay connected for 75 s', { timeout: 100_000 }, async () => {
+test('P50: no reconnect every 33 s: idle clients with null awareness stay connected for 75 s', { timeout: 100_000 }, async () => {
   const server = await startServer()
   const clients = Object.keys(families).map(family => ({ family, closes: 0, client: new Client(server, family, `idle-${family.replaceAll(' ', '-')}`) }))
   await Promise.all(clients.map(c => c.client.synced()))

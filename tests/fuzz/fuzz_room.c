@@ -1,5 +1,6 @@
 /* fuzz_room.c - eight clients talk nonsense through sessions to one room; its effects go to a store
- * of the fuzzer, from which the document must always come back as it is.
+ * of the fuzzer, from which the document must always come back as it is. Three of them speak
+ * Hocuspocus: their document "d" is the room, whatever else they open is given back at once.
  *
  * Input   a list of events, each: kind and member (a byte), time passed (a byte), and for raw
  *         messages the length (one or two bytes) and the bytes, for honest updates what of a fixed
@@ -16,10 +17,11 @@
 #include "room/room.h"
 #include "room/session.h"
 
-#define MEMBERS     8
-#define APPENDS_MAX 512
-#define NOW_STEP    300
-#define LETTERS     19
+#define MEMBERS                   8
+#define SPEAKS_HOCUSPOCUS(member) ((member) >= 2 && (member) <= 4)
+#define APPENDS_MAX               512
+#define NOW_STEP                  300
+#define LETTERS                   19
 #define YD_LIT(s)                                                                                  \
     {                                                                                              \
         (const uint8_t *)(s), sizeof(s) - 1                                                        \
@@ -93,12 +95,21 @@ static void send_check(const struct fuzz *f, const struct room_effect *fx)
     YD_ASSERT(fx->message < ROOM_MSG_KINDS);
     if (fx->message == ROOM_MSG_AWARENESS) presence_check(fx->bytes);
     if (fx->message == ROOM_MSG_UPDATE) YD_ASSERT(fx->gate_seq > 0);
+    if (fx->message == ROOM_MSG_STATELESS) YD_ASSERT(yd_utf8_check(fx->bytes));
+    if (fx->message == ROOM_MSG_STATUS) {
+        YD_ASSERT(fx->to == ROOM_TO_ONE && fx->bytes.len == 1 && fx->bytes.ptr[0] <= 1);
+        YD_ASSERT(fx->gate_seq == (fx->bytes.ptr[0] == 1 ? f->life_seq : 0));
+    }
     if (fx->message == ROOM_MSG_STEP2) YD_ASSERT(fx->gate_seq == f->life_seq);
     for (uint32_t i = 0; i < MEMBERS; i++) {
         if (f->sessions[i] == NULL || (fx->to == ROOM_TO_ONE && fx->member != i)) continue;
         struct session_head head;
-        YD_ASSERT(session_head(f->sessions[i], 0, fx->message, fx->bytes.len, &head));
-        YD_ASSERT(head.len > 0 && head.len <= SESSION_HEAD_MAX);
+        bool is_hocuspocus = SPEAKS_HOCUSPOCUS(i);
+        bool has_words = is_hocuspocus
+                             ? fx->message != ROOM_MSG_DENIED && fx->message != ROOM_MSG_TEXT
+                             : fx->message != ROOM_MSG_STATUS && fx->message != ROOM_MSG_STATELESS;
+        YD_ASSERT(has_words == session_head(f->sessions[i], 0, fx->message, fx->bytes.len, &head));
+        if (has_words) YD_ASSERT(head.len > 0 && head.len <= SESSION_HEAD_MAX);
     }
 }
 
@@ -134,11 +145,24 @@ static void fuzz_step(struct fuzz *f, struct room_event ev)
     room_check(f->room);
 }
 
+static void session_begin(struct fuzz *f, uint32_t member)
+{
+    struct session_opts opts = {.speaks_text = true, .batch_bytes_max = 4096, .docs_max = 3};
+    if (SPEAKS_HOCUSPOCUS(member)) opts.dialect = SESSION_HOCUSPOCUS;
+    YD_ASSERT(session_new(fuzz_alloc, opts, &f->sessions[member]) == YD_OK);
+    if (!SPEAKS_HOCUSPOCUS(member)) return;
+    // A provider 3 and two that want their clocks raised.
+    const uint8_t token[] = {1, 'd', 2, 0, 0, 3, '4', '.', '5'};
+    struct session_event ev;
+    yd_slice frame = {token, member == 2 ? 5 : sizeof token};
+    YD_ASSERT(session_recv(f->sessions[member], SESSION_BINARY, frame, &ev) == YD_OK);
+    YD_ASSERT(ev.kind == SESSION_EV_OPEN && ev.doc == 0);
+}
+
 static void member_joins(struct fuzz *f, uint32_t member)
 {
-    struct session_opts opts = {.speaks_text = true, .batch_bytes_max = 4096};
-    YD_ASSERT(session_new(fuzz_alloc, opts, &f->sessions[member]) == YD_OK);
-    enum room_right right = member == MEMBERS - 1 ? ROOM_READ : ROOM_WRITE;
+    session_begin(f, member);
+    enum room_right right = member == MEMBERS - 1 || member == 4 ? ROOM_READ : ROOM_WRITE;
     // Some are somebody, one is nobody, two are the same, and some say themselves who they are.
     static const struct room_identity who[] = {
         {YD_LIT("u1"), YD_LIT("A\""), YD_LIT("#f00")},
@@ -152,6 +176,7 @@ static void member_joins(struct fuzz *f, uint32_t member)
                                      .member = member,
                                      .right = right,
                                      .bytes = {kept, member == 5 ? sizeof kept : 0},
+                                     .wants = session_wants(f->sessions[member], 0),
                                      .identity = member >= 4 ? &who[member - 4] : NULL});
 }
 
@@ -166,7 +191,19 @@ static void member_says(struct fuzz *f, uint32_t member, enum session_opcode opc
 {
     struct session_event ev;
     YD_ASSERT(session_recv(f->sessions[member], opcode, bytes, &ev) == YD_OK);
-    if (ev.kind == SESSION_EV_CLOSE) member_leaves(f, member);
+    bool is_about_d = ev.kind >= SESSION_EV_OPEN && ev.kind <= SESSION_EV_SHUT && ev.doc == 0;
+    if (ev.kind == SESSION_EV_OPEN) {
+        YD_ASSERT(ev.name.len <= SESSION_ADDRESS_MAX && !is_about_d);
+        session_forget(f->sessions[member], ev.doc);
+    }
+    if (ev.kind == SESSION_EV_CLOSE || (ev.kind == SESSION_EV_SHUT && is_about_d)) {
+        member_leaves(f, member);
+    }
+    if (ev.kind == SESSION_EV_TOKEN && is_about_d) {
+        // As if it were another one each time.
+        enum room_right right = ev.token.len % 2 == 1 ? ROOM_READ : ROOM_WRITE;
+        fuzz_step(f, (struct room_event){.kind = ROOM_EV_RIGHT, .member = member, .right = right});
+    }
     if (ev.kind != SESSION_EV_MESSAGE) return;
     fuzz_step(f, (struct room_event){.kind = ROOM_EV_MESSAGE,
                                      .member = member,
@@ -244,6 +281,18 @@ static void restart(struct fuzz *f)
     }
 }
 
+/* Says what y-websocket would, in the member's own dialect. */
+static void member_says_plain(struct fuzz *f, uint32_t member, yd_slice bytes)
+{
+    uint8_t frame[2 + 8192] = {1, 'd'};
+    if (!SPEAKS_HOCUSPOCUS(member) || bytes.len > 8192) {
+        member_says(f, member, SESSION_BINARY, bytes);
+        return;
+    }
+    memcpy(frame + 2, bytes.ptr, bytes.len);
+    member_says(f, member, SESSION_BINARY, (yd_slice){frame, bytes.len + 2});
+}
+
 /* Sends letters of the fixed history: client 1..4 has typed LETTERS letters in a row, the first one
  * into the text "t" or, from client 2 on, behind the fourth letter of the client before. */
 static void member_types(struct fuzz *f, uint32_t member, uint8_t client, uint8_t clock,
@@ -263,14 +312,14 @@ static void member_types(struct fuzz *f, uint32_t member, uint8_t client, uint8_
     for (uint8_t i = 0; i < count; i++) bytes[len++] = (uint8_t)('a' + clock + i);
     bytes[len++] = 0;
     bytes[2] = (uint8_t)(len - 3);
-    member_says(f, member, SESSION_BINARY, (yd_slice){bytes, len});
+    member_says_plain(f, member, (yd_slice){bytes, len});
 }
 
 static void member_deletes(struct fuzz *f, uint32_t member, uint8_t client, uint8_t clock,
                            uint8_t count)
 {
     const uint8_t bytes[] = {0, 2, 6, 0, 1, client, 1, clock, count};
-    member_says(f, member, SESSION_BINARY, (yd_slice){bytes, sizeof bytes});
+    member_says_plain(f, member, (yd_slice){bytes, sizeof bytes});
 }
 
 static void play_honest(struct fuzz *f, uint32_t member, struct yd_reader *r)
@@ -334,7 +383,11 @@ static bool play(struct fuzz *f, struct yd_reader *r)
         yd_slice bytes = yd_read_bytes(r, len);
         enum session_opcode opcode = (what & 0x80) != 0 ? SESSION_TEXT : SESSION_BINARY;
         if (f->sessions[member] == NULL) member_joins(f, member);
-        member_says(f, member, opcode, bytes);
+        if (SPEAKS_HOCUSPOCUS(member) && opcode == SESSION_TEXT) {
+            member_says_plain(f, member, bytes);
+        } else {
+            member_says(f, member, opcode, bytes);
+        }
     }
     }
     return true;

@@ -203,19 +203,105 @@ static void r43_a_right_may_change(void **state)
     world_end(&w);
 }
 
-static void r44_a_nudge_is_followed_by_a_question_for_who_wants_one(void **state)
+/* One awareness entry with a state of one byte, or null. */
+#define ENTRY(client, clock, state) BYTES(1, client, clock, 1, state)
+#define GONE(client, clock)         BYTES(1, client, clock, 4, 'n', 'u', 'l', 'l')
+
+static void assert_told(struct world *w, yd_slice entry)
+{
+    happens(w, ROOM_EV_TICK);
+    assert_int_equal(w->fx.count, 1);
+    assert_sends(w, 0, ROOM_TO_ALL, ROOM_MSG_AWARENESS, entry);
+}
+
+/* Member 0 does not want its clock raised, member 1 does, and is client 8. */
+static void world_with_presence(struct world *w)
+{
+    world_begin(w, (struct room_opts){0});
+    joins(w, 0, ROOM_WRITE);
+    joins_wanting(w, 1, ROOM_WRITE, ROOM_WANTS_RAISE);
+    says(w, 1, ROOM_MSG_AWARENESS, ENTRY(8, 3, '1'));
+    assert_int_equal(w->fx.count, 0); // not nudged
+    assert_told(w, ENTRY(8, 4, '1')); // the others may know it as gone at 3
+}
+
+static void r44_a_clock_is_raised_in_place_of_a_nudge(void **state)
 {
     (void)state;
     struct world w;
-    world_begin(&w, (struct room_opts){0});
-    joins_wanting(&w, 0, ROOM_WRITE, ROOM_WANTS_QUERY);
-    says(&w, 0, ROOM_MSG_AWARENESS, BYTES(1, 7, 1, 2, '{', '}')); // seen for the first time
+    world_with_presence(&w);
+    leaves(&w, 1);
+    assert_told(&w, GONE(8, 4));
+    joins_wanting(&w, 1, ROOM_WRITE, ROOM_WANTS_RAISE);
+    says(&w, 1, ROOM_MSG_AWARENESS, ENTRY(8, 4, '1')); // as it was told itself
+    assert_told(&w, ENTRY(8, 5, '1'));
+    says(&w, 1, ROOM_MSG_AWARENESS, ENTRY(8, 6, '2'));
+    assert_told(&w, ENTRY(8, 6, '2'));
+    world_end(&w);
+}
+
+static void r44_what_it_says_before_it_has_heard_of_that_counts(void **state)
+{
+    (void)state;
+    struct world w;
+    world_with_presence(&w); // it said 3, others were told 4
+    says(&w, 1, ROOM_MSG_AWARENESS, ENTRY(8, 4, '2'));
+    assert_told(&w, ENTRY(8, 5, '2'));
+    says(&w, 1, ROOM_MSG_AWARENESS, ENTRY(8, 4, '2')); // said before
+    says(&w, 0, ROOM_MSG_AWARENESS, ENTRY(8, 5, '2')); // an echo of what was told
+    says(&w, 0, ROOM_MSG_AWARENESS, ENTRY(8, 4, '3'));
+    assert_false(room_wants_tick(w.room));
+    says(&w, 1, ROOM_MSG_AWARENESS, GONE(8, 4)); // it goes, at the clock that it knows
+    assert_told(&w, GONE(8, 5));
+    world_end(&w);
+}
+
+static void r45_who_comes_back_is_told_of_the_others_anew(void **state)
+{
+    (void)state;
+    struct world w;
+    world_with_presence(&w);
+    says(&w, 0, ROOM_MSG_AWARENESS, ENTRY(7, 1, '1'));
+    happens(&w, ROOM_EV_TICK);
+    joins(&w, 2, ROOM_WRITE);
+    says(&w, 2, ROOM_MSG_AWARENESS, ENTRY(9, 1, '1'));
+    happens(&w, ROOM_EV_TICK);
+    leaves(&w, 2);
+    happens(&w, ROOM_EV_TICK);
+    joins(&w, 2, ROOM_WRITE);
+    says(&w, 2, ROOM_MSG_AWARENESS, ENTRY(9, 1, '1'));
     assert_int_equal(w.fx.count, 2);
-    assert_sends(&w, 0, ROOM_TO_ONE, ROOM_MSG_AWARENESS, BYTES(1, 7, 1, 4, 'n', 'u', 'l', 'l'));
-    assert_sends(&w, 1, ROOM_TO_ONE, ROOM_MSG_QUERY, YD_EMPTY);
-    joins(&w, 1, ROOM_WRITE);
-    says(&w, 1, ROOM_MSG_AWARENESS, BYTES(1, 8, 1, 2, '{', '}'));
-    assert_int_equal(w.fx.count, 1);
+    assert_sends(&w, 0, ROOM_TO_ONE, ROOM_MSG_AWARENESS, GONE(9, 1)); // itself
+    assert_int_equal(effect(&w, 0)->member, 2);
+    assert_sends(&w, 1, ROOM_TO_ONE, ROOM_MSG_AWARENESS, GONE(7, 1)); // who is asked
+    assert_int_equal(effect(&w, 1)->member, 0);
+    assert_told(&w, ENTRY(8, 5, '1')); // who is told of
+    says(&w, 0, ROOM_MSG_AWARENESS, ENTRY(7, 2, '1'));
+    assert_told(&w, ENTRY(7, 2, '1'));
+    world_end(&w);
+}
+
+static void r45_many_who_come_back_together_are_told_together(void **state)
+{
+    (void)state;
+    struct world w;
+    world_with_presence(&w);
+    w.now_ms = 1000;
+    for (uint8_t i = 2; i < 12; i++) {
+        joins(&w, i, ROOM_WRITE);
+        says(&w, i, ROOM_MSG_AWARENESS, BYTES(1, i + 20, 1, 1, '1'));
+        leaves(&w, i);
+        joins(&w, i, ROOM_WRITE);
+        says(&w, i, ROOM_MSG_AWARENESS, BYTES(1, i + 20, 1, 1, '1'));
+        says(&w, i, ROOM_MSG_AWARENESS, BYTES(1, i + 20, 2, 1, '1'));
+    }
+    happens(&w, ROOM_EV_TICK);
+    assert_true(room_due(w.room) <= 1600);
+    timer_at(&w, 1500);
+    size_t asked = 0;
+    for (size_t i = 0; i < w.fx.count; i++) asked += effect(&w, i)->kind == ROOM_FX_SEND;
+    assert_int_equal(asked, 10);       // once each
+    assert_told(&w, ENTRY(8, 6, '1')); // 5 for the first that came back, 6 for all others
     world_end(&w);
 }
 
@@ -231,7 +317,10 @@ int main(void)
         cmocka_unit_test(r42_stateless_of_a_writer_goes_to_all),
         cmocka_unit_test(r42_stateless_is_no_sign_of_life_for_all),
         cmocka_unit_test(r43_a_right_may_change),
-        cmocka_unit_test(r44_a_nudge_is_followed_by_a_question_for_who_wants_one),
+        cmocka_unit_test(r44_a_clock_is_raised_in_place_of_a_nudge),
+        cmocka_unit_test(r44_what_it_says_before_it_has_heard_of_that_counts),
+        cmocka_unit_test(r45_who_comes_back_is_told_of_the_others_anew),
+        cmocka_unit_test(r45_many_who_come_back_together_are_told_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

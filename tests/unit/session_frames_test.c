@@ -110,6 +110,33 @@ static void p4_text(void **state)
     talk_end(&t);
 }
 
+static void p52_a_first_message_of_hocuspocus_is_told(void **state)
+{
+    (void)state;
+    const yd_slice tokens[] = {BYTES(1, 'a', 2, 0, 0), BYTES(1, 'a', 2, 0, 1, 'x'),
+                               BYTES(3, 'a', 'b', 'c', 2, 0, 1, 'x', 5, '4', '.', '8', '.', '0')};
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        struct talk t;
+        talk_begin(&t, (struct session_opts){0});
+        binary(&t, tokens[i]);
+        assert_int_equal(t.ev.kind, SESSION_EV_OTHER);
+        assert_int_equal(t.ev.other, SESSION_HOCUSPOCUS);
+        binary(&t, tokens[i]); // only the first
+        assert_int_not_equal(t.ev.kind, SESSION_EV_OTHER);
+        talk_end(&t);
+    }
+    const yd_slice others[] = {BYTES(0, 0, 1, 0),      BYTES(1, 6, 1, 1, 0, 2, '{', '}'),
+                               BYTES(0, 2, 0, 0),      BYTES(1, 'a', 2, 0, 0, 0, 0),
+                               BYTES(1, 'a', 2, 0, 9), BYTES(1, 'a', 2, 1, 0)};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct talk t;
+        talk_begin(&t, (struct session_opts){0});
+        binary(&t, others[i]);
+        assert_int_not_equal(t.ev.kind, SESSION_EV_OTHER);
+        talk_end(&t);
+    }
+}
+
 #define START "y-pk-batch#{\"id\":\"e7\",\"type\":\"start\",\"size\":6,\"count\":2}"
 #define END   "y-pk-batch#{\"id\":\"e7\",\"type\":\"end\",\"size\":6,\"count\":2}"
 
@@ -317,6 +344,7 @@ int main(void)
         cmocka_unit_test(p2_what_follows_is_not_read),
         cmocka_unit_test(p3_truncated_and_unknown),
         cmocka_unit_test(p4_text),
+        cmocka_unit_test(p52_a_first_message_of_hocuspocus_is_told),
         cmocka_unit_test(p5_chunks_become_one_message),
         cmocka_unit_test(p5_second_start_begins_anew),
         cmocka_unit_test(p6_markers_are_read_strictly),

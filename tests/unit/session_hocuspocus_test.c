@@ -270,15 +270,33 @@ static void p48_a_provider_with_an_id_of_its_own_has_frames_of_its_own(void **st
     talk_end(&t);
 }
 
-static void p49_who_says_that_it_is_a_provider_4_is_asked_after_nudges(void **state)
+static void p49_a_provider_4_5_and_later_has_its_clock_raised(void **state)
 {
     (void)state;
     struct talk t;
     talk_begin(&t, 0);
-    takes(&t, TOKEN_OF_3);
-    assert_int_equal(session_wants(t.session, 0), ROOM_WANTS_STATUS);
-    takes(&t, TOKEN_OF_4);
-    assert_int_equal(session_wants(t.session, 0), ROOM_WANTS_STATUS | ROOM_WANTS_QUERY);
+    const struct {
+        const char *version;
+        uint32_t wants;
+    } cases[] = {
+        {"", 0},
+        {"4.8.0", ROOM_WANTS_RAISE},
+        {"4.5.0", ROOM_WANTS_RAISE},
+        {"4.4.9", 0},
+        {"4.10.1", ROOM_WANTS_RAISE},
+        {"5.0.0", ROOM_WANTS_RAISE},
+        {"3.4.4", 0},
+        {"x", 0},
+        {"4", 0},
+        {".5", 0},
+        {"99999999999999999999.", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t frame[64] = {DOC, 2, 0, 0, (uint8_t)strlen(cases[i].version)};
+        memcpy(frame + 9, cases[i].version, frame[8]);
+        takes(&t, (yd_slice){frame, 8u + (frame[8] > 0) + frame[8]});
+        assert_int_equal(session_wants(t.session, 0), ROOM_WANTS_STATUS | cases[i].wants);
+    }
     talk_end(&t);
 }
 
@@ -318,7 +336,7 @@ int main(void)
         cmocka_unit_test(p47_heads),
         cmocka_unit_test(p47_notes),
         cmocka_unit_test(p48_a_provider_with_an_id_of_its_own_has_frames_of_its_own),
-        cmocka_unit_test(p49_who_says_that_it_is_a_provider_4_is_asked_after_nudges),
+        cmocka_unit_test(p49_a_provider_4_5_and_later_has_its_clock_raised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

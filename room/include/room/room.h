@@ -49,7 +49,8 @@ enum room_message {
 /* What a member's dialect asks of the room, any of them. */
 enum room_wants {
     ROOM_WANTS_STATUS = 1, /* a STATUS for each STEP2 and UPDATE, in place of DENIED */
-    ROOM_WANTS_QUERY = 2   /* a QUERY behind each nudge: it does not announce itself without one */
+    ROOM_WANTS_RAISE = 2   /* its presence is told under higher clocks when it has to be told again:
+                              nudges do not make it announce itself */
 };
 
 enum room_event_kind {

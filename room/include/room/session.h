@@ -41,6 +41,8 @@ enum session_event_kind {
     SESSION_EV_TOKEN,   /* doc, token: a token for one that was asked for before */
     SESSION_EV_MESSAGE, /* doc, message, bytes: for the room */
     SESSION_EV_SHUT,    /* doc: the client is done with it. Its number is free again */
+    SESSION_EV_OTHER, /* the first message is of dialect `other`: begin a session of that, and give
+                         it this message again */
     SESSION_EV_IGNORED, /* why: dropped and to be counted */
     SESSION_EV_CLOSE    /* close_code, why: the socket has to end */
 };
@@ -51,6 +53,7 @@ struct session_event {
     enum room_message message;
     bool has_message;
     yd_slice bytes;
+    enum session_dialect other;
     yd_slice name; /* untrusted, any bytes */
     yd_slice token;
     uint32_t close_code;
