@@ -11,8 +11,9 @@
 #define EXPORT(name)    __attribute__((export_name(name), used))
 #define INBOX_BYTES     ((size_t)64 << 10)
 #define BATCH_BYTES_MAX ((size_t)48 << 20)
-#define MERGE_BYTES_MAX ((size_t)1 << 20) /* more is relayed as it came: copies would cost memory  \
-                                           */
+#define MERGE_BYTES_MAX                                                                            \
+    ((size_t)1 << 20) /* more is relayed as it came: copies would cost memory                      \
+                       */
 
 struct seat {
     struct session *session; /* NULL: nobody */
@@ -266,6 +267,10 @@ static yd_err on_message(uint32_t member, enum session_opcode opcode, yd_slice b
     case SESSION_EV_IGNORED:
         return outbox_text(&outbox, (struct abi_record){.kind = ABI_IGNORED, .member = member},
                            ev.why);
+    case SESSION_EV_OTHER: // a client of Hocuspocus: it does not come again after a code of 44xx
+        return outbox_text(&outbox,
+                           (struct abi_record){.kind = ABI_CLOSE, .member = member, .number = 4400},
+                           "many documents on a socket are not served here");
     case SESSION_EV_NONE:
     case SESSION_EV_OPEN: // of a dialect with many documents, which is not spoken here
     case SESSION_EV_TOKEN:

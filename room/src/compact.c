@@ -58,8 +58,8 @@ yd_err compact_if_due(struct room *room)
 {
     if (!room_is_dirty(room)) return YD_OK;
     uint64_t appends = room->seq - room->covered_seq + room->loaded_appends;
-    bool large = appends >= room->opts.compact_updates ||
-                 room->appended_bytes >= room->opts.compact_bytes;
+    bool large =
+        appends >= room->opts.compact_updates || room->appended_bytes >= room->opts.compact_bytes;
     bool rested = room->snapshot_ms + SNAPSHOT_PAUSE_MS <= room->now_ms;
     bool idle = room->appended_ms + room->opts.compact_idle_ms <= room->now_ms;
     if ((large && rested) || idle) return compact_now(room);
