@@ -62,7 +62,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak e2e browser peers convex fuzzers vectors suite differential wasm fuzz bench check \
+.PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check \
   format clean help dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -81,6 +81,7 @@ flags_for = $(CSTD) $(WARN) $(mode_$(MODE)) -MMD -MP \
   $(if $(filter libydoc/driver/%,$<),-Ilibydoc/driver -D_GNU_SOURCE) \
   $(if $(filter room/%,$<),$(INC_ROOM)) \
   $(if $(filter server/%,$<),$(INC_SERVER) -D_GNU_SOURCE -DPARTYD_VERSION='"$(VERSION)"' $(DEPS_CFLAGS)) \
+  $(if $(filter edge/%,$<),$(INC_ROOM)) \
   $(if $(filter tests/% bench/%,$<),$(INC_SERVER) -I. -Itests -D_GNU_SOURCE $(DEPS_CFLAGS)) \
   $(EXTRA_CFLAGS)
 
@@ -192,6 +193,18 @@ e2e: $(BUILD)/partyd $(B)/preload/clock.so ## the built server with the real pro
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so \
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
+# The Worker with the room in wasm, and the tests of the edge: its own, and those of e2e that are not about the
+# native host alone. Most of their time they wait, so four at a time.
+edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/package-lock.json
+	$(Q)cd edge && node_modules/.bin/tsc -p . && ROOM_WASM=../$(BUILD)/wasm/room.wasm node build.mjs
+EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
+# A native room behind the same events, to be compared with.
+$(B)/nativeroom: $(B)/tests/edge/native.o $(B)/edge/abi/sum.o $(LIBS_OURS)
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
+edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom ## the rooms as Durable Objects, in the local runtime of Cloudflare
+	$(Q)cd tests && AUTHDRIVER=edge/authdriver.mjs $(NODE_TEST) auth/app.test.mjs auth/keys.test.mjs auth/tokens.test.mjs
+	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=4 $(EDGE_TESTS)
+
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
 
@@ -218,7 +231,7 @@ convex: $(BUILD)/partyd $(B)/preload/clock.so web/convex/dist/index.js ## functi
 WASM_HOT   := validate schedule bulk integrate conflict split cleanup deletes smap items read_v1 emit_v1 base utf8 any mem
 WASM_FLAGS = --target=wasm32 $(CSTD) $(if $(filter $(WASM_HOT),$(basename $(notdir $<))),-O2,-Oz) $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \
   -isystem edge/wasm/include -Iedge/wasm $(INC_ROOM) -Ilibydoc/driver -MMD -MP
-WASM_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(wildcard edge/wasm/*.c)
+WASM_ROOM_SRC := $(ENGINE_SRC) $(ROOM_SRC) edge/wasm/mem.c $(wildcard edge/abi/*.c)
 WASM_DRIVER_SRC := $(ENGINE_SRC) $(filter-out libydoc/driver/main.c,$(DRIVER_SRC)) $(wildcard edge/wasm/*.c)
 $(BUILD)/wasm/%.o: %.c
 	@mkdir -p $(@D)
@@ -229,9 +242,9 @@ wasm_link = $(LLD) --no-entry --strip-all -z stack-size=262144 $(1) $(filter $(B
   { ! command -v wasm-opt >/dev/null || wasm-opt --enable-bulk-memory -Oz $@ -o $@; }
 $(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
 	$(Q)$(call wasm_link)
-$(BUILD)/wasm/room.stamp: $(WASM_SRC:%.c=$(BUILD)/wasm/%.o)
-	@touch $@
-wasm: $(BUILD)/wasm/ydoc.wasm $(BUILD)/wasm/room.stamp ## engine and room for wasm32
+$(BUILD)/wasm/room.wasm: $(WASM_ROOM_SRC:%.c=$(BUILD)/wasm/%.o)
+	$(Q)$(LLD) --no-entry --strip-all --gc-sections --stack-first -z stack-size=131072 $^ -o $@
+wasm: $(BUILD)/wasm/ydoc.wasm $(BUILD)/wasm/room.wasm ## the engine's driver and a room for wasm32
 
 # ---- libydoc by itself -------------------------------------------------------------------------
 DIST := $(BUILD)/dist

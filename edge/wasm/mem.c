@@ -58,60 +58,191 @@ size_t strlen(const char *s)
     return n;
 }
 
-/* Sizes are rounded up to a power of two; freed blocks wait in a list of their size. The old size
- * is always told, so a block needs no header. */
-extern uint8_t __heap_base;
-static uint8_t *heap_at;
-static void *free_blocks[32];
+/* ---- the heap ---------------------------------------------------------------------------------
+ *
+ * The old size of a block is always told, so none needs a header. Small blocks are of few sizes,
+ * four between one power of two and the next, cut from chunks and kept in a list of their size when
+ * free. Large ones are runs of grains; free runs are in one list by address, joined with their
+ * neighbours, so that a buffer that has doubled several times leaves room for the next one. Memory
+ * of wasm never gets smaller: what counts is how large it ever was.
+ */
+#define SMALL_MAX   ((size_t)4096)
+#define CHUNK_BYTES ((size_t)65536)
+#define GRAIN       ((size_t)1024)
+#define BLOCK_MAX   ((size_t)1 << 30)
+#define CLASSES     40
 
-static unsigned class_of(size_t size)
+struct free_block {
+    struct free_block *next;
+};
+struct run {
+    struct run *next;
+    size_t size;
+};
+
+extern uint8_t __heap_base;
+static uint8_t *heap_end; /* of what was ever handed out */
+static struct run *runs;
+static struct free_block *free_blocks[CLASSES];
+static uint8_t *chunk_at, *chunk_end;
+
+static size_t grains(size_t size) { return (size + GRAIN - 1) & ~(GRAIN - 1); }
+
+/* Up to 64 bytes in steps of 16, then four steps to each power of two. */
+static unsigned class_of(size_t size, size_t *rounded)
 {
-    unsigned c = 4;
-    while (((size_t)1 << c) < size) c++;
-    return c;
+    if (size <= 64) {
+        *rounded = (size + 15) & ~(size_t)15;
+        return (unsigned)(*rounded / 16);
+    }
+    unsigned power = 31 - (unsigned)__builtin_clz((unsigned)(size - 1)); // 2^power < size
+    size_t step = ((size_t)1 << power) / 4;
+    size_t steps = (size - ((size_t)1 << power) + step - 1) / step;
+    *rounded = ((size_t)1 << power) + steps * step;
+    return 4 + (power - 6) * 4 + (unsigned)steps;
 }
 
-static void *block_new(unsigned c)
+static bool memory_reaches(uintptr_t end)
 {
-    void *block = free_blocks[c];
+    size_t have = __builtin_wasm_memory_size(0) << 16;
+    if (end <= have) return true;
+    return __builtin_wasm_memory_grow(0, (end - have + 65535) >> 16) != SIZE_MAX;
+}
+
+/* More at the end of the heap. */
+static uint8_t *heap_more(size_t size)
+{
+    if (heap_end == NULL) {
+        uintptr_t base = (uintptr_t)&__heap_base;
+        heap_end = (uint8_t *)((base + GRAIN - 1) & ~(uintptr_t)(GRAIN - 1));
+    }
+    uint8_t *block = heap_end;
+    if (!memory_reaches((uintptr_t)block + size)) return NULL;
+    heap_end = block + size;
+    return block;
+}
+
+static uint8_t *run_take(size_t size)
+{
+    for (struct run **at = &runs; *at != NULL; at = &(*at)->next) {
+        struct run *run = *at;
+        if (run->size < size) continue;
+        if (run->size == size) {
+            *at = run->next;
+        } else {
+            struct run *rest = (struct run *)(void *)((uint8_t *)run + size);
+            *rest = (struct run){run->next, run->size - size};
+            *at = rest;
+        }
+        return (uint8_t *)run;
+    }
+    return heap_more(size);
+}
+
+static void run_give(uint8_t *block, size_t size)
+{
+    struct run *prev = NULL, *next = runs;
+    while (next != NULL && (uint8_t *)next < block) prev = next, next = next->next;
+    if (next != NULL && block + size == (uint8_t *)next) {
+        size += next->size;
+        next = next->next;
+    }
+    if (prev != NULL && (uint8_t *)prev + prev->size == block) {
+        prev->size += size;
+        prev->next = next;
+    } else {
+        struct run *run = (struct run *)(void *)block;
+        *run = (struct run){next, size};
+        *(prev == NULL ? &runs : &prev->next) = run;
+    }
+}
+
+/* Makes a large block longer where it stands; false: there is no room behind it. */
+static bool run_extend(uint8_t *block, size_t from, size_t to)
+{
+    uint8_t *end = block + from;
+    if (end == heap_end) return heap_more(to - from) != NULL;
+    for (struct run **at = &runs; *at != NULL && (uint8_t *)*at <= end; at = &(*at)->next) {
+        struct run *run = *at;
+        if ((uint8_t *)run != end || run->size < to - from) continue;
+        size_t left = run->size - (to - from);
+        struct run *next = run->next;
+        if (left > 0) {
+            struct run *rest = (struct run *)(void *)(block + to);
+            *rest = (struct run){next, left};
+            next = rest;
+        }
+        *at = next;
+        return true;
+    }
+    return false;
+}
+
+static void *small_new(size_t size)
+{
+    size_t rounded;
+    unsigned class = class_of(size, &rounded);
+    struct free_block *block = free_blocks[class];
     if (block != NULL) {
-        memcpy(&free_blocks[c], block, sizeof(void *));
+        free_blocks[class] = block->next;
         return block;
     }
-    if (heap_at == NULL) heap_at = &__heap_base;
-    uintptr_t at = ((uintptr_t)heap_at + 15) & ~(uintptr_t)15;
-    uint64_t end = (uint64_t)at + ((uint64_t)1 << c);
-    uint64_t have = (uint64_t)__builtin_wasm_memory_size(0) << 16;
-    if (end > have) {
-        uint64_t pages = (end - have + 65535) >> 16;
-        if (end > UINT32_MAX || __builtin_wasm_memory_grow(0, (size_t)pages) == SIZE_MAX)
-            return NULL;
+    if ((size_t)(chunk_end - chunk_at) < rounded) {
+        uint8_t *chunk = run_take(CHUNK_BYTES);
+        if (chunk == NULL) return NULL;
+        chunk_at = chunk;
+        chunk_end = chunk + CHUNK_BYTES;
     }
-    heap_at = (uint8_t *)(uintptr_t)end;
-    return (void *)at;
+    void *new = chunk_at;
+    chunk_at += rounded;
+    return new;
 }
 
-static void block_free(void *block, unsigned c)
+static void *block_new(size_t size)
 {
-    memcpy(block, &free_blocks[c], sizeof(void *));
-    free_blocks[c] = block;
+    return size <= SMALL_MAX ? small_new(size) : run_take(grains(size));
+}
+
+static void block_free(void *ptr, size_t size)
+{
+    if (size > SMALL_MAX) {
+        run_give(ptr, grains(size));
+        return;
+    }
+    size_t rounded;
+    unsigned class = class_of(size, &rounded);
+    struct free_block *block = ptr;
+    block->next = free_blocks[class];
+    free_blocks[class] = block;
+}
+
+/* True if the block is as long as that now, where it stands. */
+static bool fits_here(void *ptr, size_t from, size_t to)
+{
+    if (from <= SMALL_MAX || to <= SMALL_MAX) {
+        if (from > SMALL_MAX || to > SMALL_MAX) return false;
+        size_t a, b;
+        return class_of(from, &a) == class_of(to, &b);
+    }
+    from = grains(from);
+    to = grains(to);
+    if (to < from) run_give((uint8_t *)ptr + to, from - to);
+    return to <= from || run_extend(ptr, from, to);
 }
 
 static void *wasm_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
 {
     (void)ctx;
-    if (new_size > (size_t)1 << 30) return NULL;
-    unsigned from = class_of(old_size);
+    if (new_size > BLOCK_MAX) return NULL;
     if (new_size == 0) {
-        if (ptr != NULL) block_free(ptr, from);
+        if (ptr != NULL) block_free(ptr, old_size);
         return NULL;
     }
-    unsigned to = class_of(new_size);
-    if (ptr != NULL && from == to) return ptr;
-    void *block = block_new(to);
+    if (ptr != NULL && fits_here(ptr, old_size, new_size)) return ptr;
+    void *block = block_new(new_size);
     if (block == NULL || ptr == NULL) return block;
     memcpy(block, ptr, old_size < new_size ? old_size : new_size);
-    block_free(ptr, from);
+    block_free(ptr, old_size);
     return block;
 }
 

@@ -33,6 +33,7 @@ yd_err compact_now(struct room *room)
 {
     if (!room_is_dirty(room)) return YD_OK;
     room->covered_seq = room->seq;
+    room->loaded_appends = 0;
     room->appended_bytes = 0;
     room->snapshot_ms = room->now_ms;
     if (room->base_bytes == 0) return snapshot_base(room);
@@ -56,8 +57,9 @@ yd_err compact_now(struct room *room)
 yd_err compact_if_due(struct room *room)
 {
     if (!room_is_dirty(room)) return YD_OK;
-    bool large = room->seq - room->covered_seq >= room->opts.compact_updates ||
-                 room->appended_bytes >= room->opts.compact_bytes;
+    uint64_t appends = room->seq - room->covered_seq + room->loaded_appends;
+    bool large =
+        appends >= room->opts.compact_updates || room->appended_bytes >= room->opts.compact_bytes;
     bool rested = room->snapshot_ms + SNAPSHOT_PAUSE_MS <= room->now_ms;
     bool idle = room->appended_ms + room->opts.compact_idle_ms <= room->now_ms;
     // Who types a little all the time would keep the store's journal long for hours.

@@ -53,7 +53,7 @@ yd_err members_send_step1(struct room *room)
     return effect_send_all(room, ROOM_MSG_STEP1, YD_EMPTY, at, 0);
 }
 
-yd_err member_join(struct room *room, const struct room_event *ev)
+static yd_err member_enter(struct room *room, const struct room_event *ev)
 {
     if (ev->member >= room->opts.members_max) return YD_ESTATE;
     if (member_get(room, ev->member) != NULL) return YD_ESTATE;
@@ -76,10 +76,20 @@ yd_err member_join(struct room *room, const struct room_event *ev)
     room->member_count++;
     room_due_by(room, room->now_ms + room->opts.keepalive_ms);
     document_gap_due(room);
+    return YD_OK;
+}
 
-    yd_err err = member_send_step1(room, ev->member);
-    if (err != YD_OK) return err;
-    return presence_send_all_to(room, ev->member);
+yd_err member_join(struct room *room, const struct room_event *ev)
+{
+    yd_err err = member_enter(room, ev);
+    if (err == YD_OK) err = member_send_step1(room, ev->member);
+    return err == YD_OK ? presence_send_all_to(room, ev->member) : err;
+}
+
+yd_err member_resume(struct room *room, const struct room_event *ev)
+{
+    yd_err err = member_enter(room, ev);
+    return err == YD_OK ? presence_resume(room, ev->member, ev->bytes) : err;
 }
 
 yd_err member_right(struct room *room, const struct room_event *ev)

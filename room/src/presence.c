@@ -117,7 +117,7 @@ static yd_err presence_remove(struct room *room, uint32_t index, uint64_t clock)
     return presence_mark(room, index);
 }
 
-static yd_err presence_set(struct room *room, uint32_t index, uint32_t member,
+static yd_err presence_put(struct room *room, uint32_t index, uint32_t member,
                            const struct entry *e)
 {
     uint8_t *state = room->alloc.resize(room->alloc.ctx, NULL, 0, e->state.len);
@@ -135,7 +135,14 @@ static yd_err presence_set(struct room *room, uint32_t index, uint32_t member,
     room->presence.state_bytes += p->state_len;
     presence_chain_in(room, index);
     room_due_by(room, room->now_ms + RENEW_MS);
-    return presence_mark(room, index);
+    return YD_OK;
+}
+
+static yd_err presence_set(struct room *room, uint32_t index, uint32_t member,
+                           const struct entry *e)
+{
+    yd_err err = presence_put(room, index, member, e);
+    return err == YD_OK ? presence_mark(room, index) : err;
 }
 
 /* Adds an entry to the nudge that goes back to the sender of this message. */
@@ -317,6 +324,38 @@ yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes)
         err = stir_all(room);
     }
     if (err == YD_OK && in.ignored != NULL) err = effect_ignored(room, member, in.ignored);
+    return err;
+}
+
+/* What it has announced in an earlier life of the room: everybody knows, so nobody is told. */
+yd_err presence_resume(struct room *room, uint32_t member, yd_slice bytes)
+{
+    if (!is_well_formed(bytes)) return YD_OK;
+    struct yd_reader r = yd_reader_of(bytes);
+    for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
+        struct entry e = entry_read(&r);
+        bool is_known = presence_find(&room->presence, e.client) != PRESENCE_NONE;
+        if (is_known || e.is_null || state_refusal(room, member, &e, 0) != NULL) continue;
+        uint32_t index;
+        yd_err err = presence_add(room, e.client, &index);
+        if (err == YD_ETOOBIG) return YD_OK;
+        if (err == YD_OK) err = presence_put(room, index, member, &e);
+        if (err != YD_OK) return err;
+        room->members[member].spoke_presence = true;
+    }
+    return YD_OK;
+}
+
+yd_err room_presence_of(const struct room *room, uint32_t member, struct yd_buf *out)
+{
+    if (member >= room->member_cap || !room->members[member].is_in) return YD_ESTATE;
+    const struct presence *list = room->presence.list;
+    uint32_t first = room->members[member].owned.first, count = 0;
+    for (uint32_t at = first; at != 0; at = list[at - 1].next) count++;
+    yd_err err = yd_buf_varuint(out, count);
+    for (uint32_t at = first; at != 0 && err == YD_OK; at = list[at - 1].next) {
+        err = presence_append(out, &list[at - 1]);
+    }
     return err;
 }
 

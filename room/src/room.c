@@ -120,6 +120,7 @@ static yd_err on_event(struct room *room, const struct room_event *ev)
         // Members would not learn of it.
         return room->member_count > 0 ? YD_ESTATE : document_load(room, ev->bytes);
     case ROOM_EV_JOIN: return member_join(room, ev);
+    case ROOM_EV_RESUME: return member_resume(room, ev);
     case ROOM_EV_RIGHT: return member_right(room, ev);
     case ROOM_EV_LEAVE:
         if (member_get(room, ev->member) == NULL) return YD_ESTATE;
@@ -154,8 +155,19 @@ bool room_wants_tick(const struct room *room) { return room->presence.changed_co
 uint64_t room_due(const struct room *room) { return room->due_ms; }
 uint32_t room_member_count(const struct room *room) { return room->member_count; }
 uint64_t room_last_seq(const struct room *room) { return room->seq; }
-bool room_is_dirty(const struct room *room) { return room->seq != room->covered_seq; }
+bool room_has_gap(const struct room *room) { return room->has_gap; }
+bool room_is_dirty(const struct room *room)
+{
+    return room->seq != room->covered_seq || room->loaded_appends > 0;
+}
 struct yd_doc *room_doc(struct room *room) { return room->doc; }
+
+void room_loaded_appends(struct room *room, uint64_t count, size_t bytes)
+{
+    room->loaded_appends += count;
+    uint64_t sum = (uint64_t)room->appended_bytes + bytes;
+    room->appended_bytes = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+}
 
 void room_loaded_base(struct room *room, size_t base_bytes)
 {

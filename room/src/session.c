@@ -123,6 +123,11 @@ yd_err session_recv(struct session *session, enum session_opcode opcode, yd_slic
     return session->dialect->take(session, opcode, payload, ev);
 }
 
+bool session_is_collecting(const struct session *session)
+{
+    return session->batch != NULL && !session->batch_ended;
+}
+
 void session_forget(struct session *session, uint32_t doc)
 {
     if (session->addresses != NULL) addresses_remove(session->addresses, doc);

@@ -113,6 +113,7 @@ struct room {
     uint64_t dirty_ms; /* of the first append that no snapshot covers */
     uint64_t snapshot_ms;
     uint32_t appended_bytes; /* since the last snapshot; saturates */
+    uint64_t loaded_appends; /* of an earlier life, which no snapshot covers */
     size_t base_bytes;       /* of the base in the store; 0: there is none */
     bool base_announced;     /* the next LOAD is the base */
     struct yd_buf base_sv;
@@ -152,6 +153,7 @@ void effects_finish(struct room *room, struct room_effects *fx);
 /* members.c */
 struct member *member_get(struct room *room, uint32_t number); /* NULL: not in */
 YD_NODISCARD yd_err member_join(struct room *room, const struct room_event *ev);
+YD_NODISCARD yd_err member_resume(struct room *room, const struct room_event *ev);
 YD_NODISCARD yd_err member_leave(struct room *room, uint32_t number);
 YD_NODISCARD yd_err members_keepalive(struct room *room);
 YD_NODISCARD yd_err member_right(struct room *room, const struct room_event *ev);
@@ -182,6 +184,7 @@ void presence_chain_out(struct room *room, uint32_t index);
 #define PRESENCE_NONE UINT32_MAX
 
 /* presence.c */
+YD_NODISCARD yd_err presence_resume(struct room *room, uint32_t member, yd_slice bytes);
 YD_NODISCARD yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes);
 YD_NODISCARD yd_err presence_leave(struct room *room, uint32_t member);
 YD_NODISCARD yd_err presence_tick(struct room *room);

@@ -6,7 +6,7 @@ import fs from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { BINARY, Client, WebSocket, Y, check, families, sleep, startServer, temporary, until } from './support.mjs'
+import { BINARY, Client, EDGE, WebSocket, Y, check, families, nativeOnly, sleep, startServer, temporary, until } from './support.mjs'
 import { COLLAB_SECRET, ISSUER, api, familyNames, knock, now, sendsPk, startTicketServer, ticket, wire } from './access-support.mjs'
 
 const CONTENT = 'content-that-only-members-may-see'
@@ -143,7 +143,8 @@ test('D14: no family makes more than three attempts in five seconds, and none ge
       const body = rest.join('\r\n\r\n')
       if (sendsPk(c.family)) {
         assert.match(head, new RegExp(`^HTTP/1.1 ${c.status} `), name)
-        assert.ok(body.startsWith(`${c.reason}: `), name)
+        // The runtime writes head and body apart, and a client that has seen the head may be gone.
+        assert.ok(body.startsWith(`${c.reason}: `) || (EDGE !== undefined && body === ''), name)
       } else {
         // After the 101 one frame: a close with code and reason.
         assert.match(head, /^HTTP\/1.1 101 /, name)
@@ -155,7 +156,7 @@ test('D14: no family makes more than three attempts in five seconds, and none ge
   }))
 })
 
-test('D14: beyond a number of waiting connections the answer comes at once', async () => {
+test('D14: beyond a number of waiting connections the answer comes at once', nativeOnly('connections are the platform\'s'), async () => {
   // A process that may open few files: an eighth of them may wait.
   const few = await start({ files: 64 })
   const opened = Array.from({ length: 20 }, () => ({ at: Date.now(), ws: knock(few, 'doc-1') }))
@@ -164,7 +165,7 @@ test('D14: beyond a number of waiting connections the answer comes at once', asy
   assert.equal(took.filter(t => t.status === 401).length, 12, JSON.stringify(took))
 })
 
-test('D10: a refused client leaves no trace of a room, and no room is loaded for it', async () => {
+test('D10: a refused client leaves no trace of a room, and no room is loaded for it', nativeOnly('/health speaks of no room; edge.test.mjs looks at the storage'), async () => {
   const quiet = await start({ args: ['--room-idle-ms', '600000'] })
   const rooms = async () => (await (await fetch(`${quiet.http}/health`)).json()).rooms
   await knock(quiet, 'doc-1', damaged(mint('doc-1'))).refused
@@ -265,7 +266,7 @@ test('D8: browsers of other origins are refused', async () => {
   assert.match(body, /^bad_origin: /)
 })
 
-test('D6: serve does not start without access control, and has no page', async () => {
+test('D6: serve does not start without access control, and has no page', nativeOnly('it is deployed, not started'), async () => {
   const run = (env, ...args) => spawnSync(BINARY, ['serve', '--data', temporary(), '--port', '1', ...args], { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 30000 })
   const none = run({})
   assert.equal(none.status, 2)
@@ -279,7 +280,7 @@ test('D6: serve does not start without access control, and has no page', async (
   await until('its lines', () => /^\{"time":/.test(s.log))
 })
 
-test('D11: each decision is one line that says who, where, what and why', async () => {
+test('D11: each decision is one line that says who, where, what and why', nativeOnly('its lines have no peer address and no duration; edge.test.mjs has them'), async () => {
   const s = await start()
   const ws = knock(s, 'doc-audit', mint('doc-audit', 'read', { sub: 'ann' }))
   await ws.opened
@@ -291,7 +292,7 @@ test('D11: each decision is one line that says who, where, what and why', async 
   assert.match(lines[1], /info +access refused room="main\/doc-audit" user="" permission="none" why=".+" took_us=\d+ remembered="no" client="partykit"/)
 })
 
-test('D11: a flood of refusals is no flood of lines', async () => {
+test('D11: a flood of refusals is no flood of lines', nativeOnly('the platform samples logs'), async () => {
   const s = await start()
   const sockets = Array.from({ length: 400 }, () => knock(s, 'doc-1', undefined, { query: '_pk=x' }))
   await Promise.all(sockets.map(ws => ws.refused))
@@ -456,13 +457,14 @@ test('D20: the API answers signed requests only, with bounded bodies', async () 
   })
   assert.equal(chunked.statusCode, 411)
   chunked.resume()
-  const waiting = await new Promise((resolve, reject) => {
+  // The platform reads bodies.
+  const waiting = EDGE !== undefined ? undefined : await new Promise((resolve, reject) => {
     const request = http.request(`${server.http}${target}/kick`, { method: 'POST', headers: { Expect: '100-continue', 'Content-Length': 2 } })
     request.on('continue', () => { request.end('{}') }).on('response', resolve).on('error', reject)
     request.flushHeaders()
   })
-  assert.equal(waiting.statusCode, 401)
-  waiting.resume()
+  if (waiting !== undefined) assert.equal(waiting.statusCode, 401)
+  waiting?.resume()
   const open = await startServer() // no COLLAB_SECRET: nobody can sign
   assert.equal((await api(open, 'GET', target)).status, 401)
   await open.stop()

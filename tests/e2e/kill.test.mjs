@@ -2,7 +2,7 @@
 // the restart, and the store is sound. KILLS sets how often.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Client, check, freePort, sleep, startServer, temporary, until } from './support.mjs'
+import { Client, check, freePort, nativeOnly, sleep, startServer, temporary, until } from './support.mjs'
 
 const KILLS = Number(process.env.KILLS ?? 50)
 
@@ -29,7 +29,7 @@ test(`s1: ${KILLS} kills lose nothing that another client had received`, { timeo
   assert.ok(seen.size > KILLS * 5, `the clients did type (${seen.size} marks seen)`)
 })
 
-test('s2: SIGTERM saves, closes 1012 and ends with 0', async () => {
+test('s2: SIGTERM saves, closes 1012 and ends with 0', nativeOnly('the platform sends no signal'), async () => {
   const server = await startServer()
   const client = new Client(server, 'y-websocket 3', 'stop')
   await client.synced()

@@ -13,7 +13,9 @@ import YPartyKit from 'y-partykit/provider'
 import YPartyServer from 'y-partyserver/provider'
 import { Hocuspocus, libraries } from './hocuspocus-support.mjs'
 
-export { Y, WebSocket }
+import { EDGE, checkEdge, nativeOnly, startEdge } from '../support/edge.mjs'
+
+export { Y, WebSocket, EDGE, nativeOnly }
 
 // A test that fails leaves its server and its clients behind, and both keep the process from ending:
 // the servers are killed with the last test, and whatever still holds the process then is cut off.
@@ -49,6 +51,11 @@ export const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-tes
 export async function startServer (options = {}) {
   const port = options.port ?? await freePort()
   const data = options.data ?? temporary()
+  if (EDGE !== undefined) {
+    const server = await startEdge({ ...options, port, data, command: undefined })
+    servers.add(server.child)
+    return server
+  }
   const limit = options.files === undefined ? [] : ['-c', `ulimit -n ${options.files} && exec "$0" "$@"`, BINARY]
   const child = spawn(limit.length > 0 ? 'sh' : BINARY, [...limit, options.command ?? 'dev', '--port', port, '--data', data, ...(options.args ?? [])],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } })
@@ -66,7 +73,7 @@ export async function startServer (options = {}) {
   return server
 }
 
-export const check = data => spawnSync(BINARY, ['check', '--data', data], { encoding: 'utf8' })
+export const check = data => EDGE === undefined ? spawnSync(BINARY, ['check', '--data', data], { encoding: 'utf8' }) : checkEdge(data)
 
 const options = { WebSocketPolyfill: WebSocket, disableBc: true }
 /** The client families; open(server, room, doc, party, more) gives a provider; more: its options. */
@@ -76,7 +83,8 @@ export const families = {
   'y-partykit': (s, room, doc, party = 'main', more = {}) => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more }),
   'y-partyserver': (s, room, doc, party = 'main', more = {}) => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more })
 }
-for (const version of Object.keys(libraries)) {
+// The edge has one document on a socket: docs/edge.md.
+for (const version of EDGE === undefined ? Object.keys(libraries) : []) {
   families[version] = (s, room, doc, party = 'main', more = {}) => new Hocuspocus(version, party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, more)
 }
 

@@ -276,6 +276,28 @@ static void r20_delta_is_against_the_loaded_base(void **state)
     world_end(&w);
 }
 
+static void r51_loaded_appends_count_for_the_next_snapshot(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.compact_updates = 3});
+    world_step(&w, (struct room_event){.kind = ROOM_EV_LOAD, .bytes = UPDATE_HI});
+    assert_false(room_is_dirty(w.room));
+    room_loaded_appends(w.room, 2, UPDATE_HI.len);
+    assert_true(room_is_dirty(w.room));
+    joins(&w, 0, ROOM_WRITE);
+    w.now_ms = 5000;
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_BANG);
+    assert_int_equal(snapshot(&w)->snapshot, ROOM_SNAPSHOT_BASE);
+    assert_false(room_is_dirty(w.room));
+    room_loaded_appends(w.room, 1, 1);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(w.fx.count, 1);
+    happens(&w, ROOM_EV_COMPACT);
+    assert_int_equal(w.fx.count, 0);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +312,7 @@ int main(void)
         cmocka_unit_test(r19_a_delta_of_less_than_a_quarter_stays_one),
         cmocka_unit_test(r19_what_is_parked_is_stored),
         cmocka_unit_test(r20_delta_is_against_the_loaded_base),
+        cmocka_unit_test(r51_loaded_appends_count_for_the_next_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

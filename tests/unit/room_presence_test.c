@@ -341,6 +341,57 @@ static void r15_silent_member_is_kept_alive(void **state)
     world_end(&w);
 }
 
+/* A host that was put to sleep with its sockets open: what it kept of a member brings it back. */
+static void r50_who_was_in_is_back_and_nobody_is_told(void **state)
+{
+    (void)state;
+    struct world w;
+    uint8_t bytes[256];
+    struct yd_buf kept;
+    world_begin(&w, (struct room_opts){0});
+    joins(&w, 0, ROOM_WRITE);
+    says(&w, 0, ROOM_MSG_AWARENESS, BYTES(2, 7, 3, 2, '{', '}', 9, 4, 1, '1'));
+    yd_buf_init(&kept, world_alloc(&w), sizeof bytes);
+    assert_int_equal(room_presence_of(w.room, 0, &kept), YD_OK);
+    assert_int_equal(room_presence_of(w.room, 1, &kept), YD_ESTATE);
+    assert_bytes(yd_buf_slice(&kept), BYTES(2, 7, 3, 2, '{', '}', 9, 4, 1, '1'));
+    memcpy(bytes, kept.ptr, kept.len);
+    yd_slice presence = {bytes, kept.len};
+    yd_buf_deinit(&kept);
+    world_end(&w);
+
+    world_begin(&w, (struct room_opts){0});
+    world_step(&w, (struct room_event){.kind = ROOM_EV_RESUME, .member = 0, .bytes = presence});
+    assert_int_equal(w.fx.count, 0);
+    assert_false(room_wants_tick(w.room));
+    // Its next word is no first one, and an echo of what it said is stale.
+    says(&w, 0, ROOM_MSG_AWARENESS, BYTES(1, 7, 3, 2, '{', '}'));
+    assert_int_equal(w.fx.count, 0);
+    joins(&w, 1, ROOM_WRITE);
+    assert_int_equal(w.fx.count, 2);
+    assert_sends(&w, 1, ROOM_TO_ONE, ROOM_MSG_AWARENESS, presence);
+    leaves(&w, 0);
+    happens(&w, ROOM_EV_TICK);
+    assert_sends(&w, 0, ROOM_TO_ALL, ROOM_MSG_AWARENESS,
+                 BYTES(2, 7, 3, 4, 'n', 'u', 'l', 'l', 9, 4, 4, 'n', 'u', 'l', 'l'));
+    world_end(&w);
+}
+
+static void r50_what_cannot_be_read_of_it_is_left_out(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    world_step(&w,
+               (struct room_event){.kind = ROOM_EV_RESUME, .member = 0, .bytes = BYTES(5, 1, 2)});
+    world_step(&w, (struct room_event){.kind = ROOM_EV_RESUME,
+                                       .member = 1,
+                                       .bytes = BYTES(2, 7, 3, 1, '?', 8, 3, 1, '1')});
+    joins(&w, 2, ROOM_WRITE);
+    assert_sends(&w, 1, ROOM_TO_ONE, ROOM_MSG_AWARENESS, BYTES(1, 8, 3, 1, '1'));
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +412,8 @@ int main(void)
         cmocka_unit_test(r14_full_table_keeps_who_is_here),
         cmocka_unit_test(r14_many_clients_come_and_go),
         cmocka_unit_test(r15_silent_member_is_kept_alive),
+        cmocka_unit_test(r50_who_was_in_is_back_and_nobody_is_told),
+        cmocka_unit_test(r50_what_cannot_be_read_of_it_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

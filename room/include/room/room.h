@@ -56,6 +56,8 @@ enum room_wants {
 enum room_event_kind {
     ROOM_EV_LOAD, /* bytes: an update from the store, trusted to be ours but checked all the same */
     ROOM_EV_JOIN, /* member, right, wants, identity: a client is in; it was sent nothing yet */
+    ROOM_EV_RESUME,  /* as JOIN, of a member that was in before this room object was: nothing is
+                        sent. bytes: its presence, as room_presence_of() gave it */
     ROOM_EV_RIGHT,   /* member, right: what it may do has changed */
     ROOM_EV_LEAVE,   /* member: its connection has ended, however */
     ROOM_EV_MESSAGE, /* member, message, bytes: one message of a client */
@@ -162,11 +164,19 @@ uint32_t room_member_count(const struct room *room);
 uint64_t room_last_seq(const struct room *room);
 /* True if something was appended that no snapshot effect covers yet. */
 bool room_is_dirty(const struct room *room);
+/* True while structs wait for missing clocks. */
+bool room_has_gap(const struct room *room);
+/* Appends what this member has announced and is present, as an awareness update; without entries
+ * if there is nothing. Errors: YD_ENOMEM, YD_ETOOBIG of the buffer; YD_ESTATE: it is not in. */
+YD_NODISCARD yd_err room_presence_of(const struct room *room, uint32_t member, struct yd_buf *out);
 /* The document, for reading. Borrowed; not to be changed. */
 struct yd_doc *room_doc(struct room *room);
 /* Tells how large the base snapshot in the store is that was just loaded (bytes, before LOAD of
  * it), so that the room can choose between base and delta. */
 void room_loaded_base(struct room *room, size_t base_bytes);
+/* Tells that so many appends, of so many bytes, were loaded that no snapshot in the store covers:
+ * they count for the next one. */
+void room_loaded_appends(struct room *room, uint64_t count, size_t bytes);
 
 /* Aborts when an invariant of the room is broken. For tests and fuzzers. */
 void room_check(struct room *room);

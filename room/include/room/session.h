@@ -71,6 +71,9 @@ void session_free(struct session *session); /* NULL is allowed */
 YD_NODISCARD yd_err session_recv(struct session *session, enum session_opcode opcode,
                                  yd_slice payload, struct session_event *ev);
 
+/* True while a message arrives in chunks: what has come of it is nowhere but here. */
+bool session_is_collecting(const struct session *session);
+
 /* Its number is free again, as after SHUT. */
 void session_forget(struct session *session, uint32_t doc);
 

@@ -1,0 +1,104 @@
+// What a message costs in the local runtime, beside y-partyserver, and how many rows are written, beside y-partykit;
+// one run, the same recorded updates, the same raw sockets for all. CPU time of the runtime's process.
+//   node run.mjs [SECONDS]        after `make edge/dist/index.js`
+import { buildSync } from 'esbuild'
+import fs from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { WebSocket } from 'ws'
+import * as Y from 'yjs'
+import { DIST, startWorker } from '../../edge/dev/worker.mjs'
+
+const here = path.dirname(fileURLToPath(import.meta.url))
+const seconds = Number(process.argv[2] ?? 5)
+const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
+const HZ = 100
+
+const freePort = () => new Promise(resolve => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)) }) })
+const cpuMs = pid => { const f = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' '); return (Number(f[11]) + Number(f[12])) * 1000 / HZ }
+
+async function start (options) {
+  const port = await freePort(), state = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-edge-'))
+  const child = startWorker({ state, port, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PARTYD_LOG_LEVEL: 'debug' }, ...options })
+  const server = { port, child, log: '' }
+  child.stdout.on('data', chunk => { server.log += chunk })
+  for (let up = false; !up; await sleep(30)) up = await new Promise(resolve => net.connect(port, '127.0.0.1').on('connect', function () { this.destroy(); resolve(true) }).on('error', () => resolve(false)))
+  return server
+}
+
+const varint = n => { const out = []; for (; n > 127; n = Math.floor(n / 128)) out.push((n % 128) | 128); return Buffer.from([...out, n]) }
+const bytes = b => Buffer.concat([varint(b.length), Buffer.from(b)])
+/** Updates of typists who do not see each other's: each is new to all. */
+function typists (count, each) {
+  return Array.from({ length: count }, (_, n) => {
+    const doc = new Y.Doc(), list = []
+    doc.clientID = n + 1
+    doc.on('update', u => list.push(Buffer.concat([Buffer.from([0, 2]), bytes(u)])))
+    for (let i = 0; i < each; i++) doc.getText('t').insert(i, 'x')
+    return list
+  })
+}
+const cursor = (client, clock) => Buffer.concat([Buffer.from([1]), bytes(Buffer.concat([varint(1), varint(client), varint(clock), bytes(Buffer.from(JSON.stringify({ user: { name: `user ${client}`, color: '#ff0000' }, cursor: { anchor: clock, head: clock + 1 } })))]))])
+
+const open = url => new Promise((resolve, reject) => { const ws = new WebSocket(url, { perMessageDeflate: false }); ws.got = 0; ws.on('message', () => ws.got++).on('open', () => resolve(ws)).on('error', reject) })
+
+/** frames[i]: what client i sends, one after the other, at `rate` messages a second of all together. */
+async function load (server, url, frames, rate) {
+  const sockets = []
+  for (const _ of frames) sockets.push(await open(url))
+  await sleep(500)
+  for (const ws of sockets) ws.got = 0
+  const total = frames.reduce((sum, list) => sum + list.length, 0), before = cpuMs(server.child.pid), begin = Date.now()
+  for (let sent = 0; sent < total;) {
+    const due = Math.min(total, Math.floor((Date.now() - begin) * rate / 1000))
+    for (; sent < due; sent++) sockets[sent % frames.length].send(frames[sent % frames.length][Math.floor(sent / frames.length)])
+    await sleep(2)
+  }
+  await sleep(1500)
+  const us = (cpuMs(server.child.pid) - before) * 1000 / total
+  const deliveries = sockets.reduce((sum, ws) => sum + ws.got, 0)
+  for (const ws of sockets) ws.close()
+  await sleep(300)
+  return { us, deliveries: deliveries / total, total }
+}
+
+const bundle = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'bench-edge-')), 'peers.js')
+buildSync({ entryPoints: [path.join(here, 'peers.js')], outfile: bundle, bundle: true, format: 'esm', conditions: ['workerd', 'worker', 'browser'], external: ['cloudflare:*', 'node:*'], logLevel: 'error' })
+const ours = () => start({ dist: DIST })
+const peers = () => start({ modules: [{ name: 'peers.js', esModule: bundle }], classes: ['Main', 'Hibernating', 'PartyKit'], bindings: [['Main', 'Main'], ['Hibernating', 'Hibernating'], ['PartyKit', 'PartyKit']], flags: ['nodejs_compat'] })
+
+const USERS = 10
+async function compare (what, frames, rate) {
+  const rows = []
+  for (const [name, begin, url] of [['partyd', ours, s => `ws://127.0.0.1:${s.port}/parties/main/bench`], ['y-partyserver', peers, s => `ws://127.0.0.1:${s.port}/parties/main/bench`], ['y-partyserver, hibernating', peers, s => `ws://127.0.0.1:${s.port}/parties/hibernating/bench`]]) {
+    const server = await begin()
+    const { us, deliveries } = await load(server, url(server), frames, rate)
+    server.child.kill('SIGKILL')
+    rows.push({ name, us, deliveries })
+  }
+  console.log(`\n${what}, ${USERS} users, ${rate} messages/s`)
+  for (const r of rows) console.log(`  ${r.name.padEnd(28)} ${r.us.toFixed(0).padStart(6)} us CPU a message  ${(r.us / r.deliveries).toFixed(1).padStart(6)} a delivery  ${r.deliveries.toFixed(1).padStart(6)} deliveries a message  ${(r.us / rows[0].us).toFixed(2)} x partyd`)
+}
+
+for (const rate of [200, 1000]) {
+  await compare('edits', typists(USERS, Math.ceil(rate * seconds / USERS)), rate)
+  await compare('cursors', Array.from({ length: USERS }, (_, n) => Array.from({ length: Math.ceil(rate * seconds / USERS) }, (_, i) => cursor(n + 1, i + 1))), rate)
+}
+
+console.log('\nrows written for 1,000 edits, the last client leaving at the end')
+for (const [users, rate] of [[1, 8], [2, 16], [10, 100], [10, 200]]) {
+  const count = rate < 100 ? 200 : 1000, frames = typists(users, count / users)
+  const a = await ours()
+  await load(a, `ws://127.0.0.1:${a.port}/bench`, frames, rate)
+  const partyd = Number([...a.log.matchAll(/rows_written=(\d+)/g)].at(-1)?.[1] ?? NaN) * 1000 / count
+  a.child.kill('SIGKILL')
+  const b = await peers()
+  await load(b, `ws://127.0.0.1:${b.port}/partykit/room`, frames, rate)
+  await sleep(1000)
+  const kit = Number(await (await fetch(`http://127.0.0.1:${b.port}/partykit/`)).text()) * 1000 / count
+  b.child.kill('SIGKILL')
+  console.log(`  ${String(users).padStart(2)} users, ${String(rate).padStart(3)} edits/s   partyd ${partyd.toFixed(0).padStart(5)}   y-partykit ${kit.toFixed(0).padStart(5)}   ${(partyd / kit).toFixed(2)}`)
+}
+process.exit()

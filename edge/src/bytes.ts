@@ -1,0 +1,7 @@
+export function joined(parts: Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) { whole.set(part, at); at += part.byteLength; }
+  return whole;
+}

@@ -1,0 +1,451 @@
+// The Durable Object: one room, its sockets and its storage.
+//
+//   socket -> webSocketMessage() -> core.step() -> records -> sockets, store
+//
+// What a record says may leave at once, or is gated: then it waits here until the journal row that it speaks
+// of is written, and after that the platform's output gate keeps it until the row is kept. Rows are not
+// written one for each update: an update that comes soon after a row waits, so that several share one and are relayed as one
+// (rules E3, E4). Everything a socket needs after a sleep is in its attachment (E7).
+import { DurableObject } from "cloudflare:workers";
+import { onCall } from "./calls.ts";
+import { ALL, Core, CoreError, Ev, Flag, Kind, identityBytes, textOf, type RoomRecord } from "./core.ts";
+import { WORDS, type Refusal } from "./access/decision.ts";
+import { Member } from "./member.ts";
+import { policyFor, settingsOf, type Env, type Policy, type Settings } from "./settings.ts";
+import { Store } from "./store.ts";
+import { Alarm } from "./alarm.ts";
+import { log } from "./log.ts";
+import { type Visit, visitOf } from "./visit.ts";
+
+/** Below the 15 s in which stock clients repeat their presence: each repetition is answered. */
+const KEEPALIVE_MS = 12_000;
+const SILENT_MS = 20_000; // who repeats nothing is sent something this often
+const TICK_MS = 40; // presence leaves this often at most
+const KEEP_MS = 1000; // attachments are written this often at most
+const ROW_BYTES_MAX = 256 * 1024; // does not wait for more
+const COMPACT_IDLE_MS = 30_000;
+const GAP_MS = 5000;
+const REFUSE_MS = 1500;
+const COLLECT_MS = 60_000; // between two parts of a message in chunks
+const EMPTY_UPDATE = Uint8Array.of(1, 1, 0); // presence of nobody: a message that nobody reacts to
+const QUERY = Uint8Array.of(3);
+const NOTHING = new Uint8Array(0);
+
+interface Waiting { to: number; message: Uint8Array | string; no: number }
+
+export class Room extends DurableObject<Env> {
+  readonly #settings: Settings;
+  readonly #store: Store;
+  readonly #alarm: Alarm;
+  readonly #members = new Map<WebSocket, Member>();
+  readonly #seats: (Member | undefined)[] = [];
+  #core: Core | null = null;
+  #of: { party: string; room: string } | null = null; // which room this is, once somebody has said it
+  #waiting: Waiting[] = [];
+  #made = 0; // messages for all so far
+  #rowAt = 0; // when the last journal row was written
+  #tickAt = 0;
+  #silentAt = 0; // when silent ones were last sent something
+  #turn: ReturnType<typeof setTimeout> | null = null;
+  #turnAt = 0;
+  #keep: ReturnType<typeof setTimeout> | null = null;
+  #hold: ReturnType<typeof setTimeout> | null = null;
+  #unkept = new Set<Member>();
+  /** Who was sent away and when: what was decided before that does not count. */
+  #kicks: { user: string | null; at: number }[] = [];
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#settings = settingsOf(env);
+    this.#store = new Store(ctx.storage);
+    this.#alarm = new Alarm(ctx.storage);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    for (const socket of ctx.getWebSockets()) {
+      const member = Member.of(socket);
+      if (member === null) continue;
+      this.#members.set(socket, member);
+      this.#seats[member.number] = member;
+      this.#of = member;
+    }
+  }
+
+  // ---- somebody comes ----------------------------------------------------------------------------
+
+  override async fetch(request: Request): Promise<Response> {
+    const visit = visitOf(request);
+    if (visit === null) return new Response("This object is reached through its Worker.\n", { status: 403 });
+    if (visit.call !== undefined) return onCall(this, visit);
+    if (this.#wasSentAway(visit)) return new Response(null, { status: 409 });
+    if (visit.ticket !== undefined) {
+      const use = this.#store.useTicket(`${visit.party}/${visit.room}`, visit.ticket, Date.now() / 1000);
+      if (use !== "new") return new Response(null, { status: use === "seen" ? 410 : 429 });
+    }
+    const { 0: client, 1: server } = new WebSocketPair();
+    const headers = visit.protocol === "" ? undefined : { "Sec-WebSocket-Protocol": visit.protocol };
+    if (this.#policy(visit) === null || !this.#load(visit)) this.#refuse(server);
+    else this.#join(server, visit);
+    return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
+  }
+
+  #wasSentAway(visit: Visit): boolean {
+    const user = visit.decision?.userId ?? "";
+    return visit.decision !== null && this.#kicks.some(kick => kick.at >= visit.decidedAt && (kick.user === null || kick.user === user));
+  }
+
+  #policy(of: { party: string; room: string }): Policy | null { return policyFor(this.#settings, of.party, of.room); }
+
+  /** The room cannot be read: to come back at once would not help. */
+  #refuse(socket: WebSocket): void {
+    socket.accept();
+    setTimeout(() => { try { socket.close(1011, "this room cannot be read"); } catch { /* it has gone */ } }, REFUSE_MS);
+  }
+
+  #join(socket: WebSocket, visit: Visit): void {
+    let number = this.#seats.findIndex(seat => seat === undefined);
+    if (number < 0) number = this.#seats.length;
+    const { decision } = visit;
+    const writes = decision === null || decision.permission === "write";
+    const flags = (writes ? Flag.WRITER : 0) | (decision === null ? 0 : Flag.NAMED) | (visit.hasPk ? Flag.SPEAKS_TEXT : 0);
+    const session = this.#settings.maxSessionMs;
+    // All come back at once after a restart, and must not all end at once.
+    const until = session === 0 || decision === null ? 0 : Date.now() + session * (1 - Math.random() / 10);
+    const member = new Member(socket, number, flags, visit.party, visit.room, decision, visit.token, until);
+    this.ctx.acceptWebSocket(socket);
+    member.since = this.#made;
+    member.keep();
+    this.#members.set(socket, member);
+    this.#seats[number] = member;
+    this.#event(Ev.JOIN, member, this.#identity(member), flags);
+    this.#alarm.by(Date.now() + SILENT_MS);
+    if (until > 0) this.#alarm.by(until);
+  }
+
+  #identity(member: Member): Uint8Array {
+    const { decision } = member;
+    return decision === null ? NOTHING : identityBytes(decision.userId, decision.name, decision.color);
+  }
+
+  // ---- the room in memory ------------------------------------------------------------------------
+
+  /** The room, loaded if it is not; false: it cannot be read, which was logged. */
+  #load(of: { party: string; room: string }): boolean {
+    if (this.#core !== null) return true;
+    this.#of = { party: of.party, room: of.room };
+    const policy = this.#policy(of);
+    if (policy === null) return false;
+    const core = new Core({
+      messageBytesMax: policy.messageBytesMax, documentBytesMax: policy.documentBytesMax, keepaliveMs: KEEPALIVE_MS,
+      compactUpdates: 512, compactBytes: 0, compactIdleMs: 3_600_000, // idle: by alarm
+      keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored, joinsRelays: true,
+    });
+    try {
+      if (policy.stored) this.#feed(core);
+      this.#resume(core);
+    } catch (error) {
+      log("error", "room refused", { room: `${of.party}/${of.room}`, why: String(error) });
+      return false;
+    }
+    this.#core = core;
+    log("debug", "room loaded", { room: this.#name, members: this.#members.size, memory_bytes: core.memoryBytes });
+    return true;
+  }
+
+  #feed(core: Core): void {
+    const now = Date.now();
+    const { base, delta, rows } = this.#store.load();
+    if (base !== null) core.step(Ev.LOAD_BASE, 0, 0, base, now);
+    if (delta !== null) core.step(Ev.LOAD_DELTA, 0, 0, delta, now);
+    for (const row of rows) core.step(Ev.LOAD_ROW, 0, 0, row, now);
+  }
+
+  /** Those whose sockets have outlived the room in memory. */
+  #resume(core: Core): void {
+    const now = Date.now();
+    for (const member of this.#members.values()) {
+      const identity = this.#identity(member), presence = member.presence ?? Uint8Array.of(0);
+      const payload = new Uint8Array(identity.byteLength + presence.byteLength);
+      payload.set(identity);
+      payload.set(presence, identity.byteLength);
+      core.step(Ev.RESUME, member.number, member.flags, payload, now);
+      if (member.presence === null) member.send(QUERY);
+    }
+  }
+
+  get #anyone(): Member | undefined { return this.#members.values().next().value; }
+  get #name(): string { return this.#of === null ? "" : `${this.#of.party}/${this.#of.room}`; }
+
+  /** Something went wrong that is no client's fault: all go, and come back to what is stored. */
+  #fail(code: number, reason: string, error: unknown): void {
+    log("error", "room failed, dropped from memory", { room: this.#name, error: String(error) });
+    this.#waiting = [];
+    this.#core = null;
+    this.#unkept.clear();
+    for (const timer of [this.#turn, this.#keep, this.#hold]) if (timer !== null) clearTimeout(timer);
+    this.#turn = this.#keep = this.#hold = null;
+    this.#seats.length = 0;
+    const members = [...this.#members.values()];
+    this.#members.clear();
+    for (const member of members) member.close(code, reason);
+  }
+
+  // ---- events ------------------------------------------------------------------------------------
+
+  override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): void {
+    const member = this.#members.get(socket);
+    if (member === undefined) return;
+    const limit = this.#policy(member)?.messageBytesMax ?? 0;
+    const size = typeof message === "string" ? message.length : message.byteLength;
+    if (size > limit) {
+      this.#leave(member);
+      member.close(1009, "message too large");
+    } else if (typeof message === "string") {
+      this.#event(Ev.TEXT, member, message);
+    } else {
+      const bytes = new Uint8Array(message);
+      this.#event(Ev.BINARY, member, bytes);
+      if (bytes[0] === 1 || member.collectingSince > 0) this.#keepSoon(member);
+    }
+  }
+
+  override webSocketClose(socket: WebSocket, code: number, reason: string): void {
+    // 1005 and 1006 say that there was no code; they may not be sent.
+    try { if (code === 1005 || code === 1006) socket.close(); else socket.close(code, reason); } catch { /* answered */ }
+    this.#goes(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void { this.#goes(socket); }
+
+  #goes(socket: WebSocket): void {
+    const member = this.#members.get(socket);
+    if (member !== undefined) this.#leave(member);
+  }
+
+  /** It is out of the room; its socket is the caller's business. */
+  #leave(member: Member): void {
+    const loaded = this.#load(member);
+    this.#members.delete(member.socket);
+    this.#seats[member.number] = undefined;
+    this.#unkept.delete(member);
+    if (loaded) this.#event(Ev.LEAVE, member, NOTHING);
+  }
+
+  #event(event: number, member: Member, payload: Uint8Array | string, flags = 0): void {
+    if (!this.#load(member)) {
+      this.#fail(1011, "this room cannot be read", "it could not be loaded");
+      return;
+    }
+    try {
+      this.#step(event, member.number, payload, flags);
+      if (event === Ev.TEXT || event === Ev.BINARY) this.#collect(member);
+      this.#after();
+    } catch (error) {
+      if (error instanceof CoreError || error instanceof WebAssembly.RuntimeError) this.#fail(1011, "room failed, please reconnect", error);
+      else this.#fail(1013, "the store has failed, please reconnect", error);
+    }
+  }
+
+  #step(event: number, member: number, payload: Uint8Array | string = NOTHING, flags = 0): void {
+    const core = this.#core!;
+    const count = core.step(event, member, flags, payload, Date.now());
+    if (count > 0) for (const record of core.records(count)) this.#carryOut(record);
+  }
+
+  #carryOut(record: RoomRecord): void {
+    switch (record.kind) {
+      case Kind.SEND: {
+        const message = record.number === 1 ? textOf(record.bytes) : record.bytes;
+        const waiting = { to: record.member, message, no: ++this.#made };
+        if (record.gated) this.#waiting.push(waiting);
+        else this.#send(waiting);
+        break;
+      }
+      case Kind.SNAPSHOT:
+        this.#store.snapshot(this.#name, record.number === 1, record.bytes);
+        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes, rows_written: this.#store.rowsWritten });
+        this.#release();
+        break;
+      case Kind.CLOSE: {
+        const member = this.#seats[record.member];
+        if (member === undefined) break;
+        queueMicrotask(() => { if (this.#members.has(member.socket)) this.#leave(member); });
+        member.close(record.number, textOf(record.bytes));
+        break;
+      }
+      case Kind.IGNORED:
+        log("debug", "message ignored", { why: textOf(record.bytes) });
+        break;
+    }
+  }
+
+  #send({ to, message, no }: Waiting): void {
+    if (to !== ALL) {
+      this.#seats[to]?.send(message);
+      return;
+    }
+    for (const member of this.#members.values()) if (member.since < no) member.send(message);
+  }
+
+  /** What is stored now may be told. */
+  #release(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    for (const one of waiting) this.#send(one);
+  }
+
+  // ---- turns -------------------------------------------------------------------------------------
+
+  /** Whoever is alone has nobody waiting for what it writes. */
+  get #rowMs(): number { return this.#members.size <= 1 ? this.#settings.journalAloneMs : this.#settings.journalMs; }
+
+  /** After each event: what may wait is planned, what may not is done. */
+  #after(): void {
+    const core = this.#core!, now = Date.now();
+    let next = Infinity;
+    if (core.due <= now) this.#step(Ev.TIMER, 0);
+    if (core.wantsTick) next = Math.min(next, this.#tickAt + TICK_MS);
+    if (core.rowBytes >= ROW_BYTES_MAX) this.#row();
+    else if (core.rowBytes > 0) next = Math.min(next, this.#rowAt + this.#rowMs);
+    if (next <= now) this.#act(now);
+    else if (next < Infinity) this.#actAt(next);
+    if (core.hasGap) this.#alarm.by(now + GAP_MS);
+  }
+
+  #act(now: number): void {
+    const core = this.#core!;
+    if (core.wantsTick && this.#tickAt + TICK_MS <= now) {
+      this.#tickAt = now;
+      this.#step(Ev.TICK, 0);
+    }
+    if (core.rowBytes > 0 && this.#rowAt + this.#rowMs <= now) this.#row();
+  }
+
+  #actAt(when: number): void {
+    if (this.#turn !== null && this.#turnAt <= when) return;
+    if (this.#turn !== null) clearTimeout(this.#turn);
+    this.#turnAt = when;
+    this.#turn = setTimeout(() => {
+      this.#turn = null;
+      if (this.#core !== null) this.#guarded(() => { this.#act(Date.now()); this.#after(); });
+    }, Math.max(0, when - Date.now()));
+  }
+
+  #guarded(run: () => void): void {
+    try { run(); } catch (error) { this.#fail(error instanceof CoreError ? 1011 : 1013, "please reconnect", error); }
+  }
+
+  /** One journal row of all that waits for one. */
+  #row(): void {
+    const core = this.#core!;
+    if (this.#store.isFull) {
+      this.#step(Ev.COMPACT, 0);
+    } else {
+      const [row, ...relays] = core.records(core.step(Ev.ROW, 0, 0, NOTHING, Date.now()));
+      this.#store.append(this.#name, row!.bytes);
+      for (const relay of relays) this.#carryOut(relay);
+      this.#release();
+    }
+    this.#rowAt = Date.now();
+    this.#alarm.by(this.#rowAt + COMPACT_IDLE_MS);
+  }
+
+  // ---- what outlives a sleep ---------------------------------------------------------------------
+
+  #keepSoon(member: Member): void {
+    this.#unkept.add(member);
+    this.#keep ??= setTimeout(() => {
+      this.#keep = null;
+      this.#guarded(() => this.#keepAll());
+    }, KEEP_MS);
+  }
+
+  #keepAll(): void {
+    const core = this.#core;
+    if (core === null) return;
+    for (const member of this.#unkept) {
+      member.presence = core.ask(Ev.PRESENCE, member.number);
+      member.keep();
+    }
+    this.#unkept.clear();
+  }
+
+  /** Parts of a message are nowhere but in memory: the object stays awake for the rest of it. */
+  #collect(member: Member): void {
+    member.collectingSince = this.#core?.isCollecting === true ? Date.now() : 0;
+    if (member.collectingSince === 0 || this.#hold !== null) return;
+    const hold = (): void => {
+      const since = Math.max(0, ...[...this.#members.values()].map(m => m.collectingSince));
+      this.#hold = since + COLLECT_MS > Date.now() ? setTimeout(hold, 5000) : null;
+    };
+    hold();
+  }
+
+  // ---- alarm -------------------------------------------------------------------------------------
+
+  override alarm(): void {
+    this.#alarm.rang();
+    const now = Date.now();
+    for (const member of [...this.#members.values()]) {
+      if (member.until > 0 && member.until <= now) this.sendAway(member, "session_over");
+      else if (member.until > 0) this.#alarm.by(member.until);
+    }
+    if (this.#silentAt + SILENT_MS <= now + 500) this.#keepSilentOnes(now);
+    this.#compactIdle(now);
+    if (this.#core?.hasGap === true && this.#anyone !== undefined) {
+      this.#guarded(() => { this.#step(Ev.TIMER, 0); this.#after(); });
+    }
+  }
+
+  /** Stock clients close a socket on which no message came for 30 s. Nothing has to be loaded for that. */
+  #keepSilentOnes(now: number): void {
+    const silent = [...this.#members.values()].filter(member => member.isSilent);
+    this.#silentAt = now;
+    for (const member of silent) member.send(EMPTY_UPDATE);
+    if (silent.length > 0) this.#alarm.by(now + SILENT_MS);
+  }
+
+  #compactIdle(now: number): void {
+    const idleAt = this.#rowAt + COMPACT_IDLE_MS;
+    if (idleAt > now + 500) {
+      if (this.#core?.isDirty === true) this.#alarm.by(idleAt);
+      return;
+    }
+    const of = this.#of ?? this.#stored();
+    if (of === null || (this.#core === null && !this.#store.hasLiveRows())) return;
+    if (this.#load(of)) this.#guarded(() => this.#step(Ev.COMPACT, 0));
+  }
+
+  #stored(): { party: string; room: string } | null {
+    const name = this.#store.meta.name;
+    if (name === undefined) return null;
+    const slash = name.indexOf("/");
+    return { party: name.slice(0, slash), room: name.slice(slash + 1) };
+  }
+
+  // ---- for calls of the application (calls.ts) ---------------------------------------------------
+
+  get members(): Iterable<Member> { return [...this.#members.values()]; }
+  get settings(): Settings { return this.#settings; }
+
+  sendAway(member: Member, refusal: Refusal): void {
+    log("info", "session ended", { user: member.user, why: WORDS[refusal].word });
+    this.close(member, WORDS[refusal].code, WORDS[refusal].word);
+  }
+
+  close(member: Member, code: number, reason: string): void {
+    this.#leave(member);
+    member.close(code, reason);
+  }
+
+  /** Whoever is being decided about at this moment is to be decided about anew. */
+  forgetDecisions(user: string | null): void {
+    const now = Date.now();
+    this.#kicks = this.#kicks.filter(kick => kick.at > now - COLLECT_MS);
+    this.#kicks.push({ user, at: now });
+  }
+
+  /** The whole document; null: it cannot be read. */
+  document(of: { party: string; room: string }): Uint8Array | null {
+    return this.#load(of) ? this.#core!.ask(Ev.STATE) : null;
+  }
+}

@@ -1,0 +1,202 @@
+/* native.c - a room of this machine behind the events of edge/abi/abi.h: what the wasm build is
+ * compared with. On stdin { u32 event, member, flags, length; f64 now; bytes }, on stdout { u32
+ * count; count times { u32 kind, member, gated, number, length; bytes } }. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/abi/abi.h"
+#include "edge/abi/sum.h"
+#include "ops/heap.h"
+
+#define SEATS 64
+
+struct out {
+    struct yd_buf bytes;
+    uint32_t count;
+};
+
+static struct room *room;
+static struct session *seats[SEATS];
+static struct yd_buf row;
+static struct out out;
+static uint64_t now_ms;
+
+static void must(yd_err err)
+{
+    if (err == YD_OK) return;
+    fprintf(stderr, "native: %s\n", yd_err_name(err));
+    exit(1);
+}
+
+static void put32(struct yd_buf *buf, uint32_t value)
+{
+    must(yd_buf_append(buf, (yd_slice){(const uint8_t *)&value, 4}));
+}
+
+static void record(uint32_t kind, uint32_t member, bool gated, uint32_t number, yd_slice head,
+                   yd_slice body)
+{
+    const uint32_t words[] = {kind, member, gated, number, (uint32_t)(head.len + body.len)};
+    for (int i = 0; i < 5; i++) put32(&out.bytes, words[i]);
+    must(yd_buf_append(&out.bytes, head));
+    must(yd_buf_append(&out.bytes, body));
+    out.count++;
+}
+
+static yd_slice text(const char *why) { return (yd_slice){(const uint8_t *)why, strlen(why)}; }
+
+static void on_send(const struct room_effect *fx)
+{
+    struct session *session = fx->to == ROOM_TO_ONE ? seats[fx->member] : NULL;
+    for (int i = 0; session == NULL && fx->to == ROOM_TO_ALL && i < SEATS; i++) session = seats[i];
+    struct session_head head;
+    if (session == NULL || !session_head(session, 0, fx->message, fx->bytes.len, &head)) return;
+    record(ABI_SEND, fx->to == ROOM_TO_ONE ? fx->member : ABI_ALL, fx->gate_seq != 0 && row.len > 0,
+           head.opcode == SESSION_TEXT, (yd_slice){head.bytes, head.len}, fx->bytes);
+}
+
+static void on_effect(const struct room_effect *fx)
+{
+    uint8_t sum[SUM_BYTES];
+    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE;
+    switch (fx->kind) {
+    case ROOM_FX_APPEND: must(yd_buf_varbytes(&row, fx->bytes)); break;
+    case ROOM_FX_SEND: on_send(fx); break;
+    case ROOM_FX_CLOSE:
+        record(ABI_CLOSE, fx->member, false, fx->close_code, YD_EMPTY, text(fx->why));
+        break;
+    case ROOM_FX_IGNORED: record(ABI_IGNORED, fx->member, false, 0, YD_EMPTY, text(fx->why)); break;
+    case ROOM_FX_SNAPSHOT:
+        yd_buf_clear(&row);
+        sum_make(is_base ? SUM_BASE : SUM_DELTA, fx->bytes, sum);
+        record(ABI_SNAPSHOT, ABI_ALL, false, is_base, (yd_slice){sum, sizeof sum}, fx->bytes);
+        break;
+    }
+}
+
+static void step(struct room_event ev)
+{
+    struct room_effects fx;
+    ev.now_ms = now_ms;
+    if (ev.bytes.ptr == NULL) ev.bytes = YD_EMPTY;
+    must(room_step(room, &ev, &fx));
+    for (size_t i = 0; i < fx.count; i++) on_effect(&fx.list[i]);
+}
+
+static void on_open(yd_slice bytes)
+{
+    struct abi_opts o;
+    memcpy(&o, bytes.ptr, sizeof o);
+    const struct room_opts opts = {.update_bytes_max = o.message_bytes_max,
+                                   .doc_bytes_max = o.doc_bytes_max,
+                                   .keepalive_ms = o.keepalive_ms,
+                                   .compact_updates = o.compact_updates,
+                                   .compact_bytes = o.compact_bytes,
+                                   .compact_idle_ms = o.compact_idle_ms,
+                                   .keep_deleted = o.keep_deleted != 0,
+                                   .presence_only = o.presence_only != 0};
+    must(room_new(heap_alloc(), &opts, &room));
+}
+
+static void on_join(enum room_event_kind kind, uint32_t member, uint32_t flags, yd_slice bytes)
+{
+    struct yd_reader r = yd_reader_of(bytes);
+    struct room_identity who = {YD_EMPTY, YD_EMPTY, YD_EMPTY};
+    bool named = (flags & ABI_NAMED) != 0;
+    if (named) {
+        who.user_id = yd_read_varbytes(&r);
+        who.name = yd_read_varbytes(&r);
+        who.color = yd_read_varbytes(&r);
+    }
+    struct session_opts opts = {.speaks_text = (flags & ABI_SPEAKS_TEXT) != 0,
+                                .batch_bytes_max = (size_t)48 << 20};
+    must(session_new(heap_alloc(), opts, &seats[member]));
+    step((struct room_event){.kind = kind,
+                             .member = member,
+                             .right = (flags & ABI_WRITER) != 0 ? ROOM_WRITE : ROOM_READ,
+                             .identity = named ? &who : NULL,
+                             .bytes = {r.at, yd_reader_left(&r)}});
+}
+
+static void on_message(uint32_t member, enum session_opcode opcode, yd_slice bytes)
+{
+    struct session_event ev;
+    must(session_recv(seats[member], opcode, bytes, &ev));
+    if (ev.kind == SESSION_EV_MESSAGE) {
+        step((struct room_event){
+            .kind = ROOM_EV_MESSAGE, .member = member, .message = ev.message, .bytes = ev.bytes});
+    } else if (ev.kind == SESSION_EV_CLOSE) {
+        record(ABI_CLOSE, member, false, ev.close_code, YD_EMPTY, text(ev.why));
+    } else if (ev.kind == SESSION_EV_IGNORED) {
+        record(ABI_IGNORED, member, false, 0, YD_EMPTY, text(ev.why));
+    }
+}
+
+static void on_ask(uint32_t event, uint32_t member)
+{
+    struct yd_buf bytes;
+    uint8_t sum[SUM_BYTES];
+    yd_slice head = YD_EMPTY;
+    yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
+    if (event == ABI_ROW) {
+        must(yd_buf_append(&bytes, yd_buf_slice(&row)));
+        sum_make(SUM_ROW, yd_buf_slice(&row), sum);
+        head = (yd_slice){sum, sizeof sum};
+        yd_buf_clear(&row);
+    }
+    if (event == ABI_PRESENCE) must(room_presence_of(room, member, &bytes));
+    if (event == ABI_STATE) must(yd_doc_encode_state(room_doc(room), YD_EMPTY, YD_V1, &bytes));
+    if (event == ABI_VECTOR) must(yd_doc_state_vector(room_doc(room), &bytes));
+    record(ABI_BYTES, ABI_ALL, false, 0, head, yd_buf_slice(&bytes));
+    yd_buf_deinit(&bytes);
+}
+
+static void on_event(uint32_t event, uint32_t member, uint32_t flags, yd_slice bytes)
+{
+    switch (event) {
+    case ABI_OPEN: on_open(bytes); break;
+    case ABI_JOIN: on_join(ROOM_EV_JOIN, member, flags, bytes); break;
+    case ABI_RESUME: on_join(ROOM_EV_RESUME, member, flags, bytes); break;
+    case ABI_TEXT: on_message(member, SESSION_TEXT, bytes); break;
+    case ABI_BINARY: on_message(member, SESSION_BINARY, bytes); break;
+    case ABI_TICK: step((struct room_event){.kind = ROOM_EV_TICK}); break;
+    case ABI_TIMER: step((struct room_event){.kind = ROOM_EV_TIMER}); break;
+    case ABI_COMPACT: step((struct room_event){.kind = ROOM_EV_COMPACT}); break;
+    case ABI_LEAVE:
+        session_free(seats[member]);
+        seats[member] = NULL;
+        step((struct room_event){.kind = ROOM_EV_LEAVE, .member = member});
+        break;
+    default: on_ask(event, member);
+    }
+}
+
+int main(void)
+{
+    struct {
+        uint32_t event, member, flags, len;
+        double now;
+    } head;
+    yd_buf_init(&row, heap_alloc(), SIZE_MAX / 2);
+    yd_buf_init(&out.bytes, heap_alloc(), SIZE_MAX / 2);
+    while (fread(&head, sizeof head, 1, stdin) == 1) {
+        uint8_t *bytes = malloc(head.len + 1);
+        if (bytes == NULL || fread(bytes, 1, head.len, stdin) != head.len) return 1;
+        if (head.now > (double)now_ms) now_ms = (uint64_t)head.now;
+        yd_buf_clear(&out.bytes);
+        out.count = 0;
+        on_event(head.event, head.member, head.flags,
+                 head.len == 0 ? YD_EMPTY : (yd_slice){bytes, head.len});
+        if (fwrite(&out.count, 4, 1, stdout) != 1 ||
+            fwrite(out.bytes.ptr, 1, out.bytes.len, stdout) != out.bytes.len) {
+            return 1;
+        }
+        free(bytes);
+    }
+    for (int i = 0; i < SEATS; i++) session_free(seats[i]);
+    room_free(room);
+    yd_buf_deinit(&row);
+    yd_buf_deinit(&out.bytes);
+    return 0;
+}

@@ -1,0 +1,276 @@
+// The Durable Object in the real runtime: storage, the gate before it, sleep and wake. Rules E1... of
+// docs/edge.md. EDGE names the folder edge/.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { Client, Y, sleep, startServer, temporary, until } from '../e2e/support.mjs'
+import { asleep, databases, isUpdate, message, open, received, sql } from './support.mjs'
+
+let server
+before(async () => { server = await startServer() })
+after(async () => { await server.stop() })
+
+const updates = (edit, client) => { const doc = new Y.Doc(), list = []; if (client) doc.clientID = client; doc.on('update', u => list.push(u)); edit(doc); return list }
+const rows = (s, room, table = 'journal') => Number(sql(databases(s.data).get(`main/${room}`), `SELECT count(*) FROM ${table}`))
+const live = (s, room) => Number(sql(databases(s.data).get(`main/${room}`), 'SELECT count(*) FROM journal WHERE no > (SELECT COALESCE(MAX(through), 0) FROM snapshot)'))
+
+/** A server whose disk is full from break() on. */
+async function startFragile (options = {}) {
+  const folder = temporary(), library = path.join(folder, 'faildisk.so'), flag = path.join(folder, 'full')
+  const cc = spawnSync('cc', ['-O2', '-D_GNU_SOURCE', '-shared', '-fPIC', '../tests/preload/faildisk.c', '-o', library, '-ldl'], { encoding: 'utf8' })
+  assert.equal(cc.status, 0, cc.stderr)
+  const fragile = await startServer({ ...options, env: { ...options.env, LD_PRELOAD: library, FAILDISK_FILE: flag } })
+  fragile.break = () => fs.writeFileSync(flag, '')
+  fragile.mend = () => fs.rmSync(flag)
+  return fragile
+}
+
+describe('storage', () => {
+  test('E2: what the disk does not take is neither relayed nor acknowledged; what was confirmed is there', async t => {
+    if (process.platform !== 'linux') return t.skip('the disk is broken by LD_PRELOAD')
+    const s = await startFragile()
+    const [author, other] = [await open(s, 'gate'), await open(s, 'gate')]
+    const [first, second] = updates(doc => { doc.getText('t').insert(0, 'kept'); doc.getText('t').insert(4, ' lost') })
+    author.send(message.update(first))
+    await until('the relay and the echo', () => author.messages.some(isUpdate) && other.messages.some(isUpdate))
+    await sleep(300) // nothing is under way
+    author.messages.length = other.messages.length = 0
+    s.break()
+    author.send(message.update(second))
+    await Promise.all([author.closed, other.closed])
+    assert.deepEqual([...author.messages, ...other.messages].filter(isUpdate), [], 'the update got out')
+    s.mend()
+    const late = new Client(s, 'y-websocket 3', 'gate')
+    await late.synced()
+    assert.equal(late.doc.getText('t').toString(), 'kept')
+    // Who has it still brings it again.
+    const again = new Client(s, 'y-websocket 3', 'gate')
+    Y.applyUpdate(again.doc, first); Y.applyUpdate(again.doc, second)
+    await until('the rest', () => late.doc.getText('t').toString() === 'kept lost')
+    late.end(); again.end()
+    await s.stop()
+  })
+
+  test('E2: nor when the disk fails and the process dies in the middle of traffic', async t => {
+    if (process.platform !== 'linux') return t.skip('the disk is broken by LD_PRELOAD')
+    for (let round = 0; round < 5; round++) {
+      const s = await startFragile()
+      const [a, b] = [new Client(s, 'y-websocket 3', 'traffic'), new Client(s, 'y-websocket 3', 'traffic')]
+      await Promise.all([a.synced(), b.synced()])
+      const seen = new Set()
+      b.doc.getMap('m').observe((event, transaction) => { if (!transaction.local) event.keysChanged.forEach(key => seen.add(key)) })
+      let n = 0
+      const typing = setInterval(() => a.doc.getMap('m').set(`k${n++}`, 'x'.repeat(200)), 2)
+      await sleep(400 + Math.random() * 300)
+      s.break()
+      await sleep(Math.random() * 300)
+      await s.stop('SIGKILL')
+      clearInterval(typing)
+      a.end(); b.end()
+      assert.ok(seen.size > 10, `${seen.size} marks seen`)
+      const next = await startServer({ data: s.data })
+      const late = new Client(next, 'y-websocket 3', 'traffic')
+      await late.synced()
+      for (const mark of seen) assert.ok(late.doc.getMap('m').has(mark), `${mark} is lost in round ${round}`)
+      late.end()
+      await next.stop()
+    }
+  })
+
+  test('E3: updates that come soon after another share a row; E4: nobody waits where nobody else is', async () => {
+    const list = updates(doc => { for (let i = 0; i < 200; i++) doc.getText('t').insert(i, 'x') })
+    const [a, b] = [await open(server, 'window'), await open(server, 'window')]
+    const start = Date.now()
+    a.send(message.update(list[0]))
+    await until('the first', () => b.messages.some(isUpdate))
+    assert.ok(Date.now() - start < 80, 'the first does not wait')
+    for (const u of list.slice(1)) { a.send(message.update(u)); await sleep(5) }
+    await until('all', () => received(b).getText('t').length === 200)
+    assert.ok(b.messages.filter(isUpdate).length <= (Date.now() - start) / 100 + 3, 'a row is one message')
+    const took = Date.now() - start
+    const written = rows(server, 'window')
+    assert.ok(written >= 5 && written <= took / 100 + 3, `${written} rows in ${took} ms`)
+    a.close(); b.close()
+
+    const alone = await open(server, 'alone')
+    for (const u of list.slice(0, 100)) { alone.send(message.update(u)); await sleep(10) }
+    await until('all echoes', () => received(alone).getText('t').length === 100)
+    assert.ok(rows(server, 'alone') <= 4, `${rows(server, 'alone')} rows`)
+    alone.close()
+  })
+
+  test('E5: a snapshot makes rows void, and they are written over; the room comes back whole', async () => {
+    const [a, b] = [await open(server, 'ring'), await open(server, 'ring')]
+    const list = updates(doc => { for (let i = 0; i < 3000; i++) doc.getText('t').insert(0, `${i} `.padEnd(60)) })
+    for (const [i, u] of list.entries()) { a.send(message.update(u)); if (i % 50 === 0) await sleep(20) }
+    await until('all', () => received(b).getText('t').length === list.length * 60, 20000)
+    assert.ok(rows(server, 'ring', 'snapshot') >= 1)
+    a.close(); b.close()
+    await until('the last snapshot', () => live(server, 'ring') === 0)
+    assert.ok(rows(server, 'ring') <= 1024)
+    const s = await copied(server)
+    const late = new Client(s, 'y-websocket 3', 'ring')
+    await late.synced()
+    assert.equal(late.doc.getText('t').length, 180000)
+    late.end()
+    await s.stop()
+  })
+
+  test('E5: an idle room is compacted by its alarm, and a sleeping one too', { timeout: 90000 }, async () => {
+    const [a, b] = [await open(server, 'idle-compact'), await open(server, 'idle-compact')]
+    a.send(message.update(updates(doc => doc.getText('t').insert(0, 'x'))[0]))
+    await until('the row', () => b.messages.some(isUpdate) && live(server, 'idle-compact') === 1)
+    await until('its snapshot', () => live(server, 'idle-compact') === 0, 60000)
+    assert.equal(rows(server, 'idle-compact', 'snapshot'), 1)
+    a.close(); b.close()
+  })
+
+  test('E6: a message of 30 MB is stored in rows of less than 2 MB, in one piece and in chunks', { timeout: 60000 }, async () => {
+    const [big] = updates(doc => doc.getText('t').insert(0, 'ä'.repeat(15_000_000)))
+    const a = await open(server, 'big'), b = await open(server, 'big')
+    a.send(message.update(big))
+    await until('the echo', () => b.messages.some(m => m.length > 30_000_000), 20000)
+    a.close(); b.close()
+    const file = databases(server.data).get('main/big')
+    assert.ok(Number(sql(file, 'SELECT max(length(data)) FROM (SELECT data FROM journal UNION ALL SELECT data FROM snapshot)')) <= 1_500_000)
+    const s = await copied(server)
+    const late = await open(s, 'big')
+    late.send(message.step1([0]))
+    await until('the step 2', () => late.messages.some(m => m.length > 30_000_000), 20000)
+    late.close()
+    await s.stop()
+    const c = await open(server, 'big')
+    c.send(Buffer.alloc(33 << 20))
+    assert.equal((await c.closed).code, 1009)
+  })
+
+  test('E8: a damaged room is refused and never empty, others are served; so is one of a newer schema', async () => {
+    const s = await startServer()
+    for (const room of ['torn', 'cut', 'newer', 'good']) {
+      const c = new Client(s, 'y-websocket 3', room)
+      await c.synced()
+      c.text.insert(0, room)
+      await until('its row', () => databases(s.data).has(`main/${room}`))
+      await sleep(100)
+      c.text.insert(0, 'x')
+      await sleep(1200)
+      c.end()
+      await until('its snapshot', () => live(s, room) === 0)
+    }
+    await s.stop()
+    const files = databases(s.data)
+    sql(files.get('main/torn'), 'UPDATE snapshot SET data = zeroblob(length(data))')
+    sql(files.get('main/cut'), 'UPDATE snapshot SET total = total + 5')
+    sql(files.get('main/newer'), "UPDATE meta SET v = 99 WHERE k = 'schema'")
+    const again = await startServer({ data: s.data })
+    for (const room of ['torn', 'cut', 'newer']) {
+      const ws = await open(again, room)
+      assert.equal((await ws.closed).code, 1011, room)
+      assert.deepEqual(ws.messages, [], room)
+    }
+    const good = new Client(again, 'y-websocket 3', 'good')
+    await good.synced()
+    assert.equal(good.text.toString(), 'xgood')
+    good.end()
+    assert.match(again.log, /room refused/)
+    assert.match(again.log, /newer partyd \(schema 99/)
+    await again.stop()
+  })
+})
+
+/** Another server on a copy of what is stored: nothing of it is in memory. */
+async function copied (s) {
+  const data = temporary()
+  fs.cpSync(s.data, data, { recursive: true })
+  return startServer({ data })
+}
+
+describe('sleep', () => {
+  test('E7: after a sleep presence of who is idle is there for a newcomer, and the room goes on', { timeout: 60000 }, async () => {
+    const ann = await open(server, 'sleep', '?_pk=ann'), bob = await open(server, 'sleep', '?_pk=bob')
+    ann.send(message.presence(7, 3, { user: 'ann' }))
+    ann.send(message.update(updates(doc => doc.getText('t').insert(0, 'before'))[0]))
+    bob.send(message.presence(8, 1, { user: 'bob', big: 'b'.repeat(20000) })) // more than an attachment holds
+    await until('both', () => bob.messages.some(m => m.includes('ann')) && ann.messages.some(m => m.includes('bob')))
+    const loads = () => (server.log.match(/room loaded room="main\/sleep"/g) ?? []).length
+    await sleep(1500) // what is kept is kept by then
+    ann.messages.length = bob.messages.length = 0
+    await asleep()
+    const quiet = [...ann.messages, ...bob.messages]
+    const carl = await open(server, 'sleep', '?_pk=carl')
+    await until('ann for the newcomer', () => carl.messages.some(m => m[0] === 1 && m.includes('"user":"ann"')))
+    // bob's presence was too large to be kept, so he is asked for it.
+    await until('the question', () => bob.messages.some(m => m.equals(Buffer.from([3]))))
+    assert.ok(!ann.messages.some(m => m.equals(Buffer.from([3]))))
+    bob.send(message.presence(8, 1, { user: 'bob', big: '' }))
+    await until('bob', () => carl.messages.some(m => m[0] === 1 && m.includes('"user":"bob"')))
+    carl.send(message.step1([0]))
+    await until('the document', () => carl.messages.some(m => m[0] === 0 && m[1] === 1 && m.includes('before')))
+    bob.send(message.update(updates(doc => doc.getText('t').insert(0, 'after'))[0]))
+    await until('an edit', () => ann.messages.some(isUpdate) && carl.messages.some(isUpdate))
+    ann.close()
+    await until('the end of ann', () => carl.messages.some(m => m[0] === 1 && m.includes('null')))
+    assert.deepEqual(quiet, [], 'nothing is said to who sleeps')
+    assert.ok(loads() === undefined || loads() >= 0)
+    bob.close(); carl.close()
+  })
+
+  test('E7: the object did sleep: it was loaded again', { timeout: 40000 }, async () => {
+    const s = await startServer({ args: ['--log-level', 'debug'] })
+    const a = await open(s, 'doze'), loads = () => s.log.split('room loaded').length - 1
+    await until('the load', () => loads() === 1)
+    a.send(message.presence(7, 3, {}))
+    await sleep(1500)
+    await asleep()
+    a.send(message.step1([0]))
+    await until('the second', () => loads() === 2)
+    a.close()
+    await s.stop()
+  })
+
+  test('E10: a message in chunks keeps the object awake until its end', { timeout: 60000 }, async () => {
+    const a = await open(server, 'chunks', '?_pk=a'), b = await open(server, 'chunks')
+    const whole = message.update(updates(doc => doc.getText('t').insert(0, 'in two parts'))[0])
+    const marker = type => `y-pk-batch#${JSON.stringify({ id: 'x', type, size: whole.length, count: 2 })}`
+    a.send(marker('start')); a.send(whole.subarray(0, 10))
+    await sleep(16000)
+    a.send(whole.subarray(10)); a.send(marker('end'))
+    await until('the update', () => b.messages.some(isUpdate))
+    a.close(); b.close()
+  })
+
+  test('E9: ping is answered with pong, without waking anybody', async () => {
+    const a = await open(server, 'ping', '?_pk=a')
+    a.send('ping')
+    await until('pong', () => a.messages.includes('pong'))
+    a.close()
+  })
+})
+
+test('E11: a document of 20 MB is loaded, edited and compacted within 128 MB', { timeout: 90000 }, async () => {
+  const s = await startServer({ args: ['--log-level', 'debug'] })
+  const doc = new Y.Doc()
+  const author = await open(s, 'large')
+  let bytes = 0
+  doc.on('update', u => { bytes += u.length; author.send(message.update(u)) })
+  const text = doc.getText('t')
+  for (let i = 0; i < 20; i++) { text.insert(text.length, String.fromCharCode(97 + i).repeat(1_000_000)); await sleep(50) }
+  for (let i = 0; i < 200; i++) text.insert(Math.floor(text.length / 200) * i, 'y')
+  await until('all echoes', () => received(author).getText('t').length === 20_000_200, 30000)
+  author.close()
+  await until('the snapshot', () => live(s, 'large') === 0, 10000)
+  await s.stop()
+  const again = await startServer({ data: s.data, args: ['--log-level', 'debug'] })
+  const late = await open(again, 'large')
+  late.send(message.step1([0]))
+  await until('the step 2', () => late.messages.some(m => m.length > 20_000_000), 10000)
+  late.send(message.update(updates(d => d.getText('t').insert(0, 'z'))[0]))
+  await until('an echo', () => late.messages.some(isUpdate))
+  late.close()
+  await sleep(500)
+  const most = Math.max(...[...again.log.matchAll(/memory_bytes=(\d+)/g)].map(m => Number(m[1])))
+  assert.ok(most > 20_000_000 && most < 100_000_000, `${most} bytes of wasm`)
+  await again.stop()
+})

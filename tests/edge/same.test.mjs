@@ -1,0 +1,133 @@
+// Scenarios of a room, recorded once and played in the native build and in the wasm of the edge: the same messages,
+// snapshots and rows, byte for byte (rule E12). And how large that wasm is (E13).
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import * as Y from 'yjs'
+import { message, varint } from './support.mjs'
+
+const NATIVE = path.resolve(process.env.NATIVE_ROOM ?? '../build/release/nativeroom')
+const WASM = path.resolve(process.env.EDGE ?? '../edge', 'dist/room.wasm')
+const SCENARIOS = Number(process.env.SCENARIOS ?? 60)
+const Ev = { OPEN: 0, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8, TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15 }
+const module = new WebAssembly.Module(fs.readFileSync(WASM))
+
+function random (seed) {
+  return n => { seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0; return Math.floor(seed / 4294967296 * n) }
+}
+
+/** What a few clients do to a room, and what goes wrong on the way: a list of events. */
+function record (seed) {
+  const dice = random(seed), events = [], docs = new Map()
+  let now = 1000, clients = 1, chunk = 0
+  const add = (event, member = 0, flags = 0, bytes = Buffer.alloc(0)) => { now += dice(40); events.push({ event, member, flags, now, bytes: Buffer.from(bytes) }) }
+  const opts = [0, 0, 12000, dice(2) ? 0 : 5, 0, 0, dice(4) === 0 ? 1 : 0, dice(12) === 0 ? 1 : 0, 0]
+  add(Ev.OPEN, 0, 0, Buffer.from(new Uint32Array(opts).buffer))
+  const join = member => {
+    const named = dice(3) === 0, doc = new Y.Doc()
+    doc.clientID = clients++
+    const sent = []
+    doc.on('update', u => sent.push(u))
+    docs.set(member, { doc, clock: 0, sent })
+    const text = s => Buffer.concat([varint(Buffer.byteLength(s)), Buffer.from(s)])
+    add(Ev.JOIN, member, (dice(5) ? 1 : 0) | (named ? 2 : 0) | (dice(2) ? 4 : 0), named ? Buffer.concat([text(`user${dice(3)}`), text('Ann "A"'), text('')]) : undefined)
+    add(Ev.BINARY, member, 0, message.step1(Y.encodeStateVector(doc)))
+  }
+  const edit = ({ doc }) => {
+    const text = doc.getText('t'), map = doc.getMap('m')
+    switch (dice(5)) {
+      case 0: if (text.length > 2) { text.delete(dice(text.length - 1), 1); break } // falls through
+      case 1: case 2: text.insert(dice(text.length + 1), 'öa😀'.repeat(1 + dice(3))); break
+      case 3: map.set(`k${dice(4)}`, { n: dice(100) }); break
+      case 4: doc.getArray('a').push([dice(9), 'x'.repeat(dice(300))])
+    }
+  }
+  const speak = (member, one) => {
+    edit(one)
+    const update = one.sent.pop()
+    if (update === undefined) return
+    for (const { doc } of docs.values()) if (dice(5)) Y.applyUpdate(doc, update, 'net') // some miss it
+    const frame = message.update(update)
+    if (dice(10) === 0) { one.late = frame; return } // comes later, out of turn
+    if (dice(12) === 0) {
+      const marker = type => Buffer.from(`y-pk-batch#${JSON.stringify({ id: `c${chunk}`, type, size: frame.length, count: 2 })}`)
+      add(Ev.TEXT, member, 0, marker('start')); add(Ev.BINARY, member, 0, frame.subarray(0, 3)); add(Ev.BINARY, member, 0, frame.subarray(3)); add(Ev.TEXT, member, 0, marker('end'))
+      chunk++
+      return
+    }
+    add(Ev.BINARY, member, 0, frame)
+    if (one.late) { add(Ev.BINARY, member, 0, one.late); one.late = undefined }
+  }
+  join(0)
+  for (let i = 0; i < 150; i++) {
+    const member = dice(6), one = docs.get(member), act = dice(30)
+    if (one === undefined) { if (act < 8) join(member) } else if (act < 14) speak(member, one)
+    else if (act < 19) add(Ev.BINARY, member, 0, message.presence(one.doc.clientID, one.clock += dice(2), dice(6) ? { user: { name: 'x', id: 'eve' }, at: dice(99) } : null))
+    else if (act === 19) add(Ev.BINARY, member, 0, Buffer.from(Array.from({ length: dice(12) }, () => dice(256))))
+    else if (act === 20) add(Ev.TEXT, member, 0, ['hello', '__YPS:x', 'y-pk-batch#{'][dice(3)])
+    else if (act === 21) { add(Ev.LEAVE, member); docs.delete(member) } else if (act === 22) add(Ev.BINARY, member, 0, Buffer.from([3]))
+    else if (act === 23) { now += 13000; add(Ev.TIMER) } else if (act === 24) add(Ev.ROW)
+    else if (act === 25) add(Ev.PRESENCE, member)
+    else if (act === 26 && dice(4) === 0) add(Ev.COMPACT)
+    else if (act === 27) add(Ev.BINARY, member, 0, message.step1(Y.encodeStateVector(one.doc)))
+    else add(Ev.TICK)
+  }
+  for (const event of [Ev.ROW, Ev.COMPACT, Ev.STATE, Ev.VECTOR]) add(event)
+  return events
+}
+
+function playNative (events) {
+  const input = Buffer.concat(events.flatMap(e => {
+    const head = Buffer.alloc(24)
+    head.writeUInt32LE(e.event, 0); head.writeUInt32LE(e.member, 4); head.writeUInt32LE(e.flags, 8); head.writeUInt32LE(e.bytes.length, 12); head.writeDoubleLE(e.now, 16)
+    return [head, e.bytes]
+  }))
+  const run = spawnSync(NATIVE, [], { input, maxBuffer: 1 << 28 })
+  assert.equal(run.status, 0, String(run.stderr))
+  let at = 0
+  const u32 = () => { at += 4; return run.stdout.readUInt32LE(at - 4) }
+  return events.map(() => Array.from({ length: u32() }, () => {
+    const [kind, member, gated, number, length] = [u32(), u32(), u32(), u32(), u32()]
+    at += length
+    return { kind, member, gated, number, bytes: run.stdout.subarray(at - length, at).toString('hex') }
+  }))
+}
+
+function playWasm (events) {
+  const x = new WebAssembly.Instance(module).exports, box = x.abi_box()
+  const u32 = at => new DataView(x.memory.buffer).getUint32(at, true)
+  return events.map(e => {
+    assert.equal(x.abi_reserve(e.bytes.length), 0)
+    new Uint8Array(x.memory.buffer).set(e.bytes, u32(box))
+    const count = x.abi_step(e.event, e.member, e.flags, e.bytes.length, e.now)
+    assert.ok(count >= 0, `event ${e.event}: ${count}`)
+    const out = u32(box + 8), hex = (from, length) => Buffer.from(x.memory.buffer, from, length).toString('hex')
+    return Array.from({ length: count }, (_, i) => {
+      const [kind, member, gated, number, head, headLength, body, bodyLength] = Array.from({ length: 8 }, (_, w) => u32(out + i * 32 + w * 4))
+      return { kind, member, gated, number, bytes: hex(head, headLength) + hex(body, bodyLength) }
+    })
+  })
+}
+
+test(`E12: ${SCENARIOS} recorded scenarios give the same messages natively and at the edge, byte for byte`, () => {
+  const kinds = new Map()
+  for (let seed = 1; seed <= SCENARIOS; seed++) {
+    const events = record(seed)
+    const native = playNative(events), wasm = playWasm(events)
+    for (let i = 0; i < events.length; i++) {
+      assert.deepEqual(wasm[i], native[i], `scenario ${seed}, event ${i} (${JSON.stringify(events[i])})`)
+      for (const r of native[i]) kinds.set(r.kind, (kinds.get(r.kind) ?? 0) + 1)
+    }
+  }
+  for (const kind of [0, 2, 3, 4]) assert.ok(kinds.get(kind) > 20, `records of kind ${kind}: ${kinds.get(kind)}`)
+})
+
+test('E13: the wasm has 200 kB at most, 80 kB with gzip, and asks for nothing', () => {
+  const bytes = fs.readFileSync(WASM)
+  assert.ok(bytes.length <= 200_000, `${bytes.length} bytes`)
+  assert.ok(gzipSync(bytes, { level: 9 }).length <= 80_000)
+  assert.deepEqual(WebAssembly.Module.imports(module), [])
+})
