@@ -117,6 +117,9 @@ static yd_err on_append(const struct room_effect *fx)
 }
 
 /* The host stores it together with nothing else: what waited for a row is in it. */
+/* No sync is larger, so each is one message. */
+#define PART_BYTES ((size_t)1 << 30)
+
 static yd_err on_snapshot(const struct room_effect *fx)
 {
     uint8_t sum[SUM_BYTES];
@@ -144,6 +147,9 @@ static yd_err on_effect(const struct room_effect *fx)
     case ROOM_FX_IGNORED:
         return outbox_text(&outbox, (struct abi_record){.kind = ABI_IGNORED, .member = fx->member},
                            fx->why);
+    // The runtime buffers what a socket does not take: nobody is behind, and no sync has parts.
+    case ROOM_FX_HOLD:
+    case ROOM_FX_RESUME: break;
     }
     return YD_OK;
 }
@@ -169,6 +175,7 @@ static yd_err on_open(yd_slice bytes)
         .update_bytes_max = opts.message_bytes_max,
         .doc_bytes_max = opts.doc_bytes_max,
         .keepalive_ms = opts.keepalive_ms,
+        .part_bytes = PART_BYTES,
         .compact_updates = opts.compact_updates,
         .compact_bytes = opts.compact_bytes,
         .compact_idle_ms = opts.compact_idle_ms,

@@ -91,6 +91,7 @@ static void on_open(yd_slice bytes)
     const struct room_opts opts = {.update_bytes_max = o.message_bytes_max,
                                    .doc_bytes_max = o.doc_bytes_max,
                                    .keepalive_ms = o.keepalive_ms,
+                                   .part_bytes = (size_t)1 << 30, // as at the edge
                                    .compact_updates = o.compact_updates,
                                    .compact_bytes = o.compact_bytes,
                                    .compact_idle_ms = o.compact_idle_ms,
