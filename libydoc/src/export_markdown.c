@@ -12,7 +12,7 @@
 
 #define PREFIX_DEPTH_MAX 64 /* what is nested deeper stands where that does */
 
-static bool is_item(const struct rich_frame *frame)
+static bool md_is_item(const struct rich_frame *frame)
 {
     return frame->node == RICH_BULLET || frame->node == RICH_NUMBER || frame->node == RICH_CHECK;
 }
@@ -47,7 +47,7 @@ static void prefix(struct rich *r, enum prefix which)
     uint32_t depth = 0;
     for (uint32_t i = 0; i < r->frames.count && depth < PREFIX_DEPTH_MAX; i++) {
         struct rich_frame *frame = rich_frame_at(r, i);
-        bool shows = frame->node == RICH_QUOTE || (is_item(frame) && i > 0);
+        bool shows = frame->node == RICH_QUOTE || (md_is_item(frame) && i > 0);
         if (!shows) continue;
         depth++;
         if (which == PREFIX_BLANK && frame->marker_is_due) return;
@@ -329,7 +329,7 @@ static void code_close(struct rich *r, const struct rich_frame *frame)
     for (size_t i = 0; i < fence; i++) rich_put(r, "`");
 }
 
-static bool is_checked(struct rich *r, const struct rich_frame *frame)
+static bool md_is_checked(struct rich *r, const struct rich_frame *frame)
 {
     bool has = yd_rich_attribute(r, frame->type, "checked", &r->scratch);
     uint32_t at = list_at(r->doc, type_at(r->doc, frame->type)->seq)->head;
@@ -342,16 +342,16 @@ static bool is_checked(struct rich *r, const struct rich_frame *frame)
     return has && yd_slice_equal(yd_buf_slice(&r->scratch), YD_LITERAL("true"));
 }
 
-static void item_open(struct rich *r, struct rich_frame *frame)
+static void md_item_open(struct rich *r, struct rich_frame *frame)
 {
     if (r->cells > 0) return;
     frame->marker_is_due = true;
     lines(r, r->line_breaks);
-    if (frame->node == RICH_CHECK) rich_put(r, is_checked(r, frame) ? "[x] " : "[ ] ");
+    if (frame->node == RICH_CHECK) rich_put(r, md_is_checked(r, frame) ? "[x] " : "[ ] ");
     r->line_breaks = 0; // what comes first in it stands in this line
 }
 
-static void image(struct rich *r, const struct rich_frame *frame)
+static void md_image(struct rich *r, const struct rich_frame *frame)
 {
     bool has = yd_rich_attribute(r, frame->type, "src", &r->scratch) ||
                yd_rich_attribute(r, frame->type, "url", &r->scratch);
@@ -394,7 +394,7 @@ static void row_close(struct rich *r, const struct rich_frame *frame)
     for (uint64_t i = 0; i < frame->columns; i++) rich_put(r, " --- |");
 }
 
-static void cell_open(struct rich *r)
+static void md_cell_open(struct rich *r)
 {
     if (r->cells++ > 0) return;
     rich_parent(r)->columns++;
@@ -418,20 +418,20 @@ static void markdown_open(struct rich *r, struct rich_frame *frame)
         return;
     case RICH_BULLET:
     case RICH_NUMBER:
-    case RICH_CHECK: item_open(r, frame); return;
+    case RICH_CHECK: md_item_open(r, frame); return;
     case RICH_TABLE:
         if (r->cells == 0) r->is_first_row = true;
         return;
     case RICH_ROW: row_open(r, frame); return;
     case RICH_CELL:
-    case RICH_HEAD_CELL: cell_open(r); return;
+    case RICH_HEAD_CELL: md_cell_open(r); return;
     case RICH_RULE:
         block_begin(r);
         if (r->cells == 0) rich_put(r, "***");
         return;
     case RICH_BREAK: hold(r, '\n'); return;
     case RICH_IMAGE:
-    case RICH_FILE: image(r, frame); return;
+    case RICH_FILE: md_image(r, frame); return;
     default: return;
     }
 }
@@ -444,7 +444,7 @@ static void markdown_close(struct rich *r, struct rich_frame *frame)
         r->cells--;
         if (r->cells == 0) rich_put(r, " |");
     }
-    if (is_item(frame)) r->line_breaks = 1; // the next one follows closely
+    if (md_is_item(frame)) r->line_breaks = 1; // the next one follows closely
     // Blanks at the end of a block say nothing.
     if (frame->holds_inline && frame->node != RICH_INLINE && frame->node != RICH_CODE) {
         yd_buf_clear(&r->held);
@@ -457,7 +457,7 @@ static void markdown_list_open(struct rich *r, struct rich_frame *frame)
 {
     (void)frame;
     for (uint32_t i = r->frames.count; i-- > 0;) {
-        if (!is_item(rich_frame_at(r, i))) continue;
+        if (!md_is_item(rich_frame_at(r, i))) continue;
         if (r->line_breaks == 2) r->line_breaks = 1;
         return;
     }

@@ -129,8 +129,8 @@ static uint32_t units_that_fit(const struct wire *wire, uint32_t offset, uint64_
 }
 
 /* The struct in which a client's clock lies, up to `end`; returns its own first clock. */
-static uint32_t struct_at(const struct yd_doc *doc, struct client *client, uint32_t clock,
-                          struct wire *wire, struct smap_pos *pos)
+static uint32_t part_struct_at(const struct yd_doc *doc, struct client *client, uint32_t clock,
+                               struct wire *wire, struct smap_pos *pos)
 {
     bool found = yd_smap_find(&client->index, clock, pos);
     YD_ASSERT(found);
@@ -161,7 +161,7 @@ static void walk_step(struct walk *walk)
     struct wire wire;
     struct smap_pos pos;
     struct frame lacking;
-    uint32_t start = struct_at(walk->doc, client, clock, &wire, &pos);
+    uint32_t start = part_struct_at(walk->doc, client, clock, &wire, &pos);
     uint32_t value = smap_value(&client->index, pos);
     bool waits = value != INDEX_GC && walk->depth < walk->doc->clients.count &&
                  item_lacks(walk, item_at(walk->doc, value), &lacking);
@@ -202,7 +202,7 @@ static yd_err section_write(const struct walk *walk, uint32_t index, struct sink
     for (uint32_t clock = walk->from[index]; clock < walk->to[index];) {
         struct wire wire;
         struct smap_pos pos;
-        uint32_t start = struct_at(walk->doc, client, clock, &wire, &pos);
+        uint32_t start = part_struct_at(walk->doc, client, clock, &wire, &pos);
         uint32_t end = client_entry_end(client, pos);
         if (end > walk->to[index]) end = walk->to[index];
         wire_cut(&wire, end - start);

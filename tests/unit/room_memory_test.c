@@ -62,12 +62,19 @@ static void r22_refused_memory_is_said_and_given_back(void **state)
     assert_int_equal(w.heap.live, 0);
     uint64_t calls = w.heap.calls;
     assert_true(calls > 20);
+    // What the engine would like to keep for next time it can do without.
+    uint64_t unneeded = 0;
     for (uint64_t i = 1; i <= calls; i++) {
         w = (struct world){.heap.fail_at = i};
-        assert_int_equal(play(&w), YD_ENOMEM);
+        yd_err err = play(&w);
+        if (err == YD_OK)
+            unneeded++;
+        else
+            assert_int_equal(err, YD_ENOMEM);
         room_free(w.room);
         assert_int_equal(w.heap.live, 0);
     }
+    assert_in_range(unneeded, 0, calls / 20);
 }
 
 static void r23_a_relayed_update_is_not_copied(void **state)
