@@ -67,6 +67,8 @@ static void on_effect(const struct room_effect *fx)
         record(ABI_CLOSE, fx->member, false, fx->close_code, YD_EMPTY, text(fx->why));
         break;
     case ROOM_FX_IGNORED: record(ABI_IGNORED, fx->member, false, 0, YD_EMPTY, text(fx->why)); break;
+    case ROOM_FX_HOLD: // nobody is behind here either
+    case ROOM_FX_RESUME: break;
     case ROOM_FX_SNAPSHOT:
         yd_buf_clear(&row);
         sum_make(is_base ? SUM_BASE : SUM_DELTA, fx->bytes, sum);
