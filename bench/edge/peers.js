@@ -8,6 +8,17 @@ import { DurableObject } from 'cloudflare:workers'
 export class Main extends YServer {}
 export class Hibernating extends YServer { static options = { hibernate: true } }
 
+/** What the platform takes for itself: nothing is done with a message. */
+export class Nothing extends DurableObject {
+  fetch () {
+    const { 0: client, 1: server } = new WebSocketPair()
+    this.ctx.acceptWebSocket(server)
+    return new Response(null, { status: 101, webSocket: client })
+  }
+
+  webSocketMessage () {}
+}
+
 export class PartyKit extends DurableObject {
   rows = 0
   async fetch (request) {
@@ -37,6 +48,7 @@ export default {
   async fetch (request, env) {
     const { pathname } = new URL(request.url)
     if (pathname.startsWith('/partykit/')) return env.PartyKit.get(env.PartyKit.idFromName('room')).fetch(request)
+    if (pathname.startsWith('/parties/nothing/')) return env.Nothing.get(env.Nothing.idFromName('room')).fetch(request)
     return await routePartykitRequest(request, env) ?? new Response('Not Found', { status: 404 })
   }
 }

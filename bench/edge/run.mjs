@@ -1,6 +1,6 @@
 // What a message costs in the local runtime, beside y-partyserver, and how many rows are written, beside y-partykit;
 // one run, the same recorded updates, the same raw sockets for all. CPU time of the runtime's process.
-//   node run.mjs [SECONDS]        after `make edge/dist/index.js`
+//   node run.mjs [SECONDS [RATE]]        RATE: only the costs, at so many messages a second; after `make edge/dist/index.js`
 import { buildSync } from 'esbuild'
 import fs from 'node:fs'
 import net from 'node:net'
@@ -12,7 +12,7 @@ import * as Y from 'yjs'
 import { DIST, startWorker } from '../../edge/dev/worker.mjs'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
-const seconds = Number(process.argv[2] ?? 5)
+const seconds = Number(process.argv[2] ?? 5), only = process.argv[3]
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 const HZ = 100
 
@@ -20,9 +20,9 @@ const freePort = () => new Promise(resolve => { const s = net.createServer().lis
 const cpuMs = pid => { const f = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' '); return (Number(f[11]) + Number(f[12])) * 1000 / HZ }
 
 async function start (options) {
-  const port = await freePort(), state = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-edge-'))
+  const port = await freePort(), state = options.state ?? fs.mkdtempSync(path.join(os.tmpdir(), 'bench-edge-'))
   const child = startWorker({ state, port, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PARTYD_LOG_LEVEL: 'debug' }, ...options })
-  const server = { port, child, log: '' }
+  const server = { port, child, state, log: '' }
   child.stdout.on('data', chunk => { server.log += chunk })
   for (let up = false; !up; await sleep(30)) up = await new Promise(resolve => net.connect(port, '127.0.0.1').on('connect', function () { this.destroy(); resolve(true) }).on('error', () => resolve(false)))
   return server
@@ -45,14 +45,19 @@ const cursor = (client, clock) => Buffer.concat([Buffer.from([1]), bytes(Buffer.
 const open = url => new Promise((resolve, reject) => { const ws = new WebSocket(url, { perMessageDeflate: false }); ws.got = 0; ws.on('message', () => ws.got++).on('open', () => resolve(ws)).on('error', reject) })
 
 /** frames[i]: what client i sends, one after the other, at `rate` messages a second of all together. */
-async function load (server, url, frames, rate) {
+async function load (server, url, frames, rate, warmUp = false) {
   const sockets = []
   for (const _ of frames) sockets.push(await open(url))
   await sleep(500)
-  for (const ws of sockets) ws.got = 0
-  const total = frames.reduce((sum, list) => sum + list.length, 0), before = cpuMs(server.child.pid), begin = Date.now()
-  for (let sent = 0; sent < total;) {
-    const due = Math.min(total, Math.floor((Date.now() - begin) * rate / 1000))
+  const all = frames.reduce((sum, list) => sum + list.length, 0), warm = warmUp ? Math.floor(all / 3) : 0, total = all - warm, begin = Date.now()
+  let before = cpuMs(server.child.pid)
+  for (let sent = 0, isWarm = false; sent < all;) {
+    if (!isWarm && sent >= warm) { // code is compiled by now
+      isWarm = true
+      before = cpuMs(server.child.pid)
+      for (const ws of sockets) ws.got = 0
+    }
+    const due = Math.min(all, Math.floor((Date.now() - begin) * rate / 1000))
     for (; sent < due; sent++) sockets[sent % frames.length].send(frames[sent % frames.length][Math.floor(sent / frames.length)])
     await sleep(2)
   }
@@ -67,14 +72,14 @@ async function load (server, url, frames, rate) {
 const bundle = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'bench-edge-')), 'peers.js')
 buildSync({ entryPoints: [path.join(here, 'peers.js')], outfile: bundle, bundle: true, format: 'esm', conditions: ['workerd', 'worker', 'browser'], external: ['cloudflare:*', 'node:*'], logLevel: 'error' })
 const ours = () => start({ dist: DIST })
-const peers = () => start({ modules: [{ name: 'peers.js', esModule: bundle }], classes: ['Main', 'Hibernating', 'PartyKit'], bindings: [['Main', 'Main'], ['Hibernating', 'Hibernating'], ['PartyKit', 'PartyKit']], flags: ['nodejs_compat'] })
+const peers = () => start({ modules: [{ name: 'peers.js', esModule: bundle }], classes: ['Main', 'Hibernating', 'Nothing', 'PartyKit'], bindings: ['Main', 'Hibernating', 'Nothing', 'PartyKit'].map(name => [name, name]), flags: ['nodejs_compat'] })
 
 const USERS = 10
 async function compare (what, frames, rate) {
   const rows = []
-  for (const [name, begin, url] of [['partyd', ours, s => `ws://127.0.0.1:${s.port}/parties/main/bench`], ['y-partyserver', peers, s => `ws://127.0.0.1:${s.port}/parties/main/bench`], ['y-partyserver, hibernating', peers, s => `ws://127.0.0.1:${s.port}/parties/hibernating/bench`]]) {
+  for (const [name, begin, url] of [['partyd', ours, s => `ws://127.0.0.1:${s.port}/parties/main/bench`], ['y-partyserver', peers, s => `ws://127.0.0.1:${s.port}/parties/main/bench`], ['y-partyserver, hibernating', peers, s => `ws://127.0.0.1:${s.port}/parties/hibernating/bench`], ['an empty handler', peers, s => `ws://127.0.0.1:${s.port}/parties/nothing/bench`]]) {
     const server = await begin()
-    const { us, deliveries } = await load(server, url(server), frames, rate)
+    const { us, deliveries } = await load(server, url(server), frames, rate, true)
     server.child.kill('SIGKILL')
     rows.push({ name, us, deliveries })
   }
@@ -82,11 +87,12 @@ async function compare (what, frames, rate) {
   for (const r of rows) console.log(`  ${r.name.padEnd(28)} ${r.us.toFixed(0).padStart(6)} us CPU a message  ${(r.us / r.deliveries).toFixed(1).padStart(6)} a delivery  ${r.deliveries.toFixed(1).padStart(6)} deliveries a message  ${(r.us / rows[0].us).toFixed(2)} x partyd`)
 }
 
-for (const rate of [200, 1000]) {
+for (const rate of only === undefined ? [200, 1000] : [Number(only)]) {
   await compare('edits', typists(USERS, Math.ceil(rate * seconds / USERS)), rate)
   await compare('cursors', Array.from({ length: USERS }, (_, n) => Array.from({ length: Math.ceil(rate * seconds / USERS) }, (_, i) => cursor(n + 1, i + 1))), rate)
 }
 
+if (only !== undefined) process.exit()
 console.log('\nrows written for 1,000 edits, the last client leaving at the end')
 for (const [users, rate] of [[1, 8], [2, 16], [10, 100], [10, 200]]) {
   const count = rate < 100 ? 200 : 1000, frames = typists(users, count / users)
@@ -101,4 +107,29 @@ for (const [users, rate] of [[1, 8], [2, 16], [10, 100], [10, 200]]) {
   b.child.kill('SIGKILL')
   console.log(`  ${String(users).padStart(2)} users, ${String(rate).padStart(3)} edits/s   partyd ${partyd.toFixed(0).padStart(5)}   y-partykit ${kit.toFixed(0).padStart(5)}   ${(partyd / kit).toFixed(2)}`)
 }
+
+/** From the request until the first message of a room that is not in memory, less that of an empty room. */
+const first = url => new Promise((resolve, reject) => { const begin = performance.now(), ws = new WebSocket(url, { perMessageDeflate: false }); ws.once('message', () => { resolve(performance.now() - begin); ws.close() }).on('error', reject) })
+const median = list => list.sort((a, b) => a - b)[list.length >> 1]
+const doc = new Y.Doc(), text = doc.getText('t')
+for (let i = 0; i < 20000; i++) text.insert(Math.floor((i * 7919) % (text.length + 1)), 'a word or two that somebody typed here, about fifty')
+const state = Y.encodeStateAsUpdate(doc), ROOMS = 9
+const before = await start({ dist: DIST })
+for (let i = 0; i < ROOMS; i++) {
+  const ws = await open(`ws://127.0.0.1:${before.port}/wake-${i}`)
+  ws.send(Buffer.concat([Buffer.from([0, 2]), bytes(state)]))
+  while (ws.got < 2) await sleep(10)
+  ws.close()
+}
+await sleep(500)
+before.child.kill('SIGKILL')
+const again = await start({ dist: DIST, state: before.state })
+await first(`ws://127.0.0.1:${again.port}/warm`)
+const empty = [], full = []
+for (let i = 0; i < ROOMS; i++) {
+  empty.push(await first(`ws://127.0.0.1:${again.port}/empty-${i}`))
+  full.push(await first(`ws://127.0.0.1:${again.port}/wake-${i}`))
+}
+again.child.kill('SIGKILL')
+console.log(`\nwake with a document of ${(state.length / 1e6).toFixed(2)} MB in 20,000 pieces: ${median(full).toFixed(1)} ms until the first message, an empty room ${median(empty).toFixed(1)} ms`)
 process.exit()
