@@ -25,6 +25,7 @@
 #define DELETES_FEW  ((size_t)2048)
 #define MISSED_MAX   ((size_t)64 * 1024)
 #define STEM_IDLE_MS 10000
+#define TAIL_KEPT    ((size_t)8 << 20)
 
 static const yd_slice empty_vector = {(const uint8_t *)"\0", 1};
 static const yd_slice nothing = {(const uint8_t *)"\0\0", 2}; // no structs, no deletes
@@ -127,6 +128,17 @@ static void stem_clear(struct room *room)
     yd_buf_deinit(&stem->tail);
     stem->parts = NULL;
     stem->count = stem->cap = 0;
+    stem->has_tail = false;
+}
+
+/* The tail of the step before has left. A large one is not worth its memory: where a sync has no
+ * parts it is the document once more. */
+void flow_step_begins(struct room *room)
+{
+    struct stem *stem = &room->stem;
+    if (stem->tail.cap <= TAIL_KEPT) return;
+    yd_buf_deinit(&stem->tail);
+    yd_buf_init(&stem->tail, room->alloc, SIZE_MAX / 2);
     stem->has_tail = false;
 }
 

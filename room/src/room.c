@@ -144,6 +144,7 @@ static yd_err on_event(struct room *room, const struct room_event *ev)
 yd_err room_step(struct room *room, const struct room_event *ev, struct room_effects *fx)
 {
     effects_reset(room);
+    flow_step_begins(room);
     room->now_ms = ev->now_ms;
     yd_err err = on_event(room, ev);
     if (err != YD_OK) room->fx_count = 0;

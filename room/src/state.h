@@ -204,6 +204,7 @@ YD_NODISCARD yd_err flow_timer(struct room *room);
 YD_NODISCARD yd_err flow_note_deletes(struct room *room);
 void flow_end(struct room *room, uint32_t member); /* it leaves */
 void flow_init(struct room *room);
+void flow_step_begins(struct room *room);
 void flow_deinit(struct room *room);
 
 /* documents.c */
