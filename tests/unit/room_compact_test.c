@@ -276,7 +276,7 @@ static void r20_delta_is_against_the_loaded_base(void **state)
     world_end(&w);
 }
 
-static void r51_loaded_appends_count_for_the_next_snapshot(void **state)
+static void r58_loaded_appends_count_for_the_next_snapshot(void **state)
 {
     (void)state;
     struct world w;
@@ -312,7 +312,7 @@ int main(void)
         cmocka_unit_test(r19_a_delta_of_less_than_a_quarter_stays_one),
         cmocka_unit_test(r19_what_is_parked_is_stored),
         cmocka_unit_test(r20_delta_is_against_the_loaded_base),
-        cmocka_unit_test(r51_loaded_appends_count_for_the_next_snapshot),
+        cmocka_unit_test(r58_loaded_appends_count_for_the_next_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

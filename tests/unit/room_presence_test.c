@@ -342,7 +342,7 @@ static void r15_silent_member_is_kept_alive(void **state)
 }
 
 /* A host that was put to sleep with its sockets open: what it kept of a member brings it back. */
-static void r50_who_was_in_is_back_and_nobody_is_told(void **state)
+static void r57_who_was_in_is_back_and_nobody_is_told(void **state)
 {
     (void)state;
     struct world w;
@@ -377,7 +377,7 @@ static void r50_who_was_in_is_back_and_nobody_is_told(void **state)
     world_end(&w);
 }
 
-static void r50_what_cannot_be_read_of_it_is_left_out(void **state)
+static void r57_what_cannot_be_read_of_it_is_left_out(void **state)
 {
     (void)state;
     struct world w;
@@ -412,8 +412,8 @@ int main(void)
         cmocka_unit_test(r14_full_table_keeps_who_is_here),
         cmocka_unit_test(r14_many_clients_come_and_go),
         cmocka_unit_test(r15_silent_member_is_kept_alive),
-        cmocka_unit_test(r50_who_was_in_is_back_and_nobody_is_told),
-        cmocka_unit_test(r50_what_cannot_be_read_of_it_is_left_out),
+        cmocka_unit_test(r57_who_was_in_is_back_and_nobody_is_told),
+        cmocka_unit_test(r57_what_cannot_be_read_of_it_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
