@@ -162,7 +162,7 @@ e2e: $(BUILD)/partyd ## the built server with the real providers, kills and fail
 
 # The Worker with the room in wasm, and the tests of the edge: its own, and those of e2e that are not about the
 # native host alone. Most of their time they wait, so six at a time.
-edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/package-lock.json
+edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/types/index.d.ts edge/package-lock.json
 	$(Q)cd edge && node_modules/.bin/tsc -p . && ROOM_WASM=../$(BUILD)/wasm/room.wasm node build.mjs
 EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
 # A native room behind the same events, to be compared with.
