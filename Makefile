@@ -194,8 +194,8 @@ e2e: $(BUILD)/partyd $(B)/preload/clock.so ## the built server with the real pro
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
 # The Worker with the room in wasm, and the tests of the edge: its own, and those of e2e that are not about the
-# native host alone. Most of their time they wait, so four at a time.
-edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/package-lock.json
+# native host alone. Most of their time they wait, so six at a time.
+edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/types/index.d.ts edge/package-lock.json
 	$(Q)cd edge && node_modules/.bin/tsc -p . && ROOM_WASM=../$(BUILD)/wasm/room.wasm node build.mjs
 EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
 # A native room behind the same events, to be compared with.
@@ -203,7 +203,7 @@ $(B)/nativeroom: $(B)/tests/edge/native.o $(B)/edge/abi/sum.o $(LIBS_OURS)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom ## the rooms as Durable Objects, in the local runtime of Cloudflare
 	$(Q)cd tests && AUTHDRIVER=edge/authdriver.mjs $(NODE_TEST) auth/app.test.mjs auth/keys.test.mjs auth/tokens.test.mjs
-	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=4 $(EDGE_TESTS)
+	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=6 $(EDGE_TESTS)
 
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs

@@ -13,6 +13,7 @@ if (!fs.existsSync(wasm)) {
 }
 fs.mkdirSync(path.join(here, 'dist'), { recursive: true })
 fs.copyFileSync(wasm, path.join(here, 'dist/room.wasm'))
+fs.copyFileSync(path.join(here, 'types/index.d.ts'), path.join(here, 'dist/index.d.ts'))
 await build({
   entryPoints: [path.join(here, 'src/index.ts')],
   outfile: path.join(here, 'dist/index.js'),

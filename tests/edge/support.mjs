@@ -43,3 +43,9 @@ export function received (ws) {
   return doc
 }
 export const isUpdate = m => Buffer.isBuffer(m) && m[0] === 0 && m[1] === 2
+
+/** What Yjs says while something is edited. */
+export const updates = (edit, client) => { const doc = new Y.Doc(), list = []; if (client) doc.clientID = client; doc.on('update', u => list.push(u)); edit(doc); return list }
+
+/** How many journal rows of a room are in no snapshot. */
+export const live = (s, room) => Number(sql(databases(s.data).get(`main/${room}`), 'SELECT count(*) FROM journal WHERE no > (SELECT COALESCE(MAX(through), 0) FROM snapshot)'))
