@@ -91,9 +91,14 @@ static void item_strip(struct yd_doc *doc, struct item *it)
 }
 
 /* Replaces an item below a collected type by a GC entry. */
-static void item_collect(struct yd_doc *doc, uint32_t handle)
+static yd_err item_collect(struct yd_doc *doc, uint32_t handle)
 {
     struct item *it = item_at(doc, handle);
+    // A piece behind a key that was cut is collected without having been deleted; for Yjs, too, it
+    // is deleted from then on.
+    if (!item_is_deleted(it)) {
+        YD_TRY(yd_ranges_add(doc, &client_at(doc, item_client(it))->dels, it->clock, it->len));
+    }
     struct smap *index = &client_at(doc, item_client(it))->index;
     struct smap_pos pos;
     bool found = yd_smap_find(index, it->clock, &pos);
@@ -101,6 +106,7 @@ static void item_collect(struct yd_doc *doc, uint32_t handle)
     smap_set(index, pos, INDEX_GC);
     if (item_ref(it) != REF_TYPE) yd_text_drop(doc, it->content, it->bytes);
     yd_item_free(doc, handle);
+    return YD_OK;
 }
 
 /* Takes the next item out of a type: the sequence from its head, then each key from its tail.
@@ -135,7 +141,7 @@ static void type_drop(struct yd_doc *doc, uint32_t type)
 }
 
 /* Collects everything below a type item, deepest first, by taking the tree apart. */
-static void type_collect(struct yd_doc *doc, uint32_t top)
+static yd_err type_collect(struct yd_doc *doc, uint32_t top)
 {
     uint32_t type = item_at(doc, top)->content;
     for (;;) {
@@ -144,20 +150,20 @@ static void type_collect(struct yd_doc *doc, uint32_t top)
             type = item_at(doc, at)->content;
         } else if (at != NONE) {
             item_unlink(doc, item_at(doc, at));
-            item_collect(doc, at);
+            YD_TRY(item_collect(doc, at));
         } else {
             uint32_t owner = type_at(doc, type)->owner;
             type_drop(doc, type);
-            if (owner == top) return;
+            if (owner == top) return YD_OK;
             struct item *it = item_at(doc, owner);
             type = list_at(doc, it->list)->type;
             item_unlink(doc, it);
-            item_collect(doc, owner);
+            YD_TRY(item_collect(doc, owner));
         }
     }
 }
 
-static void span_collect(struct yd_doc *doc, const struct span *span)
+static yd_err span_collect(struct yd_doc *doc, const struct span *span)
 {
     struct smap *index = &client_at(doc, span->client)->index;
     struct smap_pos pos;
@@ -169,9 +175,10 @@ static void span_collect(struct yd_doc *doc, const struct span *span)
         if (handle == INDEX_GC || !item_is_deleted(item_at(doc, handle))) continue;
         struct item *it = item_at(doc, handle);
         if (item_ref(it) == REF_DELETED) continue;
-        if (item_ref(it) == REF_TYPE) type_collect(doc, handle);
+        if (item_ref(it) == REF_TYPE) YD_TRY(type_collect(doc, handle));
         item_strip(doc, it);
     }
+    return YD_OK;
 }
 
 /* Joins entries from *pos to the left as long as they begin at or behind `from`. */
@@ -234,7 +241,7 @@ yd_err yd_txn_cleanup(struct yd_doc *doc)
     if (doc->opts.note_changes) YD_TRY(yd_changes_note(doc));
     const struct span *dels = txn->dels.at;
     if (!doc->opts.keep_deleted) {
-        for (uint32_t i = txn->dels.count; i-- > 0;) span_collect(doc, &dels[i]);
+        for (uint32_t i = txn->dels.count; i-- > 0;) YD_TRY(span_collect(doc, &dels[i]));
     }
     for (uint32_t i = txn->dels.count; i-- > 0;) YD_TRY(span_join(doc, &dels[i]));
     const uint32_t *touched = txn->touched.at;
