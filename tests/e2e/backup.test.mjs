@@ -22,7 +22,7 @@ async function start ({ folder, data, idle = 30, more = {}, args = [], env, room
   server.saved = (count = 1) => until('all to be backed up', async () => {
     const sink = await server.sink()
     return sink.waiting === 0 && sink.stored >= count
-  }, 10000)
+  }, 40000)
   return server
 }
 const open = async (server, room, family = 'y-websocket 3') => {
