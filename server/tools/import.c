@@ -20,30 +20,11 @@
 /* ---- names ------------------------------------------------------------------------------------
  */
 
-static bool is_plain(uint8_t c)
+char *import_name(const char *party, const char *room)
 {
-    return c > 0x20 && c < 0x7f && memchr("\"#%/<>?\\^`{}", c, 13) == NULL;
-}
-
-char *import_segment(yd_slice name)
-{
-    char *segment = heap_new(name.len * 3 + 1), *at = segment;
-    bool ok = name.len > 0 && yd_utf8_check(name);
-    for (size_t i = 0; ok && i < name.len; i++) {
-        uint8_t c = name.ptr[i];
-        ok = c >= 0x20 && c != 0x7f;
-        at += is_plain(c) ? sprintf(at, "%c", c) : sprintf(at, "%%%02X", c);
-    }
-    if (ok && at - segment <= 512) return segment;
-    free(segment);
-    return NULL;
-}
-
-char *import_name(const char *party, const char *segment)
-{
-    size_t size = strlen(party) + strlen(segment) + 2;
+    size_t size = strlen(party) + strlen(room) + 2;
     char *name = heap_new(size);
-    snprintf(name, size, "%s/%s", party, segment);
+    snprintf(name, size, "%s/%s", party, room);
     return name;
 }
 

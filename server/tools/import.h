@@ -26,11 +26,8 @@ struct import {
 bool import_room(struct import *im, const char *room, struct yd_doc *doc);
 /* A document that cannot be read; said and counted. */
 void import_bad(struct import *im, const char *room, const char *why);
-/* A name that stood in no URL, as the part of a path that stands for it: what a path could not hold
- * is percent-encoded. NULL: it can be no room. Freed by the caller. */
-char *import_segment(yd_slice name);
-/* "party/segment". Freed by the caller. */
-char *import_name(const char *party, const char *segment);
+/* "party/room". Freed by the caller. */
+char *import_name(const char *party, const char *room);
 
 /* A copy of an SQLite file, open for reading. Returns enum tool_exit, after saying what is wrong.
  */

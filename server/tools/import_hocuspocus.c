@@ -1,11 +1,13 @@
 /* import_hocuspocus.c - the database of Hocuspocus' SQLite extension.
  *
- * documents(name, data): data is the whole document as one update V1. Names stood in no URL. */
+ * documents(name, data): data is the whole document as one update V1. Names stood in no URL: the
+ * room is the one that a Hocuspocus provider of this name is let into here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/import.h"
+#include "wire/route.h"
 
 static yd_slice column(sqlite3_stmt *s, int i)
 {
@@ -16,14 +18,17 @@ static yd_slice column(sqlite3_stmt *s, int i)
 /* False: nothing will go on. */
 static bool one(struct import *im, yd_slice name, yd_slice data)
 {
-    char *segment = import_segment(name);
-    if (segment == NULL) {
+    uint8_t raw[ROUTE_ROOM_MAX];
+    size_t raw_len = route_room_of_name(name, raw);
+    if (raw_len == 0) {
         char *shown = tool_text(name);
         import_bad(im, shown, "this can be no name of a room (512 bytes, no control characters)");
         free(shown);
         return true;
     }
+    char *segment = tool_text((yd_slice){raw, raw_len});
     char *room = import_name(im->party, segment);
+    free(segment);
     struct yd_doc *doc = content_doc_new(im->keeps_deleted);
     bool go_on = true;
     yd_err err = yd_doc_apply(doc, data, YD_V1, NULL);
@@ -36,7 +41,6 @@ static bool one(struct import *im, yd_slice name, yd_slice data)
     }
     yd_doc_free(doc);
     free(room);
-    free(segment);
     return go_on;
 }
 
