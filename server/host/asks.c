@@ -1,4 +1,5 @@
-/* asks.c - who waits for which answer of the store. They are few: commands and calls of the API. */
+/* asks.c - who waits for which answer of the store. They are few: commands, calls of the
+ * API, backups. */
 #include <stdlib.h>
 
 #include "host/shard.h"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "backup/convex.h"
 #include "backup/directory.h"
@@ -29,9 +30,10 @@ struct reading {
     uint32_t count;
 };
 
-/* A question to the store. */
+/* What a question to the store (asks.c) was about. */
 struct backup_ask {
-    UT_hash_handle hh;
+    struct backup_ask *prev, *next;
+    struct shard *shard;
     uint64_t token;
     enum ask_kind kind;
     uint32_t sink;
@@ -55,7 +57,7 @@ struct backups {
     struct backup *backup;
     struct backup_clock clock;
     struct fetch *fetch;
-    struct backup_ask *asks; /* by token */
+    struct backup_ask *asks; /* that are not answered */
     struct marks marks[BACKUP_SINKS_MAX];
     uint64_t marked_ms;
     uint64_t scan_after,
@@ -77,12 +79,15 @@ static const char *sink_name(const struct shard *shard, uint32_t i)
     return shard->settings->sinks.list[i].name;
 }
 
+static void on_store(void *ctx, struct store_event *ev);
+
 static uint64_t backup_ask_new(struct shard *shard, enum ask_kind kind, struct backup_ask **out)
 {
     struct backup_ask *ask = heap_new(sizeof *ask);
-    ask->token = ++shard->tokens;
+    ask->shard = shard;
     ask->kind = kind;
-    HASH_ADD(hh, shard->backups->asks, token, sizeof ask->token, ask);
+    ask->token = ask_new(shard, on_store, ask);
+    DL_APPEND(shard->backups->asks, ask);
     *out = ask;
     return ask->token;
 }
@@ -304,21 +309,6 @@ yd_err backups_open(struct shard *shard, char why[SETTINGS_ERROR_MAX])
     return YD_OK;
 }
 
-static void backup_asks_free(struct backups *b)
-{
-    struct backup_ask *ask = NULL, *next = NULL;
-    HASH_ITER(hh, b->asks, ask, next)
-    {
-        HASH_DEL(b->asks, ask); // NOLINT(clang-analyzer-*): `next` was read before
-        if (ask->kind == ASK_READ) {
-            struct backup_read read = {.failed = "the store is down"};
-            backup_was_read(b->backup, ask->reading->token, &read);
-            free(ask->reading);
-        }
-        free(ask);
-    }
-}
-
 void backups_close(struct shard *shard)
 {
     struct backups *b = shard->backups;
@@ -329,9 +319,9 @@ void backups_close(struct shard *shard)
     backup_free(b->backup);
     b->backup = NULL;
     struct backup_ask *ask = NULL, *next = NULL;
-    HASH_ITER(hh, b->asks, ask, next)
+    DL_FOREACH_SAFE(b->asks, ask, next)
     {
-        HASH_DEL(b->asks, ask); // NOLINT(clang-analyzer-*): `next` was read before
+        ask_cancel(shard, ask->token);
         if (ask->kind == ASK_READ) free(ask->reading);
         free(ask);
     }
@@ -341,14 +331,6 @@ void backups_close(struct shard *shard)
 }
 
 struct backup *backups_of(struct shard *shard) { return shard->backups->backup; }
-
-void backups_store_lost(struct shard *shard)
-{
-    struct backups *b = shard->backups;
-    if (b == NULL) return;
-    backup_asks_free(b);
-    b->is_asked = false;
-}
 
 void backups_store_back(struct shard *shard)
 {
@@ -397,6 +379,7 @@ static void on_scanned(struct shard *shard, const struct backup_ask *ask,
 {
     struct backups *b = shard->backups;
     b->is_asked = false;
+    if (ev->kind == STORE_EV_FAILED) return; // begun anew when it is back
     for (size_t i = 0; ev->kind == STORE_EV_LISTED && i < ev->room_count; i++) {
         const struct store_room *room = &ev->rooms[i];
         if (room->status != STORE_ROOM_OK || room->name.len > SINK_ROOM_MAX) continue;
@@ -495,6 +478,7 @@ static void on_was_read(struct shard *shard, const struct backup_ask *ask, struc
         .progress_count = reading->count,
     };
     if (ev->kind == STORE_EV_LOAD_FAILED) read.failed = ev->why;
+    if (ev->kind == STORE_EV_FAILED) read.failed = "the store is down";
     bool is_there = ev->kind == STORE_EV_LOADED && ev->status == STORE_ROOM_OK;
     if (is_there) {
         read.parts = ev->parts;
@@ -507,29 +491,28 @@ static void on_was_read(struct shard *shard, const struct backup_ask *ask, struc
     free(reading);
 }
 
-bool backups_on_store(struct shard *shard, struct store_event *ev)
+static void on_replaced(struct shard *shard, const struct backup_ask *ask,
+                        const struct store_event *ev)
 {
-    struct backup_ask *ask = NULL;
-    if (shard->backups == NULL) return false;
-    HASH_FIND(hh, shard->backups->asks, &ev->token, sizeof ev->token, ask);
-    if (ask == NULL) return false;
-    HASH_DEL(shard->backups->asks, ask);
+    struct room_slot *slot = slot_loading(shard, ask->slot_token);
+    if (slot == NULL || ev->kind == STORE_EV_FAILED) return;
+    // Refused: somebody else has begun it meanwhile. Either way it is there now.
+    if (ev->kind == STORE_EV_REFUSED) backup_forget(shard->backups->backup, slot_name(slot));
+    load_again(shard, slot);
+}
+
+static void on_store(void *ctx, struct store_event *ev)
+{
+    struct backup_ask *ask = ctx;
+    struct shard *shard = ask->shard;
+    DL_DELETE(shard->backups->asks, ask);
     switch (ask->kind) {
     case ASK_INFO: on_info(ask, ev); break;
     case ASK_READ: on_was_read(shard, ask, ev); break;
     case ASK_SCAN: on_scanned(shard, ask, ev); break;
-    case ASK_REPLACE: {
-        // Refused: somebody else has begun it meanwhile. Either way it is there now.
-        struct room_slot *slot = slot_loading(shard, ask->slot_token);
-        if (slot != NULL && ev->kind == STORE_EV_REFUSED) {
-            backup_forget(shard->backups->backup, slot_name(slot));
-        }
-        if (slot != NULL) load_again(shard, slot);
-        break;
-    }
+    case ASK_REPLACE: on_replaced(shard, ask, ev); break;
     }
     free(ask);
-    return true;
 }
 
 /* ---- now and then ------------------------------------------------------------------------------

@@ -19,10 +19,7 @@ struct backup *backups_of(struct shard *shard);
 /* Something of the room goes into the batch being built. Once a batch is enough. */
 void backups_touch(struct shard *shard, const struct room_slot *slot);
 void backups_sweep(struct shard *shard);
-/* True: the event was an answer to the backup. It may take what is in it. */
-bool backups_on_store(struct shard *shard, struct store_event *ev);
-/* The store has failed: what was asked of it is not answered. Or it works again. */
-void backups_store_lost(struct shard *shard);
+/* The store works again after a failure. */
 void backups_store_back(struct shard *shard);
 /* Nothing is stored of a room that is being loaded. True: its sinks are asked, and its load will be
  * answered later; false: it has none. */

@@ -46,7 +46,6 @@ void shard_store_failed(struct shard *shard, const struct store_event *ev)
     {
         slot_drop(shard, slot, 1013, "the store has failed, try again later");
     }
-    backups_store_lost(shard);
     asks_failed(shard, ev);
     store_close(shard->store);
     shard->store = NULL;
@@ -58,7 +57,6 @@ void shard_on_store(struct shard *shard)
     struct store_event ev;
     bool durable = false;
     while (shard->store != NULL && store_next(shard->store, &ev)) {
-        if (ev.token != 0 && backups_on_store(shard, &ev)) ev.kind = STORE_EV_NONE;
         switch (ev.kind) {
         case STORE_EV_DURABLE:
             shard->durable = ev.batch;
