@@ -81,7 +81,7 @@ static void top_print(const char *title, const struct yd_top *top, uint64_t of, 
 
 static void print_text(const char *room, const struct content *content, const struct yd_analysis *a)
 {
-    printf("%s: %" PRIu64 " bytes stored in %" PRIu64 " updates, %" PRIu64
+    printf("%s: %" PRIu64 " bytes stored in %" PRIu64 " pieces, %" PRIu64
            " bytes as one (V1), %" PRIu64 " in memory\n\n",
            room, content->bytes, content->updates, a->state_bytes, a->memory_bytes);
     row("can be read", a->live_bytes, a->state_bytes, a->live_structs);
