@@ -18,6 +18,7 @@ struct heap {
     size_t live;      /* bytes */
     uint64_t calls;   /* that asked for memory */
     uint64_t fail_at; /* this call and all after it are refused; 0: none */
+    bool fails_once;  /* this call alone */
 };
 
 static inline void *heap_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
@@ -30,7 +31,9 @@ static inline void *heap_resize(void *ctx, void *ptr, size_t old_size, size_t ne
     }
     if (new_size > old_size) {
         heap->calls++;
-        if (heap->fail_at != 0 && heap->calls >= heap->fail_at) return NULL;
+        bool refused = heap->fails_once ? heap->calls == heap->fail_at
+                                        : heap->fail_at != 0 && heap->calls >= heap->fail_at;
+        if (refused) return NULL;
     }
     void *moved = realloc(ptr, new_size);
     if (moved != NULL) heap->live += new_size - old_size;
