@@ -12,6 +12,7 @@ T     ?= 60
 mode_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 mode_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 mode_cov     := -O1 -g --coverage
+mode_errs    := -O1 -g -fprofile-instr-generate -fcoverage-mapping
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla
 ifdef CI
@@ -149,9 +150,13 @@ asan: wasm ## all tests that run our code, under address and undefined-behaviour
 	  CLOCK=../$(BUILD)/asan/preload/clock.so \
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
-coverage: wasm ## lines of libydoc/src that unit tests and vectors reach; V=-v names the others
-	$(Q)$(MAKE) -s MODE=cov $(patsubst tests/unit/%.c,$(BUILD)/cov/unit/%,$(wildcard tests/unit/ydoc_*_test.c)) $(BUILD)/cov/ydoc
+# Lines by gcov, error returns by clang, which knows the two sides of a condition.
+ENGINE_UNITS := $(notdir $(basename $(wildcard tests/unit/ydoc_*_test.c)))
+coverage: wasm ## lines and error returns of libydoc/src that its tests reach; V=-v names the others
+	$(Q)$(MAKE) -s MODE=cov $(ENGINE_UNITS:%=$(BUILD)/cov/unit/%) $(BUILD)/cov/ydoc
 	$(Q)tools/coverage $(BUILD)/cov $(V)
+	$(Q)$(MAKE) -s MODE=errs CC=$(CLANG) $(ENGINE_UNITS:%=$(BUILD)/errs/unit/%) $(BUILD)/errs/ydoc
+	$(Q)tools/coverage-errors $(BUILD)/errs 114 $(V)
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
 	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 # What the tests of yjs itself ask for, with the engine as wasm, with yjs, and with peers of both.
