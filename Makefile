@@ -63,7 +63,7 @@ FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
 .PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check \
-  format clean help dist dist-check wasm-bench coverage FORCE
+  format clean help static dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -118,6 +118,22 @@ $(B)/partyd: $(B)/server/main.o $(LIBS_OURS)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 $(B)/ydoc: $(DRIVER_SRC:%.c=$(B)/%.o) $(B)/libydoc.a
 	$(Q)$(LINK) $^ -o $@
+
+# ---- without shared libraries: runs on any Linux of the architecture, or alone in an image -------
+# STATIC_ARCH=arm64 crosses. The libraries are made once. The linker warns of functions of glibc that load
+# the machine's modules (build/static/ARCH.log): they are in the libraries, and nothing here calls them.
+STATIC_ARCH ?= $(shell dpkg --print-architecture 2>/dev/null)
+STATIC_CC   := $(if $(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(STATIC_ARCH)),$(if $(filter arm64,$(STATIC_ARCH)),aarch64,x86_64)-linux-gnu-gcc,$(CC))
+STATIC_LIBS := $(BUILD)/static/libs-$(STATIC_ARCH)
+STATIC_LIST := uv_a sqlite3 curl ssl crypto cares jansson z zstd http_parser wslay
+STATIC_OUT  := $(BUILD)/static/$(STATIC_ARCH)
+$(STATIC_LIBS)/done: tools/static-libs
+	$(Q)rm -rf $(@D) && CC=$(CC) tools/static-libs $(@D) $(STATIC_ARCH)
+static: $(STATIC_LIBS)/done ## build/static/partyd, a binary without shared libraries; STATIC_ARCH=arm64 crosses
+	$(Q)$(MAKE) MODE=release B=$(STATIC_OUT) CC=$(STATIC_CC) HTTP_D= HTTP_L= LDFLAGS=-static-pie DEPS_CFLAGS='-fPIE -DCURL_STATICLIB -I$(STATIC_LIBS)/include' \
+	  DEPS_LIBS='-Wl,--gc-sections -L$(STATIC_LIBS)/lib $(STATIC_LIST:%=-l%) -lpthread -lm -ldl' $(STATIC_OUT)/partyd 2>$(STATIC_OUT).log || { cat $(STATIC_OUT).log >&2; exit 1; }
+	$(Q)$(if $(filter $(STATIC_CC),$(CC)),,$(STATIC_CC:gcc=))strip -o $(STATIC_OUT)/stripped $(STATIC_OUT)/partyd
+	$(Q)$(if $(filter $(STATIC_CC),$(CC)),ln -sf $(STATIC_ARCH)/stripped $(BUILD)/static/partyd)
 
 # ---- tests -----------------------------------------------------------------------------------
 $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT_O) $(LIBS_OURS)
@@ -279,7 +295,8 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard libydoc/src/*.h room/
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -o $@
 # Access needs the libraries that the others do without.
-FUZZ_AUTH_SRC := $(ENGINE_SRC) $(wildcard server/auth/*.c server/fetch/*.c) server/ops/heap.c
+FUZZ_AUTH_SRC := $(ENGINE_SRC) $(wildcard server/auth/*.c server/fetch/*.c) \
+  $(patsubst %,server/ops/%.c,heap settings policy sinks source nearest)
 $(BUILD)/fuzz/fuzz_auth_%: tests/fuzz/fuzz_auth_%.c tests/fuzz/fuzz_auth.h $(FUZZ_AUTH_SRC) $(wildcard libydoc/src/*.h server/auth/*.h server/fetch/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_AUTH_SRC) $(DEPS_LIBS) -o $@
