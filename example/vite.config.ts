@@ -30,7 +30,12 @@ export default defineConfig({
   preview: { host: "127.0.0.1" },
   define: { "process.env.IS_PREACT": '"false"' },
   // Two copies of Yjs in one page lose edits without a word.
-  resolve: { dedupe: ["yjs", "y-protocols", "y-prosemirror", "react", "react-dom"] },
+  resolve: {
+    dedupe: ["yjs", "y-protocols", "y-prosemirror", "react", "react-dom"],
+    alias: {
+      "@excalidraw/mermaid-to-excalidraw": fileURLToPath(new URL("src/diagram/noMermaid.ts", import.meta.url)),
+    },
+  },
   // Named here, so that the first visit of an editor does not find new ones and load the page again.
   optimizeDeps: {
     include: [
@@ -39,5 +44,5 @@ export default defineConfig({
       "@blocknote/core", "@blocknote/core/yjs", "@blocknote/react", "@blocknote/mantine", "@excalidraw/excalidraw",
     ],
   },
-  build: { target: "es2022", manifest: true, chunkSizeWarningLimit: 2000, reportCompressedSize: false },
+  build: { target: "es2022", manifest: true, minify: "terser", terserOptions: { module: true, compress: { passes: 2 } }, chunkSizeWarningLimit: 2000, reportCompressedSize: false },
 });
