@@ -44,6 +44,14 @@ export default defineSchema({
   documents: defineTable(page).index("by_workspace", ["workspaceId"]),
   diagrams: defineTable(page).index("by_workspace", ["workspaceId"]),
 
+  /** Pictures in documents and diagrams, by the key that the room holds. */
+  images: defineTable({
+    room: v.string(),
+    key: v.string(),
+    storageId: v.id("_storage"),
+    mimeType: v.string(),
+  }).index("by_room", ["room"]),
+
   backups: defineTable(backup).index("by_room", ["room", "epoch", "seq"]),
 
   /** Large backups that were begun: should the commit never come, the file is found by its hash. */
