@@ -297,7 +297,7 @@ FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-r
 FUZZ_LIB_SRC := $(ENGINE_SRC) libydoc/driver/script.c $(ROOM_SRC) $(wildcard server/wire/*.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard libydoc/src/*.h room/src/*.h server/wire/*.h)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -o $@
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -lz -o $@
 # Access needs the libraries that the others do without.
 FUZZ_AUTH_SRC := $(ENGINE_SRC) $(wildcard server/auth/*.c server/fetch/*.c) \
   $(patsubst %,server/ops/%.c,heap settings policy sinks source nearest)
