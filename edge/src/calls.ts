@@ -64,7 +64,9 @@ async function askAgain(room: Room, member: Member, name: string): Promise<void>
   if (decision.reason === "unavailable") return; // nobody says that it is not welcome any more
   if (![...room.members].includes(member)) return;
   if (granted(decision)) {
-    if (decision.permission !== member.decision!.permission) room.sendAway(member, "rights_changed");
+    if (decision.permission === member.decision!.permission) return;
+    if (member.hasDesk) room.changeRight(member, { ...member.decision!, permission: decision.permission });
+    else room.sendAway(member, "rights_changed");
   } else {
     const refusal = refusalOf(decision);
     room.sendAway(member, refusal.startsWith("token_") ? "token_expired" : refusal);

@@ -8,14 +8,16 @@
 // (rules E3, E4). Everything a socket needs after a sleep is in its attachment (E7).
 import { DurableObject } from "cloudflare:workers";
 import { onCall } from "./calls.ts";
-import { ALL, Core, CoreError, Ev, Flag, Kind, identityBytes, textOf, type RoomRecord } from "./core.ts";
-import { WORDS, type Refusal } from "./access/decision.ts";
+import { ALL, ALL_HOCUSPOCUS, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type RoomRecord } from "./core.ts";
+import { WORDS, type Decision, type Refusal } from "./access/decision.ts";
 import { Member } from "./member.ts";
 import { policyFor, settingsOf, type Env, type Policy, type Settings } from "./settings.ts";
 import { Store } from "./store.ts";
 import { Alarm } from "./alarm.ts";
+import { UNREADABLE } from "./desk.ts";
+import { bytesOf } from "./frames.ts";
 import { log } from "./log.ts";
-import { type Visit, visitOf } from "./visit.ts";
+import { type Renewal, type Visit, visitOf } from "./visit.ts";
 
 /** Below the 15 s in which stock clients repeat their presence: each repetition is answered. */
 const KEEPALIVE_MS = 12_000;
@@ -27,9 +29,13 @@ const COMPACT_IDLE_MS = 30_000;
 const GAP_MS = 5000;
 const REFUSE_MS = 1500;
 const COLLECT_MS = 60_000; // between two parts of a message in chunks
-const EMPTY_UPDATE = Uint8Array.of(1, 1, 0); // presence of nobody: a message that nobody reacts to
-const QUERY = Uint8Array.of(3);
+const TOKEN_MS = 10_000; // for a token that was asked for
+const EMPTY_UPDATE = [1, 1, 0] as const; // presence of nobody: a message that nobody reacts to
+const QUERY = 3;
+const QUESTION = [2, 0] as const; // of Hocuspocus: send a token
 const NOTHING = new Uint8Array(0);
+
+const flagsOf = (decision: Decision | null): number => decision === null ? Flag.WRITER : Flag.NAMED | (decision.permission === "write" ? Flag.WRITER : 0);
 
 interface Waiting { to: number; message: Uint8Array | string; no: number }
 
@@ -76,10 +82,8 @@ export class Room extends DurableObject<Env> {
     if (visit === null) return new Response("This object is reached through its Worker.\n", { status: 403 });
     if (visit.call !== undefined) return onCall(this, visit);
     if (this.#wasSentAway(visit)) return new Response(null, { status: 409 });
-    if (visit.ticket !== undefined) {
-      const use = this.#store.useTicket(`${visit.party}/${visit.room}`, visit.ticket, Date.now() / 1000);
-      if (use !== "new") return new Response(null, { status: use === "seen" ? 410 : 429 });
-    }
+    const use = this.#useTicket(visit, visit);
+    if (use !== "new") return new Response(null, { status: use === "seen" ? 410 : 429 });
     const { 0: client, 1: server } = new WebSocketPair();
     const headers = visit.protocol === "" ? undefined : { "Sec-WebSocket-Protocol": visit.protocol };
     if (this.#policy(visit) === null || !this.#load(visit)) this.#refuse(server);
@@ -87,7 +91,11 @@ export class Room extends DurableObject<Env> {
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
   }
 
-  #wasSentAway(visit: Visit): boolean {
+  #useTicket(of: { party: string; room: string }, { ticket }: Renewal): "new" | "seen" | "full" {
+    return ticket === undefined ? "new" : this.#store.useTicket(`${of.party}/${of.room}`, ticket, Date.now() / 1000);
+  }
+
+  #wasSentAway(visit: Renewal): boolean {
     const user = visit.decision?.userId ?? "";
     return visit.decision !== null && this.#kicks.some(kick => kick.at >= visit.decidedAt && (kick.user === null || kick.user === user));
   }
@@ -97,32 +105,68 @@ export class Room extends DurableObject<Env> {
   /** The room cannot be read: to come back at once would not help. */
   #refuse(socket: WebSocket): void {
     socket.accept();
-    setTimeout(() => { try { socket.close(1011, "this room cannot be read"); } catch { /* it has gone */ } }, REFUSE_MS);
+    setTimeout(() => { try { socket.close(1011, UNREADABLE); } catch { /* it has gone */ } }, REFUSE_MS);
   }
 
   #join(socket: WebSocket, visit: Visit): void {
     let number = this.#seats.findIndex(seat => seat === undefined);
     if (number < 0) number = this.#seats.length;
-    const { decision } = visit;
-    const writes = decision === null || decision.permission === "write";
-    const flags = (writes ? Flag.WRITER : 0) | (decision === null ? 0 : Flag.NAMED) | (visit.hasPk ? Flag.SPEAKS_TEXT : 0);
-    const session = this.#settings.maxSessionMs;
-    // All come back at once after a restart, and must not all end at once.
-    const until = session === 0 || decision === null ? 0 : Date.now() + session * (1 - Math.random() / 10);
-    const member = new Member(socket, number, flags, visit.party, visit.room, decision, visit.token, until);
+    const { decision } = visit, opening = visit.opening ?? "";
+    const flags = flagsOf(decision) | (visit.hasPk ? Flag.SPEAKS_TEXT : 0) | (opening === "" ? 0 : Flag.HOCUSPOCUS);
+    const until = this.#endOf(decision);
+    const member = new Member(socket, number, flags, visit.party, visit.room, decision, visit.token, until, opening);
     this.ctx.acceptWebSocket(socket);
     member.since = this.#made;
     member.keep();
     this.#members.set(socket, member);
     this.#seats[number] = member;
-    this.#event(Ev.JOIN, member, this.#identity(member), flags);
+    this.#event(Ev.JOIN, member, this.#introduction(member), flags);
+    if (this.#core !== null) member.wire = this.#core.wire;
     this.#alarm.by(Date.now() + SILENT_MS);
     if (until > 0) this.#alarm.by(until);
   }
 
-  #identity(member: Member): Uint8Array {
-    const { decision } = member;
-    return decision === null ? NOTHING : identityBytes(decision.userId, decision.name, decision.color);
+  /** When its session is over; 0: never. */
+  #endOf(decision: Decision | null): number {
+    const session = this.#settings.maxSessionMs;
+    // All come back at once after a restart, and must not all end at once.
+    return session === 0 || decision === null ? 0 : Date.now() + session * (1 - Math.random() / 10);
+  }
+
+  #introduction({ decision, opening }: Member): Uint8Array {
+    const identity = decision === null ? [] : [decision.userId, decision.name, decision.color];
+    return joinBytes(...identity, ...(opening === "" ? [] : [bytesOf(opening)]));
+  }
+
+  // ---- Hocuspocus: somebody is decided about while it is in (D44) --------------------------------
+
+  /** The Worker says so: text of a client never comes here. */
+  #renew(member: Member, renewal: Renewal): void {
+    const { decision } = renewal;
+    const isStale = this.#wasSentAway(renewal) || this.#useTicket(member, renewal) !== "new";
+    if (isStale) { this.sendAway(member, "token_invalid"); return; }
+    if ((decision?.userId ?? "") !== member.user) { this.sendAway(member, "rights_changed"); return; }
+    member.token = renewal.token;
+    member.until = this.#endOf(decision);
+    member.wasAsked = false;
+    if (member.until > 0) this.#alarm.by(member.until);
+    this.changeRight(member, decision);
+  }
+
+  changeRight(member: Member, decision: Decision | null): void {
+    member.decision = decision;
+    member.flags = (member.flags & ~Flag.WRITER) | flagsOf(decision);
+    member.keep();
+    this.#event(Ev.RIGHT, member, NOTHING, member.flags);
+  }
+
+  #sessionOver(member: Member): void {
+    if (!member.hasDesk || member.wasAsked) { this.sendAway(member, "session_over"); return; }
+    member.wasAsked = true;
+    member.until = Date.now() + TOKEN_MS;
+    member.keep();
+    this.#alarm.by(member.until);
+    member.say(...QUESTION);
   }
 
   // ---- the room in memory ------------------------------------------------------------------------
@@ -162,12 +206,13 @@ export class Room extends DurableObject<Env> {
   #resume(core: Core): void {
     const now = Date.now();
     for (const member of this.#members.values()) {
-      const identity = this.#identity(member), presence = member.presence ?? Uint8Array.of(0);
+      const identity = this.#introduction(member), presence = member.presence ?? Uint8Array.of(0);
       const payload = new Uint8Array(identity.byteLength + presence.byteLength);
       payload.set(identity);
       payload.set(presence, identity.byteLength);
       core.step(Ev.RESUME, member.number, member.flags, payload, now);
-      if (member.presence === null) member.send(QUERY);
+      member.wire = core.wire;
+      if (member.presence === null) member.say(QUERY);
     }
   }
 
@@ -193,6 +238,11 @@ export class Room extends DurableObject<Env> {
   override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): void {
     const member = this.#members.get(socket);
     if (member === undefined) return;
+    if (member.hasDesk) {
+      if (typeof message === "string") this.#renew(member, JSON.parse(message) as Renewal);
+      else this.#binary(member, message);
+      return;
+    }
     const limit = this.#policy(member)?.messageBytesMax ?? 0;
     const size = typeof message === "string" ? message.length : message.byteLength;
     if (size > limit) {
@@ -201,10 +251,14 @@ export class Room extends DurableObject<Env> {
     } else if (typeof message === "string") {
       this.#event(Ev.TEXT, member, message);
     } else {
-      const bytes = new Uint8Array(message);
-      this.#event(Ev.BINARY, member, bytes);
-      if (bytes[0] === 1 || member.collectingSince > 0) this.#keepSoon(member);
+      this.#binary(member, message);
     }
+  }
+
+  #binary(member: Member, message: ArrayBuffer): void {
+    const bytes = new Uint8Array(message);
+    this.#event(Ev.BINARY, member, bytes);
+    if (bytes[member.address.byteLength] === 1 || member.collectingSince > 0) this.#keepSoon(member);
   }
 
   override webSocketClose(socket: WebSocket, code: number, reason: string): void {
@@ -231,7 +285,7 @@ export class Room extends DurableObject<Env> {
 
   #event(event: number, member: Member, payload: Uint8Array | string, flags = 0): void {
     if (!this.#load(member)) {
-      this.#fail(1011, "this room cannot be read", "it could not be loaded");
+      this.#fail(1011, UNREADABLE, "it could not be loaded");
       return;
     }
     try {
@@ -278,11 +332,12 @@ export class Room extends DurableObject<Env> {
   }
 
   #send({ to, message, no }: Waiting): void {
-    if (to !== ALL) {
+    if (to < ALL_HOCUSPOCUS) {
       this.#seats[to]?.send(message);
       return;
     }
-    for (const member of this.#members.values()) if (member.since < no) member.send(message);
+    const wire = ALL - to;
+    for (const member of this.#members.values()) if (member.wire === wire && member.since < no) member.send(message);
   }
 
   /** What is stored now may be told. */
@@ -386,7 +441,7 @@ export class Room extends DurableObject<Env> {
     this.#alarm.rang();
     const now = Date.now();
     for (const member of [...this.#members.values()]) {
-      if (member.until > 0 && member.until <= now) this.sendAway(member, "session_over");
+      if (member.until > 0 && member.until <= now) this.#sessionOver(member);
       else if (member.until > 0) this.#alarm.by(member.until);
     }
     if (this.#silentAt + SILENT_MS <= now + 500) this.#keepSilentOnes(now);
@@ -400,7 +455,7 @@ export class Room extends DurableObject<Env> {
   #keepSilentOnes(now: number): void {
     const silent = [...this.#members.values()].filter(member => member.isSilent);
     this.#silentAt = now;
-    for (const member of silent) member.send(EMPTY_UPDATE);
+    for (const member of silent) member.say(...EMPTY_UPDATE);
     if (silent.length > 0) this.#alarm.by(now + SILENT_MS);
   }
 

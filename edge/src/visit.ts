@@ -16,8 +16,13 @@ export interface Visit {
   /** Of whom can be asked again (rule D22); empty: nobody. */
   token: string;
   ticket?: Ticket;
+  /** Of Hocuspocus: the frame that asks for the document, in Latin-1 (frames.ts). */
+  opening?: string;
   call?: Call;
 }
+
+/** What the Worker says on a socket of Hocuspocus, as text: somebody who is in has been decided about anew. */
+export type Renewal = Pick<Visit, "decision" | "decidedAt" | "token" | "ticket">;
 
 export type Call =
   | { kind: "room" }
