@@ -267,10 +267,8 @@ static yd_err on_message(uint32_t member, enum session_opcode opcode, yd_slice b
     case SESSION_EV_IGNORED:
         return outbox_text(&outbox, (struct abi_record){.kind = ABI_IGNORED, .member = member},
                            ev.why);
-    case SESSION_EV_OTHER: // a client of Hocuspocus: it does not come again after a code of 44xx
-        return outbox_text(&outbox,
-                           (struct abi_record){.kind = ABI_CLOSE, .member = member, .number = 4400},
-                           "many documents on a socket are not served here");
+    case SESSION_EV_OTHER:
+        return outbox_push(&outbox, (struct abi_record){.kind = ABI_OTHER, .member = member});
     case SESSION_EV_NONE:
     case SESSION_EV_OPEN: // the host asks for documents, and gives them back
     case SESSION_EV_TOKEN:

@@ -65,7 +65,8 @@ enum abi_kind {
     ABI_SNAPSHOT, /* number: 1 whole, 0 since the last whole one; body. It covers all rows that were
                      given and all that waits for the next one */
     ABI_IGNORED,  /* member; body: why */
-    ABI_BYTES     /* body: what was asked for */
+    ABI_BYTES,    /* body: what was asked for */
+    ABI_OTHER     /* member: its first message asks for a document (Hocuspocus) */
 };
 /* To all on one wire: all of them get the same bytes. ABI_ALL - enum of session_wire(). */
 #define ABI_ALL            (UINT32_MAX - SESSION_WIRE_YWS)

@@ -6,7 +6,7 @@ export const Ev = {
   TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15, RIGHT: 16,
 } as const;
 export const Flag = { WRITER: 1, NAMED: 2, SPEAKS_TEXT: 4, HOCUSPOCUS: 8 } as const;
-export const Kind = { SEND: 0, CLOSE: 1, SNAPSHOT: 2, IGNORED: 3, BYTES: 4 } as const;
+export const Kind = { SEND: 0, CLOSE: 1, SNAPSHOT: 2, IGNORED: 3, BYTES: 4, OTHER: 5 } as const;
 export const ALL = 0xffffffff;
 export const ALL_HOCUSPOCUS = 0xfffffffe;
 

@@ -14,7 +14,7 @@ import { Member } from "./member.ts";
 import { policyFor, settingsOf, type Env, type Policy, type Settings } from "./settings.ts";
 import { Store } from "./store.ts";
 import { Alarm } from "./alarm.ts";
-import { UNREADABLE } from "./desk.ts";
+import { Desk, UNREADABLE } from "./desk.ts";
 import { bytesOf } from "./frames.ts";
 import { log } from "./log.ts";
 import { type Renewal, type Visit, visitOf } from "./visit.ts";
@@ -45,6 +45,9 @@ export class Room extends DurableObject<Env> {
   readonly #alarm: Alarm;
   readonly #members = new Map<WebSocket, Member>();
   readonly #seats: (Member | undefined)[] = [];
+  /** Sockets of this room's path on which documents are asked for one by one. */
+  readonly #desks = new Map<WebSocket, Desk>();
+  #other: Member | null = null; // the first message of this one asks for a document
   #core: Core | null = null;
   #of: { party: string; room: string } | null = null; // which room this is, once somebody has said it
   #waiting: Waiting[] = [];
@@ -68,7 +71,10 @@ export class Room extends DurableObject<Env> {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     for (const socket of ctx.getWebSockets()) {
       const member = Member.of(socket);
-      if (member === null) continue;
+      if (member === null) {
+        try { socket.close(1012, "the desk has gone, please reconnect"); } catch { /* it is closing */ }
+        continue;
+      }
       this.#members.set(socket, member);
       this.#seats[member.number] = member;
       this.#of = member;
@@ -237,7 +243,10 @@ export class Room extends DurableObject<Env> {
 
   override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): void {
     const member = this.#members.get(socket);
-    if (member === undefined) return;
+    if (member === undefined) {
+      this.#desks.get(socket)?.onMessage(message);
+      return;
+    }
     if (member.hasDesk) {
       if (typeof message === "string") this.#renew(member, JSON.parse(message) as Renewal);
       else this.#binary(member, message);
@@ -258,7 +267,20 @@ export class Room extends DurableObject<Env> {
   #binary(member: Member, message: ArrayBuffer): void {
     const bytes = new Uint8Array(message);
     this.#event(Ev.BINARY, member, bytes);
-    if (bytes[member.address.byteLength] === 1 || member.collectingSince > 0) this.#keepSoon(member);
+    if (this.#other === member) this.#sitDown(member, message);
+    else if (bytes[member.address.byteLength] === 1 || member.collectingSince > 0) this.#keepSoon(member);
+  }
+
+  /** A client of Hocuspocus on the path of a room: it is not in for being there (D40), and each document is decided
+   * by itself. Such a desk keeps the object awake: a path without a room does not. */
+  #sitDown(member: Member, first: ArrayBuffer): void {
+    this.#other = null;
+    this.#leave(member);
+    const { socket, party } = member;
+    socket.serializeAttachment(null);
+    const desk = new Desk(socket, { settings: this.#settings, env: this.env, party, token: "", peer: "" });
+    this.#desks.set(socket, desk);
+    desk.onMessage(first);
   }
 
   override webSocketClose(socket: WebSocket, code: number, reason: string): void {
@@ -272,6 +294,8 @@ export class Room extends DurableObject<Env> {
   #goes(socket: WebSocket): void {
     const member = this.#members.get(socket);
     if (member !== undefined) this.#leave(member);
+    this.#desks.get(socket)?.end();
+    this.#desks.delete(socket);
   }
 
   /** It is out of the room; its socket is the caller's business. */
@@ -325,6 +349,9 @@ export class Room extends DurableObject<Env> {
         member.close(record.number, textOf(record.bytes));
         break;
       }
+      case Kind.OTHER:
+        this.#other = this.#seats[record.member] ?? null;
+        break;
       case Kind.IGNORED:
         log("debug", "message ignored", { why: textOf(record.bytes) });
         break;
