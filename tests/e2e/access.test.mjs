@@ -313,7 +313,7 @@ test('D19: a session outlives its token; with a longest session it has to come a
   const limited = new Client(s, 'y-websocket 3', 'doc-1', 'main', { params })
   limited.provider.on('connection-close', event => codes.push(event?.code))
   await limited.synced()
-  await until('the end of the session', () => codes.length > 0, EDGE ? 20000 : 5000) // alarms of a busy local runtime come late
+  await until('the end of the session', () => codes.length > 0, 5000)
   assert.deepEqual(codes, [4501])
   await limited.synced()
   assert.ok(asked >= 2)

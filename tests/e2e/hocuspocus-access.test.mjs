@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import fs from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
-import { Client, EDGE, Y, sleep, startServer, temporary, until } from './support.mjs'
+import { Client, Y, sleep, startServer, temporary, until } from './support.mjs'
 import { COLLAB_SECRET, api, now, startTicketServer, ticket, wire } from './access-support.mjs'
 import { Hocuspocus, auth, frame, libraries, openDocument, openSocket, speak } from './hocuspocus-support.mjs'
 
@@ -337,7 +337,7 @@ test('D44: at the end of the longest session a fresh token is asked for, and it 
     let asked = 0
     const guest = new Guest(s, version, 'doc-long', () => { asked++; return mint('doc-long') })
     await guest.synced()
-    await until('a second question', () => asked >= 3, EDGE ? 40000 : 8000) // alarms of a busy local runtime come late
+    await until('a second question', () => asked >= 3, 8000)
     assert.deepEqual(guest.closes, [])
     guest.end()
   }
