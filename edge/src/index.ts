@@ -84,7 +84,10 @@ async function knock(request: Request, url: URL, env: Env, settings: Settings, r
   const policy = policyFor(settings, route.party, route.room);
   if (policy === null) return refuseHere("unknown_room");
   const visit: Visit = { party: route.party, room: route.room, hasPk: route.hasPk, protocol, decision: null, decidedAt: 0, token: "" };
-  if (settings.auth === "none" || !policy.decided) return enter(request, env, visit);
+  if (settings.auth === "none" || !policy.decided) {
+    const answer = await enter(request, env, visit);
+    return answer.status === 404 ? refuseHere("not_found") : answer;
+  }
 
   let fresh = false;
   for (let times = 0; times < DECIDE_TIMES; times++) {
@@ -99,6 +102,7 @@ async function knock(request: Request, url: URL, env: Env, settings: Settings, r
       ...(made?.ticket !== undefined && { ticket: made.ticket }),
     });
     if (answer.status === 410) return refuseHere("token_invalid", refused("token_invalid", "the ticket has been used already"));
+    if (answer.status === 404) return refuseHere("not_found", refused("not_found", "the document was deleted"));
     if (answer.status === 429) return refuseHere("unavailable", refused("unavailable", "too many tickets are in use at once"));
     if (answer.status !== 409) {
       audit(true, whoOf(request, route), d);

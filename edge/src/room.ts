@@ -41,7 +41,7 @@ interface Waiting { to: number; message: Uint8Array | string; no: number }
 
 export class Room extends DurableObject<Env> {
   readonly #settings: Settings;
-  readonly #store: Store;
+  readonly store: Store;
   readonly #alarm: Alarm;
   readonly #members = new Map<WebSocket, Member>();
   readonly #seats: (Member | undefined)[] = [];
@@ -66,7 +66,7 @@ export class Room extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#settings = settingsOf(env);
-    this.#store = new Store(ctx.storage);
+    this.store = new Store(ctx.storage);
     this.#alarm = new Alarm(ctx.storage);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     for (const socket of ctx.getWebSockets()) {
@@ -86,7 +86,8 @@ export class Room extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const visit = visitOf(request);
     if (visit === null) return new Response("This object is reached through its Worker.\n", { status: 403 });
-    if (visit.call !== undefined) return onCall(this, visit);
+    if (visit.call !== undefined) return onCall(this, visit, new Uint8Array(await request.arrayBuffer()));
+    if (this.isDeleted) return new Response(null, { status: 404 });
     if (this.#wasSentAway(visit)) return new Response(null, { status: 409 });
     const use = this.#useTicket(visit, visit);
     if (use !== "new") return new Response(null, { status: use === "seen" ? 410 : 429 });
@@ -98,7 +99,7 @@ export class Room extends DurableObject<Env> {
   }
 
   #useTicket(of: { party: string; room: string }, { ticket }: Renewal): "new" | "seen" | "full" {
-    return ticket === undefined ? "new" : this.#store.useTicket(`${of.party}/${of.room}`, ticket, Date.now() / 1000);
+    return ticket === undefined ? "new" : this.store.useTicket(`${of.party}/${of.room}`, ticket, Date.now() / 1000);
   }
 
   #wasSentAway(visit: Renewal): boolean {
@@ -183,11 +184,7 @@ export class Room extends DurableObject<Env> {
     this.#of = { party: of.party, room: of.room };
     const policy = this.#policy(of);
     if (policy === null) return false;
-    const core = new Core({
-      messageBytesMax: policy.messageBytesMax, documentBytesMax: policy.documentBytesMax, keepaliveMs: KEEPALIVE_MS,
-      compactUpdates: 512, compactBytes: 0, compactIdleMs: 3_600_000, // idle: by alarm
-      keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored, joinsRelays: true,
-    });
+    const core = this.#coreOf(policy);
     try {
       if (policy.stored) this.#feed(core);
       this.#resume(core);
@@ -200,9 +197,17 @@ export class Room extends DurableObject<Env> {
     return true;
   }
 
+  #coreOf(policy: Policy): Core {
+    return new Core({
+      messageBytesMax: policy.messageBytesMax, documentBytesMax: policy.documentBytesMax, keepaliveMs: KEEPALIVE_MS,
+      compactUpdates: 512, compactBytes: 0, compactIdleMs: 3_600_000, // idle: by alarm
+      keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored, joinsRelays: true,
+    });
+  }
+
   #feed(core: Core): void {
     const now = Date.now();
-    const { base, delta, rows } = this.#store.load();
+    const { base, delta, rows } = this.store.load();
     if (base !== null) core.step(Ev.LOAD_BASE, 0, 0, base, now);
     if (delta !== null) core.step(Ev.LOAD_DELTA, 0, 0, delta, now);
     for (const row of rows) core.step(Ev.LOAD_ROW, 0, 0, row, now);
@@ -338,8 +343,8 @@ export class Room extends DurableObject<Env> {
         break;
       }
       case Kind.SNAPSHOT:
-        this.#store.snapshot(this.#name, record.number === 1, record.bytes);
-        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes, rows_written: this.#store.rowsWritten });
+        this.store.snapshot(this.#name, record.number === 1, record.bytes);
+        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes, rows_written: this.store.rowsWritten });
         this.#release();
         break;
       case Kind.CLOSE: {
@@ -419,11 +424,11 @@ export class Room extends DurableObject<Env> {
   /** One journal row of all that waits for one. */
   #row(): void {
     const core = this.#core!;
-    if (this.#store.isFull) {
+    if (this.store.isFull) {
       this.#step(Ev.COMPACT, 0);
     } else {
       const [row, ...relays] = core.records(core.step(Ev.ROW, 0, 0, NOTHING, Date.now()));
-      this.#store.append(this.#name, row!.bytes);
+      this.store.append(this.#name, row!.bytes);
       for (const relay of relays) this.#carryOut(relay);
       this.#release();
     }
@@ -472,6 +477,7 @@ export class Room extends DurableObject<Env> {
       else if (member.until > 0) this.#alarm.by(member.until);
     }
     if (this.#silentAt + SILENT_MS <= now + 500) this.#keepSilentOnes(now);
+    this.#erase(now);
     this.#compactIdle(now);
     if (this.#core?.hasGap === true && this.#anyone !== undefined) {
       this.#guarded(() => { this.#step(Ev.TIMER, 0); this.#after(); });
@@ -493,15 +499,22 @@ export class Room extends DurableObject<Env> {
       return;
     }
     const of = this.#of ?? this.#stored();
-    if (of === null || (this.#core === null && !this.#store.hasLiveRows())) return;
+    if (of === null || (this.#core === null && !this.store.hasLiveRows())) return;
     if (this.#load(of)) this.#guarded(() => this.#step(Ev.COMPACT, 0));
   }
 
   #stored(): { party: string; room: string } | null {
-    const name = this.#store.meta.name;
+    const name = this.store.meta.name;
     if (name === undefined) return null;
     const slash = name.indexOf("/");
     return { party: name.slice(0, slash), room: name.slice(slash + 1) };
+  }
+
+  #erase(now: number): void {
+    const stored = this.store.stored();
+    if (stored?.status !== "deleted" || stored.eraseAt === undefined) return;
+    if (stored.eraseAt <= now) this.store.change({ status: "erased" });
+    else this.#alarm.by(stored.eraseAt);
   }
 
   // ---- for calls of the application (calls.ts) ---------------------------------------------------
@@ -530,4 +543,87 @@ export class Room extends DurableObject<Env> {
   document(of: { party: string; room: string }): Uint8Array | null {
     return this.#load(of) ? this.#core!.ask(Ev.STATE) : null;
   }
+
+  /** Deleted or erased: nobody gets in (D24). */
+  get isDeleted(): boolean { return (this.store.about()?.status ?? "ok") !== "ok"; }
+  /** Of the last row, as far as this object has been awake for it; 0: unknown. */
+  get changedAt(): number { return this.#rowAt; }
+
+  /** Ends all connections; what they had to say is stored. */
+  letGo(code: number, reason: string): number {
+    const all = [...this.#members.values()];
+    if (this.#core !== null && this.#core.rowBytes > 0) this.#guarded(() => this.#row());
+    for (const member of all) this.close(member, code, reason);
+    this.#core = null;
+    this.#waiting = [];
+    return all.length;
+  }
+
+  eraseLater(of: { party: string; room: string }): void {
+    this.#of = { party: of.party, room: of.room };
+    this.#erase(Date.now());
+  }
+
+  /** What an update does, into this room; a text says why not. */
+  merge(of: { party: string; room: string }, update: Uint8Array): string | null {
+    if (!this.#load(of)) return UNREADABLE;
+    const why = said(this.#core!, this.#seats.length, update, record => this.#carryOut(record));
+    this.#guarded(() => this.#after());
+    return why;
+  }
+
+  /** The room has this content from now on. */
+  replace(of: { party: string; room: string }, update: Uint8Array): string | null {
+    const policy = this.#policy(of);
+    if (policy === null || !policy.stored) return "nothing is stored of a room of this name";
+    const core = this.#coreOf({ ...policy, stored: true });
+    const why = said(core, 0, update, () => undefined) ?? (core.hasGap ? "the update is not whole: it builds on what is not in it" : null);
+    if (why !== null) return why;
+    const base = core.records(core.step(Ev.COMPACT, 0, 0, NOTHING, Date.now())).find(record => record.kind === Kind.SNAPSHOT);
+    if (base === undefined) return "the update is empty";
+    this.letGo(1012, "the content was replaced, please reconnect");
+    this.store.replace(`${of.party}/${of.room}`, base.bytes);
+    this.store.change({ status: "ok", deletedAt: 0, eraseAt: 0 });
+    return null;
+  }
+
+  bookmark(): Promise<string> { return this.ctx.storage.getCurrentBookmark(); }
+  bookmarkAt(ms: number): Promise<string> { return this.ctx.storage.getBookmarkForTime(ms); }
+
+  /** Back to a moment: the object begins anew from there. The answer leads back here. */
+  async rewind(bookmark: string): Promise<string> {
+    const undo = await this.ctx.storage.onNextSessionRestoreBookmark(bookmark);
+    this.letGo(1012, "the room goes back in time, please reconnect");
+    setTimeout(() => this.ctx.abort("the room goes back in time"), 50);
+    return undo;
+  }
 }
+
+/** One update as somebody who may write says it; a text says why the room does not take it. */
+function said(core: Core, member: number, update: Uint8Array, carryOut: (record: RoomRecord) => void): string | null {
+  const now = Date.now();
+  let why: string | null = null;
+  const step = (event: number, flags: number, bytes: Uint8Array): void => {
+    for (const record of core.records(core.step(event, member, flags, bytes, now))) {
+      if (record.member === member && record.kind === Kind.IGNORED) why = textOf(record.bytes);
+      else if (record.member === member && record.kind === Kind.CLOSE) why = textOf(record.bytes);
+      else if (record.member !== member) carryOut(record);
+    }
+  };
+  step(Ev.JOIN, Flag.WRITER, NOTHING);
+  step(Ev.BINARY, 0, updateFrame(update));
+  step(Ev.LEAVE, 0, NOTHING);
+  return why;
+}
+
+const updateFrame = (update: Uint8Array): Uint8Array => {
+  const length: number[] = [];
+  for (let n = update.byteLength; ; n = Math.floor(n / 128)) {
+    length.push(n > 127 ? (n % 128) | 128 : n);
+    if (n <= 127) break;
+  }
+  const frame = new Uint8Array(2 + length.length + update.byteLength);
+  frame.set([0, 2, ...length]);
+  frame.set(update, 2 + length.length);
+  return frame;
+};

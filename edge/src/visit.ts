@@ -28,14 +28,20 @@ export type Call =
   | { kind: "room" }
   | { kind: "kick"; user: string | null; code: number; reason: string }
   | { kind: "recheck" }
-  | { kind: "state" };
+  | { kind: "state" }
+  | { kind: "delete"; graceMs: number; now: boolean }
+  | { kind: "undelete" }
+  /** The body of the request is an update. */
+  | { kind: "import"; how: "new" | "replace" | "merge" }
+  | { kind: "bookmark" }
+  | { kind: "rewind"; at: number; bookmark: string };
 
 const HEADER = "X-Partyd-Visit";
 
-export function visitRequest(request: Request | null, visit: Visit): Request {
+export function visitRequest(request: Request | null, visit: Visit, body?: Uint8Array): Request {
   const headers = new Headers(request?.headers);
   headers.set(HEADER, encodeURIComponent(JSON.stringify(visit)));
-  return new Request("https://room/", { headers });
+  return new Request("https://room/", body === undefined ? { headers } : { headers, method: "PUT", body });
 }
 
 export function visitOf(request: Request): Visit | null {
