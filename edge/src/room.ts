@@ -577,9 +577,11 @@ export class Room extends DurableObject<Env> {
     const policy = this.#policy(of);
     if (policy === null || !policy.stored) return "nothing is stored of a room of this name";
     const core = this.#coreOf({ ...policy, stored: true });
-    const why = said(core, 0, update, () => undefined) ?? (core.hasGap ? "the update is not whole: it builds on what is not in it" : null);
+    let base: RoomRecord | undefined; // made when the last one leaves
+    const keep = (record: RoomRecord): void => { if (record.kind === Kind.SNAPSHOT) base = record; };
+    const why = said(core, 0, update, keep) ?? (core.hasGap ? "the update is not whole: it builds on what is not in it" : null);
     if (why !== null) return why;
-    const base = core.records(core.step(Ev.COMPACT, 0, 0, NOTHING, Date.now())).find(record => record.kind === Kind.SNAPSHOT);
+    if (base === undefined) core.records(core.step(Ev.COMPACT, 0, 0, NOTHING, Date.now())).forEach(keep);
     if (base === undefined) return "the update is empty";
     this.letGo(1012, "the content was replaced, please reconnect");
     this.store.replace(`${of.party}/${of.room}`, base.bytes);
