@@ -82,8 +82,7 @@ export const families = {
   'y-partykit': (s, room, doc, party = 'main', more = {}) => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more }),
   'y-partyserver': (s, room, doc, party = 'main', more = {}) => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more })
 }
-// The edge has one document on a socket: docs/edge.md.
-for (const version of EDGE === undefined ? Object.keys(libraries) : []) {
+for (const version of Object.keys(libraries)) {
   families[version] = (s, room, doc, party = 'main', more = {}) => new Hocuspocus(version, party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, more)
 }
 
