@@ -63,7 +63,7 @@ FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
 .PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check \
-  format clean help static dist dist-check wasm-bench coverage FORCE
+  format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -241,6 +241,21 @@ convex: $(BUILD)/partyd $(B)/preload/clock.so web/convex/dist/index.js ## functi
 	$(Q)example/node_modules/.bin/tsc -p example/convex
 	$(Q)cd tests && PARTYD=$${PARTYD:-../$(BUILD)/partyd} CLOCK=../$(B)/preload/clock.so \
 	  $(NODE_TEST) --test-concurrency=2 convex/*.test.mjs
+
+# ---- the npm packages: npm/README.md --------------------------------------------------------------
+npm-types: $(BUILD)/partyd ## schema and types of npm/partyd anew, from the table of settings
+	$(Q)node tools/npm-types.mjs $(BUILD)/partyd npm/partyd
+# arm64 where its compiler is. A Mac has its own: node tools/npm-pack.mjs build/npm darwin-arm64=build/partyd
+npm: static ## packages in build/npm: partyd, and the server for each platform that can be built here
+	$(Q)rm -rf $(BUILD)/npm
+	$(Q)set -e; platforms=linux-$(if $(filter arm64,$(STATIC_ARCH)),arm64,x64)=$(BUILD)/static/partyd; \
+	  if [ "$(STATIC_ARCH)" = amd64 ] && command -v aarch64-linux-gnu-gcc >/dev/null; then \
+	    $(MAKE) -s static STATIC_ARCH=arm64; platforms="$$platforms linux-arm64=$(BUILD)/static/arm64/stripped"; \
+	  else echo "npm: no linux-arm64 here: it needs gcc-aarch64-linux-gnu on amd64"; fi; \
+	  node tools/npm-pack.mjs $(BUILD)/npm $$platforms
+NPM_BINARY ?= $(BUILD)/partyd
+npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project; NPM_BINARY: the server in them
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd NPM_BINARY=../$(NPM_BINARY) $(NODE_TEST) --test-concurrency=2 npm/*.test.mjs
 
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 # What every update goes through is compiled for speed, the rest for size. What is inlined there is left
