@@ -54,6 +54,7 @@ export default function DiagramEditor({ room, page, editable }: EditorProps) {
         theme={theme}
         viewModeEnabled={!editable}
         isCollaborating
+        autoFocus
         aiEnabled={false}
         UIOptions={UI}
         onPointerUpdate={(update) => pointers.current?.pointer(update)}
