@@ -128,6 +128,12 @@ test('shapes, order, deleting several, and undo', async () => {
   const both = [ann, ben]
   for (const name of ['A', 'B', 'C', 'D']) await drawRectangle(ann, boxes[name])
   await showsExactly(both, boxes, ['A', 'B', 'C', 'D'])
+  // Excalidraw gives pointers colors of its own.
+  const pointer = { x: 1005, y: 595, width: 30, height: 30 }
+  assert.equal(await hasColor(ann, pointer, undefined, 'interactive'), false)
+  await ben.mouse.move(1000, 600)
+  await ben.mouse.move(1010, 600)
+  await until('Ben’s pointer at Ann', () => hasColor(ann, pointer, undefined, 'interactive'))
   // To the front, then two others are deleted together.
   await clickOn(ann, boxes.A)
   await ann.keyboard.press('Control+Shift+BracketRight')
@@ -203,8 +209,10 @@ test('light, dark, wide and narrow, for looking at', async () => {
   await vera.getByRole('link', { name: 'Back to the list' }).click()
   await openPage(vera, 'How it fits together')
   await openPage(ben, 'How it fits together')
-  await ben.mouse.move(800, 500)
-  await ben.mouse.move(820, 520)
+  await ben.locator('canvas.interactive').waitFor()
+  await sleep(500)
+  await ben.mouse.move(700, 420)
+  await ben.mouse.move(720, 430)
   await sleep(800)
   await shot(ann, 'diagram')
   await shot(vera, 'diagram-phone-dark')

@@ -18,9 +18,9 @@ export const clickOn = async (page, { x, y, width }, modifiers = []) => {
   for (const key of modifiers) await page.keyboard.up(key)
 }
 
-/** The colors in a part of the drawing, as "r,g,b", without those of the background. */
-const colors = (page, { x, y, width, height }) => page.evaluate(box => {
-  const canvas = document.querySelector('canvas.excalidraw__canvas.static')
+/** The colors in a part of the drawing (or of what is above it), as "r,g,b", without those of the background. */
+const colors = (page, { x, y, width, height }, layer = 'static') => page.evaluate(([box, layer]) => {
+  const canvas = document.querySelector(`canvas.excalidraw__canvas.${layer}`)
   if (canvas === null) return []
   const at = canvas.getBoundingClientRect()
   const scale = canvas.width / at.width
@@ -29,7 +29,7 @@ const colors = (page, { x, y, width, height }) => page.evaluate(box => {
   for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 0) found.add(data.slice(i, i + 3).join())
   found.delete('255,255,255')
   return [...found]
-}, { x, y, width, height })
+}, [{ x, y, width, height }, layer])
 
 const upperEdge = ({ x, y, width }) => ({ x: x + width / 4, y: y - 4, width: width / 2, height: 8 })
 const isDrawn = async (page, box) => (await colors(page, upperEdge(box))).length > 0
@@ -45,9 +45,9 @@ export async function showsExactly (pages, boxes, names) {
     })
   }
 }
-/** Without `color`: any. */
-export async function hasColor (page, box, color) {
-  const found = await colors(page, box)
+/** Without `color`: any. Pointers and selections are on the layer "interactive". */
+export async function hasColor (page, box, color, layer) {
+  const found = await colors(page, box, layer)
   return color === undefined ? found.length > 0 : found.includes(color)
 }
 
