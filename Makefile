@@ -62,7 +62,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check \
+.PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -223,6 +223,9 @@ edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom ## the rooms as Durable
 
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
+
+example: $(BUILD)/partyd web/convex/dist/index.js ## the application of example/ in browsers, its types, its size; screenshots in build/screenshots
+	$(Q)cd example && npm run --silent typecheck && PARTYD_BINARY=$${PARTYD:-$(abspath $(BUILD))/partyd} $(NODE_TEST) tests/*.test.mjs
 
 # Other servers and editors, run and recorded anew: tests/peers. Large, one package is native.
 NODE_HEADERS ?= /usr

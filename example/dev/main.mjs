@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // npm run dev            Vite, Convex (cloud or local deployment) and partyd
 // npm run dev:offline    the same with a Convex deployment in memory: no account, no network
+// While it runs: r and Enter starts partyd again, under the open pages.
 // Options: --port 5173 (0: any), --no-seed (an empty deployment), offline only.
 import path from 'node:path'
+import readline from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { connectCloud } from './cloud.mjs'
@@ -45,6 +47,7 @@ async function run () {
   const vite = start('vite', process.execPath,
     [path.join(example, 'node_modules/vite/bin/vite.js'), '--port', String(ports.vite), '--strictPort', '--clearScreen', 'false'],
     { env: { VITE_PARTYKIT_HOST: `127.0.0.1:${ports.partyd}`, ...backend.viteEnv }, hide: line => /^\s*$/.test(line) })
+  readline.createInterface({ input: process.stdin }).on('line', line => { if (line.trim() === 'r') partyd.restart() })
   await Promise.all([vite.line(/Local:\s+(\S+)/), partyd.line(/listening on/), backend.ready])
   await backend.after?.()
   console.log(`\n  ready in ${((Date.now() - started) / 1000).toFixed(1)} s: http://127.0.0.1:${ports.vite}/\n${backend.hint ?? ''}`)

@@ -23,36 +23,45 @@ export function createProcesses () {
     setTimeout(() => { for (const child of running.values()) endGroup(child) }, ENDING_MS).unref()
   }
 
-  /** Options: env, cwd, hide(line): lines that nobody needs to see. @returns line(pattern): its first match. */
+  /** Options: env, cwd, hide(line): lines that nobody needs to see. @returns line(pattern): its first match; restart(). */
   function start (name, program, args, { env = {}, cwd, hide = () => false } = {}) {
-    // A process group of its own: Ctrl-C comes to us, and we end each program once.
-    const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     const label = labelOf(name, running.size)
     const waiting = new Set()
-    running.set(name, child)
+    let again = false
     const onLine = line => {
-      for (const one of waiting) one(line)
+      for (const one of waiting) one.line(line)
       if (!hide(line)) process.stdout.write(`${label} ${line}\n`)
     }
-    for (const stream of [child.stdout, child.stderr]) readline.createInterface({ input: stream }).on('line', onLine)
-    child.on('error', error => onLine(`cannot start ${program}: ${error.message}`))
-    child.on('close', (status, signal) => {
-      running.delete(name)
-      if (!ending) {
-        onLine(`ended by itself (${signal ?? status}): ending the others`)
-        end(status || 1)
-      }
-      if (running.size === 0) finish(code)
-    })
+    function launch () {
+      // A process group of its own: Ctrl-C comes to us, and we end each program once.
+      const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+      running.set(name, child)
+      for (const stream of [child.stdout, child.stderr]) readline.createInterface({ input: stream }).on('line', onLine)
+      child.on('error', error => onLine(`cannot start ${program}: ${error.message}`))
+      child.on('close', (status, signal) => {
+        running.delete(name)
+        if (again && !ending) { again = false; return launch() }
+        for (const one of waiting) one.over()
+        if (!ending) {
+          onLine(`ended by itself (${signal ?? status}): ending the others`)
+          end(status || 1)
+        }
+        if (running.size === 0) finish(code)
+      })
+    }
+    launch()
     return {
       line: pattern => new Promise((resolve, reject) => {
-        const look = line => {
-          const match = pattern.exec(plain(line))
-          if (match) { waiting.delete(look); resolve(match) }
+        const one = {
+          line (line) {
+            const match = pattern.exec(plain(line))
+            if (match) { waiting.delete(one); resolve(match) }
+          },
+          over: () => reject(new Error(`${name} ended before it was ready`))
         }
-        waiting.add(look)
-        child.once('close', () => reject(new Error(`${name} ended before it was ready`)))
-      })
+        waiting.add(one)
+      }),
+      restart () { again = true; running.get(name)?.kill('SIGTERM') }
     }
   }
   return { start, end, ended, get ending () { return ending } }

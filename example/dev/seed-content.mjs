@@ -7,7 +7,7 @@ const BLOCKS = [
   ['heading', 'Things to try', { level: 2 }],
   ['checkListItem', 'Press / for blocks: headings, lists, tables, pictures'],
   ['checkListItem', 'Go offline, write something, and come back'],
-  ['checkListItem', 'Stop partyd with Ctrl-C while you type, and start it again'],
+  ['checkListItem', 'Press r and Enter in the terminal: partyd starts again while you type'],
   ['checkListItem', 'Sign in as Vera, who may only read'],
   ['heading', 'What you see above', { level: 2 }],
   ['paragraph', '“Saved” means that the server has it on its disk. The faces are the people who have this page open now.']

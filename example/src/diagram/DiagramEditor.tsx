@@ -17,7 +17,10 @@ export default function DiagramEditor({ room, page, editable }: EditorProps) {
   const theme = useTheme();
   const shared = sharedElements(room.doc);
   const [first] = useState(() => readScene(shared));
-  const [api, setApi] = useState<ExcalidrawImperativeAPI | null>(null);
+  const [made, setMade] = useState<ExcalidrawImperativeAPI | null>(null);
+  const [ready, setReady] = useState(false);
+  // Before it has drawn what it begins with, Excalidraw forgets whatever else it is given.
+  const api = ready ? made : null;
   const binding = useRef<DiagramBinding | null>(null);
   const pointers = useRef<ReturnType<typeof sharePointers> | null>(null);
   const mayWrite = useRef(editable);
@@ -48,16 +51,18 @@ export default function DiagramEditor({ room, page, editable }: EditorProps) {
   return (
     <div className="diagram" onPointerLeave={() => pointers.current?.leave()}>
       <Excalidraw
-        excalidrawAPI={setApi}
+        excalidrawAPI={setMade}
         initialData={{ elements: first }}
         name={page.title}
         theme={theme}
         viewModeEnabled={!editable}
         isCollaborating
+        autoFocus
         aiEnabled={false}
         UIOptions={UI}
         onPointerUpdate={(update) => pointers.current?.pointer(update)}
         onChange={(elements, state, files) => {
+          if (!state.isLoading) setReady(true);
           binding.current?.onChange(elements as readonly Element[], state);
           pointers.current?.selection(state.selectedElementIds);
           onImages(elements as readonly Element[], files);

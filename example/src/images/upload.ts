@@ -14,7 +14,7 @@ export function uploadImage(convex: ConvexReactClient, room: Room, key: string, 
     const response = await fetch(url, { method: "POST", headers: { "Content-Type": image.type }, body: image });
     if (!response.ok) throw new Error(`upload: ${response.status}`);
     const { storageId } = await response.json() as { storageId: Id<"_storage"> };
-    await convex.mutation(api.images.add, { room: room.name, key, storageId });
+    await convex.mutation(api.images.add, { room: room.name, key, storageId, mimeType: image.type });
   }));
 }
 
