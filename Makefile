@@ -62,7 +62,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example \
+.PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -226,6 +226,11 @@ browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in b
 
 example: $(BUILD)/partyd web/convex/dist/index.js ## the application of example/ in browsers, its types, its size; screenshots in build/screenshots
 	$(Q)cd example && npm run --silent typecheck && PARTYD_BINARY=$${PARTYD:-$(abspath $(BUILD))/partyd} $(NODE_TEST) tests/*.test.mjs
+# The guides of docs/migrate as a reader follows them, and the ways into production.
+deploy: $(BUILD)/partyd $(BUILD)/static/partyd ## migration guides, systemd, container image, release and its rollback
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd STATIC=../$(BUILD)/static/partyd $(NODE_TEST) deploy/*.test.mjs
+$(BUILD)/static/partyd: FORCE
+	$(Q)$(MAKE) -s static
 
 # Other servers and editors, run and recorded anew: tests/peers. Large, one package is native.
 NODE_HEADERS ?= /usr
