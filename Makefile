@@ -63,8 +63,8 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check \
-  format clean help dist dist-check wasm-bench coverage FORCE
+.PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
+  format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -119,6 +119,22 @@ $(B)/partyd: $(B)/server/main.o $(LIBS_OURS)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 $(B)/ydoc: $(DRIVER_SRC:%.c=$(B)/%.o) $(B)/libydoc.a
 	$(Q)$(LINK) $^ -o $@
+
+# ---- without shared libraries: runs on any Linux of the architecture, or alone in an image -------
+# STATIC_ARCH=arm64 crosses. The libraries are made once. The linker warns of functions of glibc that load
+# the machine's modules (build/static/ARCH.log): they are in the libraries, and nothing here calls them.
+STATIC_ARCH ?= $(shell dpkg --print-architecture 2>/dev/null)
+STATIC_CC   := $(if $(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(STATIC_ARCH)),$(if $(filter arm64,$(STATIC_ARCH)),aarch64,x86_64)-linux-gnu-gcc,$(CC))
+STATIC_LIBS := $(BUILD)/static/libs-$(STATIC_ARCH)
+STATIC_LIST := uv_a sqlite3 curl ssl crypto cares jansson z zstd http_parser wslay
+STATIC_OUT  := $(BUILD)/static/$(STATIC_ARCH)
+$(STATIC_LIBS)/done: tools/static-libs
+	$(Q)rm -rf $(@D) && CC=$(CC) tools/static-libs $(@D) $(STATIC_ARCH)
+static: $(STATIC_LIBS)/done ## build/static/partyd, a binary without shared libraries; STATIC_ARCH=arm64 crosses
+	$(Q)$(MAKE) MODE=release B=$(STATIC_OUT) CC=$(STATIC_CC) HTTP_D= HTTP_L= LDFLAGS=-static-pie DEPS_CFLAGS='-fPIE -DCURL_STATICLIB -I$(STATIC_LIBS)/include' \
+	  DEPS_LIBS='-Wl,--gc-sections -L$(STATIC_LIBS)/lib $(STATIC_LIST:%=-l%) -lpthread -lm -ldl' $(STATIC_OUT)/partyd 2>$(STATIC_OUT).log || { cat $(STATIC_OUT).log >&2; exit 1; }
+	$(Q)$(if $(filter $(STATIC_CC),$(CC)),,$(STATIC_CC:gcc=))strip -o $(STATIC_OUT)/stripped $(STATIC_OUT)/partyd
+	$(Q)$(if $(filter $(STATIC_CC),$(CC)),ln -sf $(STATIC_ARCH)/stripped $(BUILD)/static/partyd)
 
 # ---- tests -----------------------------------------------------------------------------------
 $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT_O) $(LIBS_OURS)
@@ -213,6 +229,14 @@ edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom ## the rooms as Durable
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
 
+example: $(BUILD)/partyd web/convex/dist/index.js ## the application of example/ in browsers, its types, its size; screenshots in build/screenshots
+	$(Q)cd example && npm run --silent typecheck && PARTYD_BINARY=$${PARTYD:-$(abspath $(BUILD))/partyd} $(NODE_TEST) tests/*.test.mjs
+# The guides of docs/migrate as a reader follows them, and the ways into production.
+deploy: $(BUILD)/partyd $(BUILD)/static/partyd ## migration guides, systemd, container image, release and its rollback
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd STATIC=../$(BUILD)/static/partyd $(NODE_TEST) deploy/*.test.mjs
+$(BUILD)/static/partyd: FORCE
+	$(Q)$(MAKE) -s static
+
 # Other servers and editors, run and recorded anew: tests/peers. Large, one package is native.
 NODE_HEADERS ?= /usr
 peers: $(BUILD)/partyd $(B)/ydoc wasm ## runs the real peers, records what they store, and imports it
@@ -230,6 +254,21 @@ convex: $(BUILD)/partyd $(B)/preload/clock.so web/convex/dist/index.js ## functi
 	$(Q)example/node_modules/.bin/tsc -p example/convex
 	$(Q)cd tests && PARTYD=$${PARTYD:-../$(BUILD)/partyd} CLOCK=../$(B)/preload/clock.so \
 	  $(NODE_TEST) --test-concurrency=2 convex/*.test.mjs
+
+# ---- the npm packages: npm/README.md --------------------------------------------------------------
+npm-types: $(BUILD)/partyd ## schema and types of npm/partyd anew, from the table of settings
+	$(Q)node tools/npm-types.mjs $(BUILD)/partyd npm/partyd
+# arm64 where its compiler is. A Mac has its own: node tools/npm-pack.mjs build/npm darwin-arm64=build/partyd
+npm: static ## packages in build/npm: partyd, and the server for each platform that can be built here
+	$(Q)rm -rf $(BUILD)/npm
+	$(Q)set -e; platforms=linux-$(if $(filter arm64,$(STATIC_ARCH)),arm64,x64)=$(BUILD)/static/partyd; \
+	  if [ "$(STATIC_ARCH)" = amd64 ] && command -v aarch64-linux-gnu-gcc >/dev/null; then \
+	    $(MAKE) -s static STATIC_ARCH=arm64; platforms="$$platforms linux-arm64=$(BUILD)/static/arm64/stripped"; \
+	  else echo "npm: no linux-arm64 here: it needs gcc-aarch64-linux-gnu on amd64"; fi; \
+	  node tools/npm-pack.mjs $(BUILD)/npm $$platforms
+NPM_BINARY ?= $(BUILD)/partyd
+npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project; NPM_BINARY: the server in them
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd NPM_BINARY=../$(NPM_BINARY) $(NODE_TEST) --test-concurrency=2 npm/*.test.mjs
 
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 # What every update goes through is compiled for speed, the rest for size. What is inlined there is left
@@ -286,9 +325,10 @@ FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-r
 FUZZ_LIB_SRC := $(ENGINE_SRC) libydoc/driver/script.c $(ROOM_SRC) $(wildcard server/wire/*.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard libydoc/src/*.h room/src/*.h server/wire/*.h)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -o $@
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -lz -o $@
 # Access needs the libraries that the others do without.
-FUZZ_AUTH_SRC := $(ENGINE_SRC) $(wildcard server/auth/*.c server/fetch/*.c) server/ops/heap.c
+FUZZ_AUTH_SRC := $(ENGINE_SRC) $(wildcard server/auth/*.c server/fetch/*.c) \
+  $(patsubst %,server/ops/%.c,heap settings policy sinks source nearest)
 $(BUILD)/fuzz/fuzz_auth_%: tests/fuzz/fuzz_auth_%.c tests/fuzz/fuzz_auth.h $(FUZZ_AUTH_SRC) $(wildcard libydoc/src/*.h server/auth/*.h server/fetch/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_AUTH_SRC) $(DEPS_LIBS) -o $@
