@@ -34,6 +34,7 @@ static const struct key keys[] = {
     {"history-updates-max", BYTES, {NULL}, 0, INT64_MAX},
     {"history-bytes-max", BYTES, {NULL}, 0, DOCUMENT_BYTES_MAX},
     {"history-days-max", BYTES, {NULL}, 0, 36500},
+    {"connections-max", BYTES, {NULL}, 1, 100000},
     {"backup", NAMES, {NULL}, 0, 0},
 };
 enum {
@@ -45,6 +46,7 @@ enum {
     KEY_HISTORY_UPDATES,
     KEY_HISTORY_BYTES,
     KEY_HISTORY_DAYS,
+    KEY_CONNECTIONS,
     KEY_BACKUP,
     KEY_COUNT
 };
@@ -69,7 +71,8 @@ static yd_err bad_key(const struct place *at, const char *key)
     } else {
         snprintf(at->why + used, at->why_size - used,
                  "the keys are store, auth, gc, message-bytes-max, document-bytes-max,"
-                 " history-updates-max, history-bytes-max, history-days-max and backup");
+                 " history-updates-max, history-bytes-max, history-days-max, connections-max and "
+                 "backup");
     }
     return YD_EMALFORMED;
 }
@@ -174,6 +177,7 @@ static bool value_read(struct policy *policy, int key, const json_t *value)
     case KEY_HISTORY_UPDATES: ok = bytes_read(&keys[key], value, &policy->history_updates); break;
     case KEY_HISTORY_BYTES: ok = bytes_read(&keys[key], value, &policy->history_bytes); break;
     case KEY_HISTORY_DAYS: ok = bytes_read(&keys[key], value, &policy->history_days); break;
+    case KEY_CONNECTIONS: ok = bytes_read(&keys[key], value, &policy->connections_max); break;
     case KEY_BACKUP: ok = names_read(value, &policy->backup); break;
     default: break;
     }
