@@ -125,6 +125,17 @@ void conn_close(struct conn *conn, uint32_t code, const char *reason)
 /* ---- WebSocket --------------------------------------------------------------------------------
  */
 
+/* Its client comes back with the same message, most of them 100 ms after the close: that waits. */
+static void too_big(struct conn *conn)
+{
+    limits_hit(conn->shard, LIMIT_MESSAGE_BYTES);
+    seats_leave(conn);
+    (void)uv_read_stop((uv_stream_t *)&conn->tcp);
+    conn->state = CONN_LOADING; // upgraded, and in no room
+    conn->close_code = CLOSE_TOO_BIG;
+    conn->deadline_ms = shard_now(conn->shard) + TOO_BIG_MS;
+}
+
 static void conn_not_understood(struct conn *conn)
 {
     conn->shard->ignored++;
@@ -144,7 +155,13 @@ bool conn_on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
     switch (ev.kind) {
     case SESSION_EV_NONE: break;
     case SESSION_EV_IGNORED: conn_not_understood(conn); break;
-    case SESSION_EV_CLOSE: conn_close(conn, ev.close_code, ev.why); break;
+    case SESSION_EV_CLOSE:
+        if (ev.close_code == CLOSE_TOO_BIG) {
+            too_big(conn);
+        } else {
+            conn_close(conn, ev.close_code, ev.why);
+        }
+        break;
     case SESSION_EV_MESSAGE: seat_message(seat_get(conn, ev.doc), ev.message, ev.bytes); break;
     case SESSION_EV_OPEN:
     case SESSION_EV_TOKEN:
@@ -180,24 +197,18 @@ static bool ends_with_too_big(const struct yd_buf *reply)
     return reply->len >= 4 && memcmp(reply->ptr + reply->len - 4, frame, 4) == 0;
 }
 
-/* Its client comes back with the same message, most of them 100 ms after the close: that waits. */
-static void too_big(struct conn *conn)
-{
-    limits_hit(conn->shard, LIMIT_MESSAGE_BYTES);
-    seats_leave(conn);
-    (void)uv_read_stop((uv_stream_t *)&conn->tcp);
-    conn->state = CONN_LOADING; // upgraded, and in no room
-    conn->close_code = CLOSE_TOO_BIG;
-    conn->deadline_ms = shard_now(conn->shard) + TOO_BIG_MS;
-}
-
 /* A connection at rest borrows the shard's reader; one that stops inside a message keeps it. */
 static void conn_read_frames(struct conn *conn, yd_slice bytes)
 {
     struct shard *shard = conn->shard;
     struct yd_buf reply;
     yd_buf_init(&reply, heap_alloc(), (size_t)1 << 20);
-    struct ws_sink sink = {conn_on_message, conn, message_bytes_max(conn), &reply};
+    struct ws_sink sink = {.on_message = conn_on_message,
+                           .ctx = conn,
+                           .message_bytes_max = message_bytes_max(conn),
+                           .reply = &reply,
+                           .inflate = conn->deflates ? deflate_inflater(shard) : NULL,
+                           .alloc = heap_alloc()};
     if (shard->resting == NULL) shard->resting = reader_new();
     bool own = conn->reader != NULL;
     struct ws_reader *reader = own ? conn->reader : shard->resting;
@@ -214,7 +225,7 @@ static void conn_read_frames(struct conn *conn, yd_slice bytes)
         conn->reader = NULL;
         if (!own) shard->resting = NULL;
     }
-    bool closing = conn->state == CONN_CLOSING;
+    bool closing = conn->state != CONN_OPEN;
     if (state == WS_ENDED && !closing && ends_with_too_big(&reply)) {
         too_big(conn);
         yd_buf_deinit(&reply);

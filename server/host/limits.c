@@ -17,11 +17,11 @@
 
 #include "host/shard.h"
 
-#define BURST_S      8    /* a burst is what comes in so many seconds */
-#define FILES_SPARE  64   /* of the store, the log and what else is no connection */
-#define SPARE_DIVISOR 8   /* beyond a limit by a part of it, nobody is told why */
+#define BURST_S       8  /* a burst is what comes in so many seconds */
+#define FILES_SPARE   64 /* of the store, the log and what else is no connection */
+#define SPARE_DIVISOR 8  /* beyond a limit by a part of it, nobody is told why */
 #define SPARE_MIN     8
-#define HEAD_OVER_MS 2000 /* who came too many is not waited for long */
+#define HEAD_OVER_MS  2000 /* who came too many is not waited for long */
 
 static const char *const names[LIMIT_COUNT] = {
     [LIMIT_CONNECTIONS] = "connections-max",
@@ -200,7 +200,9 @@ void limits_from(struct conn *conn, const struct http_request *request)
             l->has_warned = true;
             LOG(&shard->log, LOG_WARN,
                 "requests come through a proxy that trusted-proxies does not name: all count as "
-                "its own; see docs/limits.md", LOG_CSTR("header", request->x_forwarded_for.len > 0 ? "x-forwarded-for" : "forwarded"));
+                "its own; see docs/limits.md",
+                LOG_CSTR("header",
+                         request->x_forwarded_for.len > 0 ? "x-forwarded-for" : "forwarded"));
         }
         return;
     }

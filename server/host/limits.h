@@ -65,13 +65,13 @@ struct limits {
 struct allowance {
     struct peer *peer; /* NULL: it is nobody's, as far as we are told */
     struct bucket messages, bytes;
-    uint64_t slowed_ms;  /* not read until then; 0: it is */
-    uint64_t wait_us;    /* longest debt that the bytes just read have made */
-    uint32_t came;       /* messages in them */
-    uint8_t limit;       /* enum limit that made it */
-    uint8_t over;        /* what it was over when it arrived; LIMIT_COUNT: nothing */
-    bool is_stranger;    /* nobody has let it in yet */
-    bool from_proxy;     /* a trusted one, which says for whom */
+    uint64_t slowed_ms; /* not read until then; 0: it is */
+    uint64_t wait_us;   /* longest debt that the bytes just read have made */
+    uint32_t came;      /* messages in them */
+    uint8_t limit;      /* enum limit that made it */
+    uint8_t over;       /* what it was over when it arrived; LIMIT_COUNT: nothing */
+    bool is_stranger;   /* nobody has let it in yet */
+    bool from_proxy;    /* a trusted one, which says for whom */
 };
 
 void limits_hit(struct shard *shard, enum limit limit);

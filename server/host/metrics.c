@@ -14,9 +14,8 @@
 #include "host/door.h"
 #include "store/manage.h"
 
-static const uint64_t time_bounds_us[METRICS_TIMES] = {100,   250,   500,    1000,   2500,
-                                                       5000,  10000, 25000,  50000,  100000,
-                                                       250000, 500000, 1000000, 5000000};
+static const uint64_t time_bounds_us[METRICS_TIMES] = {
+    100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 5000000};
 #define SIZE_FIRST 256u
 
 void times_add(struct times *times, uint64_t us)
@@ -226,7 +225,8 @@ static void put_updates(struct page *page, const struct metrics *m)
     metric(page, "counter", "partyd_messages_dropped_total", "Messages that had no effect.");
     labelled(page, "cause", "not_understood", m->not_understood);
     for (int i = 0; i < ROOM_CAUSES; i++) labelled(page, "cause", causes[i], m->ignored[i]);
-    metric(page, "counter", "partyd_limit_hits_total", "How often each limit held: docs/limits.md.");
+    metric(page, "counter", "partyd_limit_hits_total",
+           "How often each limit held: docs/limits.md.");
     for (int i = 0; i < LIMIT_COUNT; i++) {
         labelled(page, "limit", limit_name((enum limit)i), m->limits[i]);
     }
@@ -263,10 +263,10 @@ static void put_store(struct page *page, const struct shard *shard)
 static void put_access(struct page *page, const struct shard *shard)
 {
     static const char *const reasons[METRICS_REASONS] = {
-        [AUTH_ALLOWED] = "allowed",           [AUTH_TOKEN_MISSING] = "token_missing",
-        [AUTH_TOKEN_BAD] = "token_invalid",   [AUTH_TOKEN_EXPIRED] = "token_expired",
-        [AUTH_FORBIDDEN] = "forbidden",       [AUTH_NOT_FOUND] = "not_found",
-        [AUTH_ROOM_BAD] = "bad_room",         [AUTH_UNAVAILABLE] = "unavailable",
+        [AUTH_ALLOWED] = "allowed",         [AUTH_TOKEN_MISSING] = "token_missing",
+        [AUTH_TOKEN_BAD] = "token_invalid", [AUTH_TOKEN_EXPIRED] = "token_expired",
+        [AUTH_FORBIDDEN] = "forbidden",     [AUTH_NOT_FOUND] = "not_found",
+        [AUTH_ROOM_BAD] = "bad_room",       [AUTH_UNAVAILABLE] = "unavailable",
     };
     metric(page, "counter", "partyd_access_decisions_total", "Who may enter, as it was decided.");
     for (int i = 0; i < METRICS_REASONS; i++) {
@@ -353,7 +353,8 @@ static bool is_same(yd_slice a, const char *b)
 {
     size_t len = strlen(b);
     unsigned differs = a.len != len;
-    for (size_t i = 0; i < a.len && len > 0; i++) differs |= a.ptr[i] ^ (unsigned)(uint8_t)b[i % len];
+    for (size_t i = 0; i < a.len && len > 0; i++)
+        differs |= a.ptr[i] ^ (unsigned)(uint8_t)b[i % len];
     return differs == 0;
 }
 

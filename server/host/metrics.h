@@ -31,7 +31,7 @@ struct metrics {
     uint64_t messages_out[ROOM_MSG_KINDS], message_bytes_out[ROOM_MSG_KINDS]; /* by receiver */
     uint64_t updates, update_bytes;
     uint64_t ignored[ROOM_CAUSES];
-    uint64_t not_understood; /* messages, by the dialect */
+    uint64_t not_understood;                  /* messages, by the dialect */
     uint64_t snapshots[2], snapshot_bytes[2]; /* by enum room_snapshot */
     uint64_t loads[3];                        /* rooms: loaded, deleted, failed */
     struct times commits;

@@ -294,6 +294,7 @@ void shard_free(struct shard *shard)
     outboxes_free(shard);
     ws_reader_free(shard->resting);
     limits_close(shard);
+    deflate_free(shard);
     free(shard);
 }
 

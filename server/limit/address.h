@@ -25,7 +25,7 @@ struct networks {
     struct network {
         struct address base;
         uint8_t bits;
-    } *list;
+    } * list;
     uint32_t count;
 };
 /* False: bad (of the text) is neither. */

@@ -1,8 +1,8 @@
 /* limit/bucket.h - rates: so many a second, and a burst of what was saved up while nothing came.
  *
- * A bucket is one number, the time at which it is full again (the generic cell rate algorithm): zero
- * is a full bucket, and one whose time has passed may be forgotten. Times are in microseconds of
- * any clock that does not go back. */
+ * A bucket is one number, the time at which it is full again (the generic cell rate algorithm):
+ * zero is a full bucket, and one whose time has passed may be forgotten. Times are in microseconds
+ * of any clock that does not go back. */
 #ifndef LIMIT_BUCKET_H
 #define LIMIT_BUCKET_H
 

@@ -1,11 +1,12 @@
-/* peers.c - see peers.h. An address has PROBES places that it may be at; one look over them tells. */
+/* peers.c - see peers.h. An address has PROBES places that it may be at; one look over them tells.
+ */
 #include "limit/peers.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PROBES   32u
-#define SIZE_MIN 1024u
+#define PROBES           32u
+#define SIZE_MIN         1024u
 #define SIZE_MAX_ENTRIES (1u << 22)
 
 void peers_init(struct peers *peers, uint32_t connections_max, uint64_t seed)

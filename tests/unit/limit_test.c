@@ -71,8 +71,22 @@ static void l4_addresses_in_all_their_forms(void **state)
     reads_as("[2001:db8::7]", "2001:db8::7");
     reads_as("2001:DB8:0::7", "2001:db8::7");
     reads_as("::ffff:192.0.2.7", "192.0.2.7");
-    const char *bad[] = {"", " ", ":", "[", "[]", "]", "\"", "\"\"", "unknown", "_hidden", "192.0.2", "192.0.2.256",
-                         "::", "1.2.3.4.5", "[1.2.3.4", "192.0.2.7 192.0.2.8",
+    const char *bad[] = {"",
+                         " ",
+                         ":",
+                         "[",
+                         "[]",
+                         "]",
+                         "\"",
+                         "\"\"",
+                         "unknown",
+                         "_hidden",
+                         "192.0.2",
+                         "192.0.2.256",
+                         "::",
+                         "1.2.3.4.5",
+                         "[1.2.3.4",
+                         "192.0.2.7 192.0.2.8",
                          "12345:12345:12345:12345:12345:12345:12345:12345:12345"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) reads_as(bad[i], NULL);
     struct address address;
@@ -106,7 +120,8 @@ static void l4_networks(void **state)
     assert_true(holds("private", "172.31.0.1") && !holds("private", "172.32.0.1"));
     assert_false(holds("0.0.0.0/0", "2001:db8::1")); // all of IPv4, nothing else
     assert_false(holds("", "127.0.0.1"));
-    const char *bad[] = {"nobody", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/a", "::/129", "10.0.0.0/0008", "1.2.3.4/-1"};
+    const char *bad[] = {"nobody", "10.0.0.0/33",   "10.0.0.0/", "10.0.0.0/a",
+                         "::/129", "10.0.0.0/0008", "1.2.3.4/-1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct networks n = {NULL, 0};
         yd_slice what;
@@ -122,7 +137,8 @@ static void comes_from(const char *list, const char *rfc, const char *want)
     yd_slice bad;
     char got[ADDRESS_TEXT];
     assert_true(networks_read(&trusted, "loopback,10.0.0.0/8", &bad));
-    struct address a = list != NULL ? forwarded_for(slice(list), &trusted) : forwarded(slice(rfc), &trusted);
+    struct address a =
+        list != NULL ? forwarded_for(slice(list), &trusted) : forwarded(slice(rfc), &trusted);
     if (want == NULL) {
         assert_true(address_is_nobody(&a));
     } else {
@@ -142,7 +158,8 @@ static void l4_last_address_that_is_no_proxy(void **state)
     comes_from("10.0.0.7", NULL, NULL);
     comes_from("", NULL, NULL);
     comes_from("192.0.2.1,", NULL, NULL); // the last of them cannot be read
-    comes_from(NULL, "for=6.6.6.6, for=192.0.2.1;proto=https, by=10.0.0.1;FOR=10.0.0.7", "192.0.2.1");
+    comes_from(NULL, "for=6.6.6.6, for=192.0.2.1;proto=https, by=10.0.0.1;FOR=10.0.0.7",
+               "192.0.2.1");
     comes_from(NULL, "for=\"[2001:db8::1]:99\"", "2001:db8::1");
     comes_from(NULL, "for=192.0.2.1, for=_secret", NULL);
     comes_from(NULL, "192.0.2.1", NULL);
@@ -200,7 +217,8 @@ static void l6_nobody_escapes_a_debt_by_many_addresses(void **state)
     // When the debts are paid, places are free again; that of who is connected is not.
     now += 200 * SECOND;
     assert_ptr_not_equal(peers_get(&peers, number(300003), now), &peers.shared);
-    for (uint32_t n = 400000; n < 600000; n++) assert_ptr_not_equal(peers_get(&peers, number(n), now), busy);
+    for (uint32_t n = 400000; n < 600000; n++)
+        assert_ptr_not_equal(peers_get(&peers, number(n), now), busy);
     assert_ptr_equal(peers_get(&peers, number(2), now), busy);
     peers_deinit(&peers);
 }
