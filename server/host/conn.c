@@ -146,6 +146,7 @@ bool conn_on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
 {
     struct conn *conn = ctx;
     conn->allowance.came++;
+    conn->allowance.came_bytes += payload.len;
     struct session_event ev;
     enum session_opcode kind = opcode == WS_TEXT ? SESSION_TEXT : SESSION_BINARY;
     if (session_recv(conn->session, kind, payload, &ev) != YD_OK) {

@@ -274,6 +274,10 @@ bool limits_read(struct conn *conn, size_t bytes)
     struct allowance *a = &conn->allowance;
     struct peer *peer = a->peer;
     uint64_t now = now_us();
+    // What came compressed costs as much as if it had not.
+    a->on_the_way += bytes;
+    if (a->came_bytes > a->on_the_way) bytes += a->came_bytes - a->on_the_way;
+    if (a->came > 0) a->on_the_way = 0;
     owe(a, LIMIT_CONNECTION_MESSAGES,
         bucket_take(&a->messages, &l->connection_messages, a->came, now));
     owe(a, LIMIT_CONNECTION_BYTES, bucket_take(&a->bytes, &l->connection_bytes, bytes, now));
@@ -285,6 +289,7 @@ bool limits_read(struct conn *conn, size_t bytes)
     uint64_t wait_us = a->wait_us;
     a->wait_us = 0;
     a->came = 0;
+    a->came_bytes = 0;
     if (wait_us == 0) return false;
     limits_hit(shard, (enum limit)a->limit);
     shard->metrics.slowed_us += wait_us;

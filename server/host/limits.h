@@ -68,6 +68,8 @@ struct allowance {
     uint64_t slowed_ms; /* not read until then; 0: it is */
     uint64_t wait_us;   /* longest debt that the bytes just read have made */
     uint32_t came;      /* messages in them */
+    size_t came_bytes;  /* of those, unpacked */
+    size_t on_the_way;  /* bytes read since the last one was whole */
     uint8_t limit;      /* enum limit that made it */
     uint8_t over;       /* what it was over when it arrived; LIMIT_COUNT: nothing */
     bool is_stranger;   /* nobody has let it in yet */

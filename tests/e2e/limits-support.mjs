@@ -29,8 +29,8 @@ export const metric = async (server, key) => (await metrics(server)).values.get(
 export const hits = async (server, limit) => await metric(server, `partyd_limit_hits_total{limit="${limit}"}`)
 
 /** A request for a room as somebody else's: what came of it, { open } or { status, retryAfter } or { code }. */
-export function ask (server, room, headers = {}) {
-  const ws = new WebSocket(`${server.url}/${room}`, { headers })
+export function ask (server, room, headers = {}, perMessageDeflate = false) {
+  const ws = new WebSocket(`${server.url}/${room}`, { headers, perMessageDeflate })
   ws.binaryType = 'nodebuffer'
   ws.messages = []
   ws.on('message', data => ws.messages.push(data))

@@ -175,6 +175,17 @@ for (const [limit, { value, send }] of Object.entries(slowdowns)) {
   })
 }
 
+test('L5: of compressed messages the unpacked size counts', async () => {
+  const server = await start('--connection-bytes-per-s', '500000')
+  const ws = ask(server, 'room', {}, { threshold: 0 })
+  assert.deepEqual(await ws.result, { open: true })
+  bytes(ws)
+  await until('it to be slowed', async () => await hits(server, 'connection-bytes-per-s') >= 1)
+  assert.ok(await metric(server, 'partyd_socket_bytes_in_total') < 500000)
+  endAll([ws])
+  await server.stop()
+})
+
 test('L7: rooms in memory, and connections in a room', async () => {
   const rooms = { 'two-*': { 'connections-max': 2 }, '*': {} }
   const server = await start('--rooms-max', '2', '--room-idle-ms', '0', '--room-connections-max', '3', '--config', withRooms(rooms))
