@@ -63,7 +63,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
+.PHONY: all sim unit asan auth crash storm copies soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -158,12 +158,12 @@ unit: $(UNITS) ## unit tests, one program per file of tests/unit
 # A leak, an overflow or undefined behaviour ends the program with an error, so its test fails. The
 # preloads of the disk tests come before the checker's library: that order is meant.
 asan: wasm ## all tests that run our code, under address and undefined-behaviour checks
-	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd $(BUILD)/asan/preload/clock.so
+	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd $(BUILD)/asan/preload/clock.so $(BUILD)/asan/frames/frames
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/run.mjs --sessions 200
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/peers-run.mjs --sessions 100
 	$(Q)cd tests && ASAN_OPTIONS=verify_asan_link_order=0 PARTYD=../$(BUILD)/asan/partyd \
-	  CLOCK=../$(BUILD)/asan/preload/clock.so \
+	  CLOCK=../$(BUILD)/asan/preload/clock.so GENERATOR=../$(BUILD)/asan/frames/frames \
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
 # Lines by gcov, error returns by clang, which knows the two sides of a condition.
@@ -210,8 +210,15 @@ copies: $(B)/crash/crash ## a process that copies rooms between stores is killed
 soak: $(B)/crash/crash ## N minutes of work on one store: what must stay bounded does
 	$(Q)$(B)/crash/crash soak $(N)
 
-e2e: $(BUILD)/partyd $(B)/preload/clock.so ## the built server with the real providers, kills and failing disks
-	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so \
+# Frames that no client would send.
+$(B)/frames/frames: $(B)/tests/frames/frames.o
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -lz -o $@
+frames: $(BUILD)/partyd $(B)/frames/frames ## N fuzzed frames against the built server, beside real clients
+	$(Q)cd tests && FRAMES=$(N) PARTYD=../$(BUILD)/partyd GENERATOR=../$(B)/frames/frames node --test e2e/frames.test.mjs
+
+e2e: $(BUILD)/partyd $(B)/preload/clock.so $(B)/frames/frames ## the built server with the real providers, kills and failing disks
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so GENERATOR=../$(B)/frames/frames \
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
 # The Worker with the room in wasm, and the tests of the edge: its own, and those of e2e that are not about the
