@@ -469,6 +469,33 @@ test('D20: the API answers signed requests only, with bounded bodies', async () 
   await open.stop()
 })
 
+test('D1: the table says which rooms keep what was deleted', nativeOnly('the table of the edge is tested in edge/'), async () => {
+  const data = temporary(), file = config({ rooms: { 'kept-*': { gc: false }, '*': {} } })
+  const start = () => startServer({ data, args: ['--config', file] })
+  let s = await start()
+  for (const room of ['kept-1', 'other-1']) {
+    const writer = new Client(s, 'y-websocket 3', room)
+    await writer.synced()
+    writer.text.insert(0, 'what-was-deleted')
+    writer.text.delete(0, 16)
+    writer.text.insert(0, 'new')
+    await sleep(100)
+    writer.end()
+  }
+  for (const when of ['while it runs', 'after a restart']) {
+    for (const [room, keeps] of [['kept-1', true], ['other-1', false]]) {
+      const reader = new Client(s, 'y-websocket 3', room)
+      reader.doc.gc = false
+      await reader.synced()
+      await until('the text', () => reader.text.toString() === 'new')
+      assert.equal(Buffer.from(Y.encodeStateAsUpdate(reader.doc)).includes('what-was-deleted'), keeps, `${room} ${when}`)
+      reader.end()
+    }
+    await s.stop()
+    if (when === 'while it runs') s = await start()
+  }
+})
+
 test('D9: no token is in any output, also not percent-encoded', async () => {
   const sneaky = mint('doc-1', 'write', { sub: 'sneaky' })
   const encoded = [...sneaky].map(c => `%${c.charCodeAt(0).toString(16)}`).join('')
