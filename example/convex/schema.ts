@@ -54,6 +54,16 @@ export default defineSchema({
 
   backups: defineTable(backup).index("by_room", ["room", "epoch", "seq"]),
 
+  /** Rooms that a server has deleted, while their document is still here: their backups are not given out. */
+  erased: defineTable({
+    room: v.string(),
+    epoch: v.number(),
+    seq: v.number(),
+    /** Which server said so: what it sends under a later epoch is of a room that was brought back. */
+    server: v.optional(v.string()),
+  })
+    .index("by_room", ["room"]),
+
   /** Large backups that were begun: should the commit never come, the file is found by its hash. */
   uploads: defineTable({ room: v.string(), sha256: v.string(), size: v.number() })
     .index("by_room", ["room"]),
