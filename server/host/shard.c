@@ -278,6 +278,7 @@ void shard_free(struct shard *shard)
     admin_free(shard);
     outboxes_free(shard);
     ws_reader_free(shard->resting);
+    deflate_free(shard);
     free(shard);
 }
 

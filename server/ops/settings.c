@@ -40,6 +40,10 @@ static const struct setting table[] = {
      "one more path for Hocuspocus providers, besides / and /parties/:party"},
     {"socket-documents-max", NUMBER, AT(socket_documents_max), "256", 1, 65536, NULL,
      "documents that a Hocuspocus provider may have open on one socket"},
+    {"compression", TEXT, AT(compression), "on", 0, 0, "off|on|1|2|3|4|5|6|7|8|9",
+     "permessage-deflate for clients that offer it; a number: zlib's level, on is 1"},
+    {"compression-bytes-min", NUMBER, AT(compression_bytes_min), "1024", 0, 1 << 30, NULL,
+     "smaller messages are sent as they are"},
     {"auth", TEXT, AT(auth), "none", 0, 0, "none|ticket|convex|jwt|hook",
      "who decides who may enter a room"},
     {"ticket-secret", TEXT, AT(ticket_secret), "", 0, 0, NULL,
@@ -153,7 +157,7 @@ static void allowed(const struct setting *s, char out[96])
     }
 }
 
-#define CHOICES_MAX  8
+#define CHOICES_MAX  16
 #define CHOICE_BYTES 24
 
 /* The choice that value was probably meant to be, "" if none is near. */
