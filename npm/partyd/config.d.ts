@@ -31,6 +31,10 @@ export interface PartydConfig {
   'hocuspocus-path'?: string
   /** documents that a Hocuspocus provider may have open on one socket (1 to 65536); default 256 */
   'socket-documents-max'?: number
+  /** permessage-deflate for clients that offer it; a number: zlib's level, on is 1; default on */
+  compression?: 'off' | 'on' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9'
+  /** smaller messages are sent as they are (0 to 1073741824); default 1024 */
+  'compression-bytes-min'?: number
   /** who decides who may enter a room; default none */
   auth?: 'none' | 'ticket' | 'convex' | 'jwt' | 'hook'
   /** ticket: public keys of tickets, JSON or an address, in place of a secret */
