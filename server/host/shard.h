@@ -11,6 +11,7 @@
 #include <uthash.h>
 #include <uv.h>
 
+#include "host/service.h"
 #include "ops/heap.h"
 #include "ops/log.h"
 #include "ops/settings.h"
@@ -182,6 +183,7 @@ struct shard {
     uv_signal_t on_int, on_term;
     struct settings *settings;
     struct log log;
+    struct service service;
     struct store *store;
     struct door *door;
     struct backups *backups; /* NULL: there are no sinks */
