@@ -75,7 +75,7 @@ static bool address_of(int fd, char host[64], int64_t *port)
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
         struct sockaddr_storage space;
-    } a;
+    } a = {.space = {0}};
     socklen_t size = sizeof a;
     int listens = 0;
     socklen_t listens_size = sizeof listens;

@@ -82,3 +82,12 @@ test('release: the new binary runs, one that is broken is taken back, what is no
     assert.equal(m.link(), good)
   }
 })
+
+test('workflows: what they and docs/deploy.md run is there', () => {
+  for (const page of ['.github/workflows/ci.yml', '.github/workflows/deploy.yml', 'docs/deploy.md', 'deploy/README.md']) {
+    const text = fs.readFileSync(path.resolve('..', page), 'utf8')
+    const named = [...text.matchAll(/(?:^|[\s`"./])((?:deploy|tools)\/[\w./-]*\w)/gm)].map(m => m[1])
+    if (page.startsWith('docs') || page.endsWith('deploy.yml')) assert.ok(named.length > 3, page)
+    for (const name of named) assert.ok(fs.existsSync(path.resolve('..', name)), `${page} names ${name}`)
+  }
+})
