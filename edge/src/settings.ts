@@ -39,6 +39,8 @@ export interface Settings {
   journalMs: number;
   journalAloneMs: number;
   parties: string[];
+  socketDocumentsMax: number;
+  hocuspocusPath: string;
   rooms: Map<string, Policy> | null;
   logLevel: string;
 }
@@ -100,6 +102,8 @@ function read(env: Env): Settings {
     journalMs: number("PARTYD_JOURNAL_MS", 100, 0, 10000),
     journalAloneMs: number("PARTYD_JOURNAL_ALONE_MS", 1000, 0, 60000),
     parties: list(text("PARTYD_PARTIES", "main")),
+    socketDocumentsMax: number("PARTYD_SOCKET_DOCUMENTS_MAX", 256, 1, 65536),
+    hocuspocusPath: text("PARTYD_HOCUSPOCUS_PATH"),
     rooms: null,
     logLevel: text("PARTYD_LOG_LEVEL", "info"),
   };

@@ -12,13 +12,15 @@ const DAY_MS = 86_400_000;
 const UPLOAD_GRACE_MS = DAY_MS;
 const UPLOAD_VALID_MS = 3_600_000;
 
-const version = { room: v.string(), epoch: v.number(), seq: v.number(), sha256: v.string() };
+const version = {
+  room: v.string(), epoch: v.number(), seq: v.number(), sha256: v.string(),
+  server: v.optional(v.string()),
+};
 const offer = v.object({
   ...version,
   size: v.number(),
   format: v.union(v.literal("yjs-v1"), v.literal("yjs-v2")),
   sv: v.optional(v.string()),
-  server: v.optional(v.string()),
   storageId: v.id("_storage"),
 });
 export type Offer = Infer<typeof offer>;
@@ -31,11 +33,16 @@ const verdict = v.object({
   sha256: v.string(),
 });
 export type Verdict = Infer<typeof verdict>;
-type Version = { room: string; epoch: number; seq: number; sha256: string };
+type Version = { room: string; epoch: number; seq: number; sha256: string; server?: string };
 
 async function newestOf(ctx: QueryCtx, room: string): Promise<Doc<"backups"> | null> {
   return await ctx.db.query("backups")
     .withIndex("by_room", (q) => q.eq("room", room)).order("desc").first();
+}
+
+/** What says that a server has deleted the room. */
+async function erasedOf(ctx: QueryCtx, room: string): Promise<Doc<"erased"> | null> {
+  return await ctx.db.query("erased").withIndex("by_room", (q) => q.eq("room", room)).first();
 }
 
 /** Backups are ordered by (epoch, seq); the same pair with other bytes came from another history. */
@@ -43,6 +50,10 @@ async function judge(ctx: QueryCtx, offered: Version): Promise<Verdict> {
   const found = await findRoom(ctx, offered.room);
   const { epoch, seq, sha256 } = offered;
   if (found === "bad_room" || found === null) return { result: "gone", epoch, seq, sha256 };
+  const mark = await erasedOf(ctx, offered.room);
+  if (mark !== null && !(offered.server === mark.server && epoch > mark.epoch)) {
+    return { result: "gone", epoch, seq, sha256 };
+  }
   const newest = await newestOf(ctx, offered.room);
   const order = newest === null ? 1 : epoch - newest.epoch || seq - newest.seq;
   if (newest === null || order > 0) return { result: "new", epoch, seq, sha256 };
@@ -68,6 +79,7 @@ export const record = internalMutation({
     const decided = await judge(ctx, offer);
     if (decided.result === "new") {
       await ctx.db.insert("backups", offer);
+      await unmark(ctx, offer.room);
       await forget(ctx, offer.room);
     } else {
       await ctx.storage.delete(offer.storageId);
@@ -89,6 +101,11 @@ async function forget(ctx: MutationCtx, room: string) {
   }
 }
 
+async function unmark(ctx: MutationCtx, room: string) {
+  const mark = await erasedOf(ctx, room);
+  if (mark !== null) await ctx.db.delete(mark._id);
+}
+
 async function drop(ctx: MutationCtx, row: Doc<"backups">) {
   await ctx.db.delete(row._id);
   if (await ctx.db.system.get(row.storageId)) await ctx.storage.delete(row.storageId);
@@ -100,6 +117,7 @@ export const find = internalQuery({
   handler: async (ctx, { room, epoch, seq }) => {
     const found = await findRoom(ctx, room);
     if (found === "bad_room" || found === null) return "gone" as const;
+    if (await erasedOf(ctx, room)) return "gone" as const;
     const row = epoch === undefined || seq === undefined
       ? await newestOf(ctx, room)
       : await ctx.db.query("backups")
@@ -120,7 +138,7 @@ export const list = internalQuery({
       if (next === null) return { rooms, next: null };
       last = next.room;
       const newest = await newestOf(ctx, last);
-      if (newest !== null) {
+      if (newest !== null && !(await erasedOf(ctx, last))) {
         const { room, epoch, seq, size, sha256 } = newest;
         rooms.push({ room, epoch, seq, size, sha256 });
       }
@@ -137,7 +155,34 @@ export const removeAll = internalMutation({
     const rows = await ctx.db.query("backups")
       .withIndex("by_room", (q) => q.eq("room", room)).collect();
     for (const row of rows) await drop(ctx, row);
+    await unmark(ctx, room);
     return null;
+  },
+});
+
+/**
+ * A server has deleted a room whose document is here: it is not given out any more. Erased: nothing of
+ * it is kept. Only what is known there already counts, so a later backup of the same room is told.
+ */
+export const erase = internalMutation({
+  args: { ...version, erased: v.boolean() },
+  returns: verdict,
+  handler: async (ctx, { erased, ...offered }) => {
+    const { room, epoch, seq, sha256, server } = offered;
+    const found = await findRoom(ctx, room);
+    if (found === "bad_room" || found === null) return { result: "gone" as const, epoch, seq, sha256 };
+    const newest = await newestOf(ctx, room);
+    if (newest !== null && (newest.epoch - epoch || newest.seq - seq) >= 0) {
+      return { result: "stale" as const, epoch: newest.epoch, seq: newest.seq, sha256: newest.sha256 };
+    }
+    await unmark(ctx, room);
+    await ctx.db.insert("erased", server === undefined ? { room, epoch, seq } : { room, epoch, seq, server });
+    if (erased) {
+      const rows = await ctx.db.query("backups")
+        .withIndex("by_room", (q) => q.eq("room", room)).collect();
+      for (const row of rows) await drop(ctx, row);
+    }
+    return { result: "new" as const, epoch, seq, sha256 };
   },
 });
 
@@ -176,6 +221,7 @@ export const commit = internalMutation({
     const decided = await judge(ctx, offer);
     if (decided.result === "new") {
       await ctx.db.insert("backups", { ...offer, storageId });
+      await unmark(ctx, offer.room);
       await forget(ctx, offer.room);
     } else {
       await ctx.storage.delete(storageId);

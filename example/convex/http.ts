@@ -36,14 +36,27 @@ http.route({
     if (epoch === null || seq === null || !isFormat(format) || (sv?.length ?? 0) > SV_BASE64_MAX) {
       return answer(400, { code: "bad_request" });
     }
-    const version = { room, epoch, seq, sha256: signed.sha256 };
+    const version = { room, epoch, seq, sha256: signed.sha256, ...optional({ server }) };
     const looked = await ctx.runQuery(internal.backups.look, version);
     if (looked.result !== "new") return verdict(looked);
     const storageId = await ctx.storage.store(new Blob([signed.body]));
     const size = signed.body.byteLength;
     return verdict(await ctx.runMutation(internal.backups.record, {
-      offer: { ...version, size, format, storageId, ...optional({ sv, server }) },
+      offer: { ...version, size, format, storageId, ...optional({ sv }) },
     }));
+  }),
+});
+
+http.route({
+  path: "/collab/backup/erase", method: "POST",
+  handler: httpAction(async (ctx, request) => {
+    const json = await signedJson(request);
+    if (json instanceof Response) return json;
+    const version = versionOf(json);
+    if (version === null || typeof json.erased !== "boolean") return answer(400, { code: "bad_request" });
+    const { size, ...numbers } = version;
+    if (size !== 0) return answer(400, { code: "bad_request" });
+    return verdict(await ctx.runMutation(internal.backups.erase, { ...numbers, erased: json.erased }));
   }),
 });
 
@@ -65,13 +78,13 @@ http.route({
     const json = await signedJson(request);
     if (json instanceof Response) return json;
     const version = versionOf(json);
-    const { storageId, format, sv, server } = json;
+    const { storageId, format, sv } = json;
     if (version === null || typeof storageId !== "string" || !isFormat(format) ||
-        !isOptionalText(sv, SV_BASE64_MAX) || !isOptionalText(server, 256)) {
+        !isOptionalText(sv, SV_BASE64_MAX)) {
       return answer(400, { code: "bad_request" });
     }
     const decided = await ctx.runMutation(internal.backups.commit, {
-      offer: { ...version, format, storageId, ...optional({ sv, server }) },
+      offer: { ...version, format, storageId, ...optional({ sv }) },
     });
     return typeof decided === "string" ? answer(400, { code: decided }) : verdict(decided);
   }),
@@ -194,10 +207,11 @@ function optional<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K],
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
-function versionOf({ room, epoch, seq, size, sha256 }: Record<string, unknown>) {
+function versionOf({ room, epoch, seq, size, sha256, server }: Record<string, unknown>) {
   if (!isText(room, 512) || !isCount(epoch) || !isCount(seq) || !isCount(size)) return null;
   if (!isText(sha256, 64) || !/^[0-9a-f]{64}$/.test(sha256)) return null;
-  return { room, epoch, seq, size, sha256 };
+  if (!isOptionalText(server, 256)) return null;
+  return { room, epoch, seq, size, sha256, ...optional({ server }) };
 }
 
 function eventsOf(value: unknown) {

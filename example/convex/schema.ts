@@ -44,7 +44,25 @@ export default defineSchema({
   documents: defineTable(page).index("by_workspace", ["workspaceId"]),
   diagrams: defineTable(page).index("by_workspace", ["workspaceId"]),
 
+  /** Pictures in documents and diagrams, by the key that the room holds. */
+  images: defineTable({
+    room: v.string(),
+    key: v.string(),
+    storageId: v.id("_storage"),
+    mimeType: v.string(),
+  }).index("by_room", ["room"]),
+
   backups: defineTable(backup).index("by_room", ["room", "epoch", "seq"]),
+
+  /** Rooms that a server has deleted, while their document is still here: their backups are not given out. */
+  erased: defineTable({
+    room: v.string(),
+    epoch: v.number(),
+    seq: v.number(),
+    /** Which server said so: what it sends under a later epoch is of a room that was brought back. */
+    server: v.optional(v.string()),
+  })
+    .index("by_room", ["room"]),
 
   /** Large backups that were begun: should the commit never come, the file is found by its hash. */
   uploads: defineTable({ room: v.string(), sha256: v.string(), size: v.number() })

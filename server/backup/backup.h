@@ -36,7 +36,8 @@ struct backup_host {
     /* Takes what another history had into the room. An update V1 that has been checked; borrowed.
      * False: not now; it is found once more when the room is put again. */
     bool (*merge)(void *ctx, yd_slice room, yd_slice update);
-    /* The application has deleted the room's document. */
+    /* The room's document was deleted: the application says so, or another server that has the
+     * same sink. */
     void (*gone)(void *ctx, yd_slice room);
     /* Something for the log: a sink has begun to fail, still does, or works again. */
     void (*tell)(void *ctx, uint32_t sink, bool works);
@@ -72,6 +73,7 @@ bool backup_is_done(const struct backup *backup);
 
 struct backup_read {
     const char *failed; /* why it cannot be read; NULL: it was */
+    enum fate fate;     /* of what is not there there are no parts */
     struct version version;
     yd_slice *parts; /* updates V1, oldest first; taken, as is memory; to be freed by free() */
     size_t part_count;
@@ -84,7 +86,7 @@ void backup_was_read(struct backup *backup, uint64_t token, struct backup_read *
 enum backup_outcome {
     BACKUP_FOUND,
     BACKUP_NEVER_THERE, /* all of the sinks say so */
-    BACKUP_DELETED,     /* the application says so */
+    BACKUP_DELETED,     /* one of them says so */
     BACKUP_UNKNOWN      /* one of them cannot be asked: why. Try again later */
 };
 struct backup_restored {

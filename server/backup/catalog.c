@@ -49,7 +49,7 @@ static void chains_cut(struct known_room *room, bool (*is_over)(const struct cha
 
 static void room_drop_if_empty(struct catalog *catalog, struct known_room *room)
 {
-    if (room->chains != NULL) return;
+    if (room->chains != NULL || room->entries > 0) return;
     HASH_DEL(catalog->rooms, room); // NOLINT(clang-analyzer-*): it is there
     free(room);
 }
@@ -59,17 +59,28 @@ static bool is_in_pack(const struct chain *chain, const void *pack)
     return chain->at.pack == pack;
 }
 
+static void entry_add(struct pack *pack, struct known_room *room, const struct record *record)
+{
+    if (pack->entry_count == pack->entry_cap) {
+        pack->entry_cap = pack->entry_cap == 0 ? 8 : pack->entry_cap * 2;
+        pack->entries = realloc(pack->entries, pack->entry_cap * sizeof *pack->entries);
+        if (pack->entries == NULL) abort();
+    }
+    pack->entries[pack->entry_count++] =
+        (struct entry_in_pack){room, record->node, record->fate == FATE_THERE};
+    room->entries++;
+}
+
 void catalog_drop_pack(struct catalog *catalog, struct pack *pack)
 {
-    struct known_room *room = NULL, *next = NULL;
-    if (pack->live_count > 0) {
-        HASH_ITER(hh, catalog->rooms, room, next)
-        {
-            chains_cut(room, is_in_pack, pack);
-            room_drop_if_empty(catalog, room);
-        }
+    for (size_t i = 0; i < pack->entry_count; i++) {
+        struct known_room *room = pack->entries[i].room;
+        chains_cut(room, is_in_pack, pack);
+        room->entries--;
+        room_drop_if_empty(catalog, room);
     }
     HASH_DEL(catalog->packs, pack);
+    free(pack->entries);
     free(pack);
 }
 
@@ -90,15 +101,22 @@ void catalog_deinit(struct catalog *catalog)
     HASH_ITER(hh, catalog->packs, pack, next)
     {
         HASH_DEL(catalog->packs, pack); // NOLINT(clang-analyzer-*): `next` was read before
+        free(pack->entries);
         free(pack);
     }
 }
 
-struct known_room *catalog_find(const struct catalog *catalog, yd_slice room)
+static struct known_room *room_find(const struct catalog *catalog, yd_slice room)
 {
     struct known_room *known = NULL;
     HASH_FIND(hh, catalog->rooms, room.ptr, room.len, known);
     return known;
+}
+
+struct known_room *catalog_find(const struct catalog *catalog, yd_slice room)
+{
+    struct known_room *known = room_find(catalog, room);
+    return known == NULL || known->chains == NULL ? NULL : known;
 }
 
 struct newer {
@@ -119,7 +137,10 @@ static bool is_carried(const struct record *record, const struct pack *pack,
 static bool is_superfluous(const struct chain *chain, const void *ctx)
 {
     const struct newer *newer = ctx;
-    return record_covers(newer->record, chain->node, chain->version) ||
+    // What other nodes wrote of an erased room, also later: they did not know it yet.
+    bool is_erased = newer->record->fate == FATE_ERASED && chain->fate == FATE_THERE &&
+                     chain->node != newer->record->node;
+    return is_erased || record_covers(newer->record, chain->node, chain->version) ||
            is_carried(newer->record, newer->pack, chain);
 }
 
@@ -136,7 +157,9 @@ static bool chain_covers(const struct chain *chain, uint64_t node, struct versio
 static bool is_known(const struct known_room *room, const struct record *record)
 {
     for (const struct chain *chain = room->chains; chain != NULL; chain = chain->next) {
-        if (chain_covers(chain, record->node, record->version)) return true;
+        bool is_erased =
+            chain->fate == FATE_ERASED && record->fate == FATE_THERE && chain->node != record->node;
+        if (is_erased || chain_covers(chain, record->node, record->version)) return true;
     }
     return false;
 }
@@ -148,6 +171,7 @@ static struct chain *chain_new(const struct record *record, struct place_in_pack
     chain->at = at;
     chain->node = record->node;
     chain->version = record->version;
+    chain->fate = record->fate;
     memcpy(chain->sha_begin, record->sha256, sizeof chain->sha_begin);
     chain->held_count = record->held_count;
     memcpy(chain->held, record->held, held_bytes);
@@ -158,12 +182,16 @@ static struct chain *chain_new(const struct record *record, struct place_in_pack
 
 void catalog_add(struct catalog *catalog, const struct record *record, struct place_in_pack at)
 {
-    struct known_room *room = catalog_find(catalog, record->room);
+    struct known_room *room = room_find(catalog, record->room);
     if (room == NULL) {
         room = heap_new(sizeof *room + record->room.len + 1);
         memcpy(room->name, record->room.ptr, record->room.len);
         room->name_len = record->room.len;
         HASH_ADD_KEYPTR(hh, catalog->rooms, room->name, room->name_len, room);
+    }
+    entry_add(at.pack, room, record);
+    if (record->fate == FATE_ERASED || catalog_gone(room, NULL) != NULL) {
+        catalog->erased_news = true;
     }
     struct newer newer = {record, at.pack};
     chains_cut(room, is_superfluous, &newer);
@@ -195,6 +223,20 @@ void catalog_hold(const struct catalog *catalog, struct record *record)
     }
 }
 
+const struct chain *catalog_hold_all(const struct catalog *catalog, struct record *record)
+{
+    const struct known_room *room = catalog_find(catalog, record->room);
+    const struct chain *later = NULL;
+    catalog_hold(catalog, record);
+    for (const struct chain *c = room == NULL ? NULL : room->chains; c != NULL; c = c->next) {
+        record_hold(record, c->node, c->version);
+        int order = version_compare(c->version, record->version);
+        bool is_later = order > 0 || (order == 0 && c->fate == FATE_THERE);
+        if (c->node == record->node && is_later) later = c;
+    }
+    return later;
+}
+
 const struct chain *catalog_not_held(const struct catalog *catalog, const struct record *record)
 {
     const struct known_room *room = catalog_find(catalog, record->room);
@@ -204,6 +246,49 @@ const struct chain *catalog_not_held(const struct catalog *catalog, const struct
         if (newest == NULL || version_compare(newest->version, c->version) < 0) newest = c;
     }
     return newest;
+}
+
+const struct chain *catalog_chain(const struct known_room *room, uint64_t node)
+{
+    const struct chain *c = room == NULL ? NULL : room->chains;
+    while (c != NULL && c->node != node) c = c->next;
+    return c;
+}
+
+const struct chain *catalog_gone(const struct known_room *room, const struct record *record)
+{
+    for (const struct chain *c = room == NULL ? NULL : room->chains; c != NULL; c = c->next) {
+        if (c->fate == FATE_THERE) continue;
+        bool is_own = record != NULL && c->node == record->node;
+        if (!is_own || !record_follows(record, c->node, c->version, c->sha_begin)) return c;
+    }
+    return NULL;
+}
+
+/* Whether something stands there that the room's erasing has to reach. What its own node wrote
+ * after that, into later packs, is of a room that began anew. */
+static bool is_erased(const struct pack *pack, const struct entry_in_pack *entry)
+{
+    if (!entry->is_content) return false;
+    for (const struct chain *c = entry->room->chains; c != NULL; c = c->next) {
+        if (c->fate != FATE_ERASED) continue;
+        if (c->node != entry->node || pack->id.number < c->at.pack->id.number) return true;
+    }
+    return false;
+}
+
+bool catalog_look_for_erased(struct catalog *catalog)
+{
+    bool is_any = false;
+    for (struct pack *pack = catalog->packs; pack != NULL; pack = pack->hh.next) {
+        pack->has_erased = false;
+        for (size_t i = 0; i < pack->entry_count && !pack->has_erased; i++) {
+            pack->has_erased = is_erased(pack, &pack->entries[i]);
+        }
+        is_any = is_any || pack->has_erased;
+    }
+    catalog->erased_news = false;
+    return is_any;
 }
 
 bool catalog_needs(const struct catalog *catalog, yd_slice room, const struct pack *pack,

@@ -102,7 +102,12 @@ static void convex_put(struct sink *sink, struct copy *copy, const struct put_ve
     call->version = version->now;
     call->room = room_there(copy_room(copy));
     convex->puts++;
-    call_sent(call, copy->bytes.len > PUSH_MAX ? convex_send_begin(call) : convex_send_push(call));
+    if (copy->fate != FATE_THERE) {
+        call_sent(call, convex_send_erase(call));
+    } else {
+        call_sent(call,
+                  copy->bytes.len > PUSH_MAX ? convex_send_begin(call) : convex_send_push(call));
+    }
 }
 
 static void convex_get(struct sink *sink, yd_slice room, sink_done *done, void *ctx)

@@ -145,9 +145,18 @@ static bool send_json(struct convex_call *call, const char *route, json_t *json)
 /* What is said of the copy at begin and commit. NULL: the room's name is no UTF-8. */
 static json_t *offer_of(const struct convex_call *call)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:s}", "room", call->room, "epoch",
+    return json_pack("{s:s, s:I, s:I, s:I, s:s, s:s}", "room", call->room, "epoch",
                      (json_int_t)call->version.epoch, "seq", (json_int_t)call->version.seq, "size",
-                     (json_int_t)call->copy->bytes.len, "sha256", call->copy->sha256);
+                     (json_int_t)call->copy->bytes.len, "sha256", call->copy->sha256, "server",
+                     call->convex->node);
+}
+
+bool convex_send_erase(struct convex_call *call)
+{
+    json_t *json = offer_of(call);
+    call->stage = STAGE_ERASE;
+    (void)json_object_set_new(json, "erased", json_boolean(call->copy->fate == FATE_ERASED));
+    return send_json(call, "/collab/backup/erase", json);
 }
 
 bool convex_send_begin(struct convex_call *call)
@@ -187,8 +196,7 @@ bool convex_send_commit(struct convex_call *call)
     call->stage = STAGE_COMMIT;
     yd_buf_init(&sv, heap_alloc(), (size_t)CONVEX_SV_MAX * 2);
     if (json_object_set_new(json, "storageId", json_string(call->storage_id)) != 0 ||
-        json_object_set_new(json, "format", json_string("yjs-v1")) != 0 ||
-        json_object_set_new(json, "server", json_string(call->convex->node)) != 0) {
+        json_object_set_new(json, "format", json_string("yjs-v1")) != 0) {
         json_decref(json);
         json = NULL;
     }

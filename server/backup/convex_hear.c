@@ -142,7 +142,8 @@ static void on_refusal(struct convex_call *call, int status, const char *code)
                    ? "set the clock of this machine: the two differ by more than five minutes"
                    : "give both sides the same COLLAB_SECRET";
     } else if (status == 404) {
-        result = SINK_LATER;
+        // What knows no erasing takes copies all the same.
+        result = call->stage == STAGE_ERASE ? SINK_REFUSED : SINK_LATER;
         next = "deploy the functions of example/convex, and look at CONVEX_SITE_URL";
     } else if (status == 413) {
         next =
@@ -191,6 +192,7 @@ static bool on_success(struct convex_call *call, const struct fetch_answer *got,
 {
     switch (call->stage) {
     case STAGE_PUSH:
+    case STAGE_ERASE:
     case STAGE_COMMIT: return on_verdict(call, got->status, json);
     case STAGE_BEGIN: return on_verdict(call, got->status, json) || on_begun(call, json);
     case STAGE_UPLOAD: return on_uploaded(call, json);

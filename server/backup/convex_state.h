@@ -31,6 +31,7 @@ enum stage {
     STAGE_BEGIN,
     STAGE_UPLOAD,
     STAGE_COMMIT,
+    STAGE_ERASE,
     STAGE_GET,
     STAGE_DOWNLOAD,
     STAGE_LIST
@@ -69,6 +70,7 @@ bool convex_send_push(struct convex_call *call);
 bool convex_send_begin(struct convex_call *call);
 bool convex_send_upload(struct convex_call *call, const char *url);
 bool convex_send_commit(struct convex_call *call);
+bool convex_send_erase(struct convex_call *call);
 bool convex_send_get(struct convex_call *call);
 bool convex_send_list(struct convex_call *call, const char *after);
 

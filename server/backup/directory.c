@@ -76,10 +76,12 @@ static void answer_put(struct directory *d, struct call *call)
         answer_later(call, "");
         return;
     }
-    answer.result = call->put == SHELF_STORED ? SINK_STORED : SINK_STALE;
+    answer.result = SINK_STORED;
+    if (call->put == SHELF_GONE) answer.result = SINK_GONE;
+    if (call->put == SHELF_STALE) answer.result = SINK_STALE;
     if (call->put == SHELF_STALE) {
         answer.version = call->newest;
-    } else {
+    } else if (call->put == SHELF_STORED) {
         seen_forget(&d->seen, copy_room(call->copy));
         d->sink.bytes_out += call->copy->bytes.len;
     }
@@ -98,6 +100,7 @@ static void answer_get(struct directory *d, struct call *call)
                                  .parts = call->parts,
                                  .why = "",
                                  .next = ""};
+    if (call->record.fate != FATE_THERE) answer.result = SINK_GONE;
     call->parts = NULL;
     for (struct part *p = answer.parts; p != NULL; p = p->next) d->sink.bytes_in += p->bytes.len;
     if (answer.parts != NULL) seen_note(&d->seen, room, &call->record);
@@ -193,6 +196,7 @@ static void directory_put(struct sink *sink, struct copy *copy, const struct put
                                    .version = version->now,
                                    .own = version->before,
                                    .when_ms = call->shelf.now_ms,
+                                   .fate = copy->fate,
                                    .room = copy_room(copy),
                                    .bytes = copy->bytes.len};
     sink_sha(copy, call->record.sha256);

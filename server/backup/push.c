@@ -136,10 +136,12 @@ static void make_run(struct work *work)
     struct make *make = (struct make *)work;
     struct copy *copy = make->copy;
     uint8_t sha[SHA256_DIGEST_LENGTH];
-    make->err = merge_parts(&make->read, &copy->bytes);
-    if (make->err != YD_OK) return;
-    struct yd_update all = {yd_buf_slice(&copy->bytes), YD_V1};
-    make->err = yd_update_state_vector(all, &copy->state_vector);
+    if (copy->fate == FATE_THERE) {
+        make->err = merge_parts(&make->read, &copy->bytes);
+        if (make->err != YD_OK) return;
+        struct yd_update all = {yd_buf_slice(&copy->bytes), YD_V1};
+        make->err = yd_update_state_vector(all, &copy->state_vector);
+    }
     SHA256(copy->bytes.ptr, copy->bytes.len, sha);
     hex_of(sha, sizeof sha, copy->sha256);
 }
@@ -222,6 +224,7 @@ static bool version_for(const struct job *job, const struct backup_read *read, u
 static void job_go_on(struct job *job, struct backup_read *read)
 {
     struct make *make = heap_new(sizeof *make);
+    bool is_nothing = read->fate == FATE_THERE && read->part_count == 0;
     for (uint32_t i = 0; i < job->backup->place_count; i++) {
         uint32_t bit = 1u << i;
         if ((job->ways & bit) == 0) continue;
@@ -229,7 +232,7 @@ static void job_go_on(struct job *job, struct backup_read *read)
             place_fails(job->backup, i, false, read->failed, "restore the room from a backup");
             way_fails(job->backup, job->entry, i);
             job->ways &= ~bit;
-        } else if (read->part_count == 0 || !version_for(job, read, i, &make->versions[i])) {
+        } else if (is_nothing || !version_for(job, read, i, &make->versions[i])) {
             way_done(job->backup, job->entry, i);
             job->ways &= ~bit;
         }
@@ -244,6 +247,7 @@ static void job_go_on(struct job *job, struct backup_read *read)
     make->job = job;
     make->read = *read;
     make->copy = copy_new(entry_room(job->entry));
+    make->copy->fate = read->fate;
     make->work.run = make_run;
     make->work.done = make_done;
     make->work.drop = make_drop;
@@ -282,8 +286,23 @@ static void put_fails(struct put *put, bool is_down, const struct sink_answer *a
     put_end(put);
 }
 
+static void put_stored(struct put *put)
+{
+    struct backup *backup = put->backup;
+    backup->places[put->place].stored++;
+    place_works(backup, put->place);
+    backup->opts.host.mark(backup->opts.host.ctx, entry_room(put->entry), put->place,
+                           put->version.now);
+    way_done(backup, put->entry, put->place);
+    put_end(put);
+}
+
 static void put_gone(struct put *put)
 {
+    if (put->copy->fate != FATE_THERE) { // that is what was to be said
+        put_stored(put);
+        return;
+    }
     struct backup *backup = put->backup;
     place_works(backup, put->place);
     put->entry->ways[put->place].again = false;
@@ -404,28 +423,32 @@ static void on_pulled(void *ctx, struct sink_answer *answer)
     }
 }
 
-static void put_stored(struct put *put)
+/* A later version is there than what is put. */
+static void put_stale(struct put *put, struct version version)
 {
     struct backup *backup = put->backup;
-    backup->places[put->place].stored++;
+    struct way *way = &put->entry->ways[put->place];
+    struct sink *sink = backup->places[put->place].sink;
+    way->beyond = version;
     place_works(backup, put->place);
-    backup->opts.host.mark(backup->opts.host.ctx, entry_room(put->entry), put->place,
-                           put->version.now);
-    way_done(backup, put->entry, put->place);
-    put_end(put);
+    if (put->copy->fate == FATE_THERE) {
+        sink->ops->get(sink, entry_room(put->entry), on_pulled, put);
+    } else { // nothing of it is wanted any more
+        if (++way->stale < STALE_MAX) {
+            way_due_now(backup, put->entry, put->place);
+        } else {
+            way_fails(backup, put->entry, put->place);
+        }
+        put_end(put);
+    }
 }
 
 static void on_put(void *ctx, struct sink_answer *answer)
 {
     struct put *put = ctx;
-    struct sink *sink = put->backup->places[put->place].sink;
     switch (answer->result) {
     case SINK_STORED: put_stored(put); return;
-    case SINK_STALE:
-        put->entry->ways[put->place].beyond = answer->version;
-        place_works(put->backup, put->place);
-        sink->ops->get(sink, entry_room(put->entry), on_pulled, put);
-        return;
+    case SINK_STALE: put_stale(put, answer->version); return;
     case SINK_GONE: put_gone(put); return;
     case SINK_FOUND:
     case SINK_NONE: YD_ASSERT(false); return;

@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 static const uint8_t magic[4] = {'p', 'd', 'R', '1'};
-#define FORM_V1   1
+enum { FORM_V1 = 1, FORM_DELETED, FORM_ERASED }; // in the order of enum fate
 #define CRC_BYTES 4
 
 static void put_le(uint8_t *out, uint64_t value, int bytes)
@@ -31,7 +31,7 @@ static yd_err append_le(struct yd_buf *out, uint64_t value, int bytes)
 static yd_err write_numbers(struct yd_buf *out, const struct record *r)
 {
     const uint64_t numbers[] = {r->version.epoch, r->version.seq, r->when_ms};
-    yd_err err = yd_buf_u8(out, FORM_V1);
+    yd_err err = yd_buf_u8(out, (uint8_t)(FORM_V1 + r->fate));
     if (err == YD_OK) err = append_le(out, r->node, 8);
     for (size_t i = 0; i < 3 && err == YD_OK; i++) err = yd_buf_varuint(out, numbers[i]);
     if (err == YD_OK) err = yd_buf_varbytes(out, r->room);
@@ -91,7 +91,9 @@ yd_err record_read(yd_slice head, struct record *record)
     struct yd_reader r =
         yd_reader_of((yd_slice){head.ptr + RECORD_FIXED, len - RECORD_FIXED - CRC_BYTES});
     *record = (struct record){0};
-    if (yd_read_u8(&r) != FORM_V1) return YD_EMALFORMED;
+    uint8_t form = yd_read_u8(&r);
+    if (form < FORM_V1 || form > FORM_ERASED) return YD_EMALFORMED;
+    record->fate = (enum fate)(form - FORM_V1);
     record->node = read_u64(&r);
     record->version = read_version(&r);
     record->when_ms = yd_read_varuint(&r);
@@ -106,7 +108,8 @@ yd_err record_read(yd_slice head, struct record *record)
         record->held[i].node = read_u64(&r);
         record->held[i].version = read_version(&r);
     }
-    bool whole = !r.failed && r.at == r.end && record->room.len > 0;
+    bool whole = !r.failed && r.at == r.end && record->room.len > 0 &&
+                 (record->fate == FATE_THERE || record->bytes == 0);
     return whole && record->room.len <= SINK_ROOM_MAX ? YD_OK : YD_EMALFORMED;
 }
 
@@ -126,6 +129,13 @@ bool record_follows(const struct record *record, uint64_t node, struct version v
     // Written already, and the answer was lost; or by a server whose numbers have gone back since.
     return version_compare(version, record->version) == 0 &&
            memcmp(sha_begin, record->sha256, RECORD_SHA_BEGIN) == 0;
+}
+
+bool record_takes_back(struct record *record, uint64_t node, struct version version)
+{
+    if (record->node != node || version.epoch >= record->version.epoch) return false;
+    if (version_compare(record->own, version) < 0) record->own = version;
+    return true;
 }
 
 bool record_covers(const struct record *record, uint64_t node, struct version version)

@@ -4,7 +4,7 @@
  *   0       4        "pdR1"
  *   4       4        u32 LE, length of the head
  *   8       -        the head:
- *                      u8 form of the update: 1, Yjs V1
+ *                      u8 form: 1, an update V1; 2, the room was deleted; 3, erased (no bytes)
  *                      u64 LE node that wrote it
  *                      varuint epoch, varuint seq, varuint when (ms since 1970)
  *                      varbytes name of the room, "party/room"
@@ -39,6 +39,7 @@ struct held {
 struct record {
     uint64_t node;
     struct version version;
+    enum fate fate;
     uint64_t when_ms;
     yd_slice room;
     uint8_t sha256[RECORD_SHA_BYTES];
@@ -61,6 +62,10 @@ bool record_holds(const struct record *record, yd_slice update);
  */
 bool record_follows(const struct record *record, uint64_t node, struct version version,
                     const uint8_t sha_begin[RECORD_SHA_BEGIN]);
+/* Whether what is there of this node, which says that the room was deleted, was taken back since:
+ * the epoch is higher then. An older state of the store has the epoch of before. Then record->own
+ * is moved. */
+bool record_takes_back(struct record *record, uint64_t node, struct version version);
 /* Whether `record` makes the other one superfluous. */
 bool record_covers(const struct record *record, uint64_t node, struct version version);
 /* Notes that what comes now holds that version of a node, and what that held. What does not fit is

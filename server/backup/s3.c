@@ -8,6 +8,7 @@
 #include "backup/s3_state.h"
 
 #define PUTS_MAX  8192
+#define LIST_MS   600000
 #define FRESH_MS  30000 /* how old the catalog may be for a room that is in it */
 #define NAMES_MAX 256   /* of bucket, prefix, endpoint */
 
@@ -81,26 +82,67 @@ static bool s3_is_full(const struct sink *sink)
     return s3->incoming_bytes >= 2 * S3_PACK_BYTES || s3->incoming_count >= PUTS_MAX;
 }
 
+static bool item_is_of(const struct s3_item *item, yd_slice room)
+{
+    struct record record;
+    if (item->record != NULL) return yd_slice_equal(item->record->room, room);
+    return record_read(yd_buf_slice(&item->carried), &record) == YD_OK &&
+           yd_slice_equal(record.room, room);
+}
+
+/* What waits for the same pack as the room's erasing does not have to be written any more. */
+static void items_erase(struct s3 *s3, yd_slice room)
+{
+    struct s3_item *item = NULL;
+    DL_FOREACH(s3->items, item)
+    {
+        if (item_is_of(item, room)) item->is_left_out = true;
+    }
+}
+
+/* Why the record may not be written: STALE, GONE; else STORED. */
+static enum sink_result put_judge(struct s3 *s3, struct record *record, struct version *other)
+{
+    const struct chain *chain = NULL;
+    if (record->fate == FATE_THERE) {
+        const struct known_room *room = catalog_find(&s3->catalog, record->room);
+        const struct chain *own = catalog_chain(room, record->node);
+        catalog_hold(&s3->catalog, record);
+        if (own != NULL && own->fate != FATE_THERE) {
+            (void)record_takes_back(record, own->node, own->version);
+        }
+        if (catalog_gone(room, record) != NULL) return SINK_GONE;
+        chain = catalog_not_held(&s3->catalog, record);
+        if (record_is_full(record)) chain = NULL;
+    } else {
+        chain = catalog_hold_all(&s3->catalog, record);
+    }
+    if (chain == NULL) return SINK_STORED;
+    *other = chain->version;
+    return SINK_STALE;
+}
+
 /* Into the pack that is being filled. */
 static void put_take(struct s3 *s3, struct s3_call *call)
 {
     struct record *record = heap_new(sizeof *record);
     record->node = s3->node;
     record->version = call->version.now;
+    record->fate = call->copy->fate;
     record->own = call->version.before;
     sink_sha(call->copy, record->sha256);
     record->when_ms = (uint64_t)backup_wall_s(s3->clock) * 1000;
     record->room = call_room(call);
     record->bytes = call->copy->bytes.len;
     seen_apply(s3->seen, record);
-    catalog_hold(&s3->catalog, record);
-    const struct chain *other = catalog_not_held(&s3->catalog, record);
-    if (other != NULL && !record_is_full(record)) {
-        struct sink_answer answer = {.result = SINK_STALE, .version = other->version};
+    struct sink_answer answer = {.result = SINK_STORED};
+    answer.result = put_judge(s3, record, &answer.version);
+    if (answer.result != SINK_STORED) {
         free(record);
         s3_call_end(call, &answer);
         return;
     }
+    if (record->fate == FATE_ERASED) items_erase(s3, record->room);
     struct s3_item *item = heap_new(sizeof *item);
     item->call = call;
     item->record = record;
@@ -136,7 +178,11 @@ static void s3_sweep(struct sink *sink, uint64_t now_ms, bool hurry)
     incoming_take(s3);
     bool is_due = hurry || pack_is_full(s3) || s3->items_ms + s3->pack_ms <= now_ms;
     if (s3->items != NULL && s3->upload == NULL && is_due) s3_upload_start(s3);
-    if (!hurry) s3_collect_sweep(s3, now_ms);
+    if (hurry) return;
+    if (s3->is_known && s3->reading == NULL && s3->asked_ms + LIST_MS <= now_ms) {
+        s3_catalog_read(s3); // what other servers have written since
+    }
+    s3_collect_sweep(s3, now_ms);
 }
 
 /* ---- get --------------------------------------------------------------------------------------
@@ -281,8 +327,8 @@ static void get_chain(struct s3_call *call, const struct chain *chain)
 static void get_go_on(struct s3_call *call)
 {
     const struct known_room *room = catalog_find(&call->s3->catalog, call_room(call));
-    if (room == NULL) {
-        struct sink_answer answer = {.result = SINK_NONE};
+    if (room == NULL || catalog_gone(room, NULL) != NULL) {
+        struct sink_answer answer = {.result = room == NULL ? SINK_NONE : SINK_GONE};
         s3_call_end(call, &answer);
         return;
     }
@@ -321,6 +367,7 @@ static void list_go_on(struct s3_call *call)
     HASH_ITER(hh, s3->catalog.rooms, room, next)
     {
         if (is_end) break;
+        if (room->chains == NULL || catalog_gone(room, NULL) != NULL) continue;
         struct listed *one = &list[count++];
         *one = (struct listed){.name = room->name};
         for (const struct chain *c = room->chains; c != NULL; c = c->next) {

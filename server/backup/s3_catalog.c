@@ -192,6 +192,8 @@ static void pack_listed(struct s3 *s3, yd_slice key, uint64_t bytes)
         !number_of((yd_slice){key.ptr + skip + 17, 16}, 16, &number)) {
         return;
     }
+    // The next one of ours is later than those that are there, whatever the clock says.
+    if (node == s3->node && number > s3->last_number) s3->last_number = number;
     struct pack *pack = catalog_pack(&s3->catalog, node, number);
     if (pack == NULL) pack = catalog_add_pack(&s3->catalog, node, number, bytes);
     pack->is_listed = true;
@@ -311,6 +313,7 @@ void s3_catalog_read(struct s3 *s3)
 {
     if (s3->reading != NULL) return;
     s3->reading = heap_new(sizeof *s3->reading);
+    s3->asked_ms = backup_now_ms(s3->clock);
     for (struct pack *pack = s3->catalog.packs; pack != NULL; pack = pack->hh.next) {
         pack->is_listed = false;
     }

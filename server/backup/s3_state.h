@@ -49,6 +49,7 @@ struct s3_call {
 struct s3_item {
     struct s3_item *prev, *next;
     struct s3_call *call; /* NULL: carried from an old pack */
+    bool is_left_out;     /* its room was erased before the pack was full */
     struct record *record;
     struct yd_buf carried;
 };
@@ -67,6 +68,7 @@ struct s3 {
     struct catalog catalog;
     bool is_known;      /* the catalog has been read once */
     uint64_t listed_ms; /* when it was last */
+    uint64_t asked_ms;  /* when the last reading began */
     struct s3_read *reading;
     struct s3_call *waiting;               /* for the catalog */
     struct s3_call *incoming, *calls;      /* puts to be looked at; all others */
@@ -78,6 +80,8 @@ struct s3 {
     struct s3_upload *upload;
     struct s3_collect *collect;
     uint64_t last_number, collected_ms;
+    bool has_erased;     /* some pack has something of an erased room */
+    bool collect_failed; /* the last round: the next one is not made at once */
 };
 
 /* ---- s3_http.c */

@@ -73,6 +73,7 @@ static void on_work(uv_work_t *req)
     DL_FOREACH(upload->items, item)
     {
         if (upload->err != YD_OK) return;
+        if (item->is_left_out) continue;
         if (item->record == NULL) {
             upload->err = pack_add_whole(w, yd_buf_slice(&item->carried));
         } else {

@@ -29,6 +29,7 @@ struct file {
     struct version version;
     uint64_t node;
     uint64_t when_ms;
+    bool is_gone; /* the room was deleted; its name says so, so that damage does not hide it */
 };
 
 struct files {
@@ -65,8 +66,8 @@ static void room_folder(const struct shelf *shelf, yd_slice room, char path[PATH
 
 static void file_path(char path[PATH_MAX_OURS], const char *folder, const struct file *f)
 {
-    snprintf(path, PATH_MAX_OURS, "%.4000s/%016" PRIx64 "-%016" PRIx64 "-%016" PRIx64 ".room",
-             folder, f->version.epoch, f->version.seq, f->node);
+    snprintf(path, PATH_MAX_OURS, "%.4000s/%016" PRIx64 "-%016" PRIx64 "-%016" PRIx64 ".%s", folder,
+             f->version.epoch, f->version.seq, f->node, f->is_gone ? "gone" : "room");
 }
 
 static bool hex16(const char *text, uint64_t *value)
@@ -83,8 +84,10 @@ static bool hex16(const char *text, uint64_t *value)
 
 static bool file_of_name(const char *name, struct file *f)
 {
-    return strlen(name) == 55 && strcmp(name + 50, ".room") == 0 && name[16] == '-' &&
-           name[33] == '-' && hex16(name, &f->version.epoch) && hex16(name + 17, &f->version.seq) &&
+    if (strlen(name) != 55) return false;
+    f->is_gone = strcmp(name + 50, ".gone") == 0;
+    return (f->is_gone || strcmp(name + 50, ".room") == 0) && name[16] == '-' && name[33] == '-' &&
+           hex16(name, &f->version.epoch) && hex16(name + 17, &f->version.seq) &&
            hex16(name + 34, &f->node);
 }
 
@@ -307,6 +310,17 @@ static const struct file *newest_of(const struct files *files, uint64_t node)
     return NULL;
 }
 
+/* Whether a node has deleted the room and the record does not say that it knows. */
+static bool is_gone(const struct files *files, const struct record *record)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        const struct file *f = &files->list[i];
+        if (!f->is_gone || newest_of(files, f->node) != f) continue;
+        if (!record_covers(record, f->node, f->version)) return true;
+    }
+    return false;
+}
+
 /* What the file before it held of others, this one holds too, as long as they have files. */
 static void hold_what_was_held(const char *folder, const struct files *files, struct record *record)
 {
@@ -357,6 +371,7 @@ static const struct file *not_held(const char *folder, const struct files *files
 static void forget(const struct shelf *shelf, const char *folder, const struct record *record)
 {
     struct files files;
+    if (record->fate == FATE_ERASED) return;
     struct shelf_why ignored = {""}; // it will be tried again with the next version
     if (files_read(folder, &files, &ignored)) {
         uint64_t day_before = UINT64_MAX;
@@ -375,6 +390,35 @@ static void forget(const struct shelf *shelf, const char *folder, const struct r
     free(files.list);
 }
 
+/* Whether a file may stay in the folder of an erased room: what says so, and what other nodes have
+ * said of theirs. */
+static bool outlives(const char *name, const struct files *files, const struct file *kept)
+{
+    struct file f;
+    if (!file_of_name(name, &f)) return strncmp(name, ".new-", 5) != 0;
+    if (!f.is_gone) return false;
+    if (f.node == kept->node) return version_compare(f.version, kept->version) == 0;
+    const struct file *newest = newest_of(files, f.node);
+    return newest != NULL && version_compare(newest->version, f.version) == 0;
+}
+
+/* Nothing of an erased room is left. The folder is synced: it may not come back after a power loss.
+ */
+static bool wipe(const char *folder, const struct files *files, const struct file *kept,
+                 struct shelf_why *why)
+{
+    DIR *dir = opendir(folder);
+    if (dir == NULL) return fail(why, "cannot read", folder);
+    bool ok = true;
+    for (struct dirent *e; ok && (e = next_entry(dir)) != NULL;) {
+        if (outlives(e->d_name, files, kept)) continue;
+        ok = unlinkat(dirfd(dir), e->d_name, 0) == 0 || errno == ENOENT;
+    }
+    ok = (ok && errno == 0) || fail(why, "cannot empty", folder);
+    (void)closedir(dir);
+    return ok && (sync_folder(folder) || fail(why, "cannot write", folder));
+}
+
 static bool file_place(const char *folder, const struct file *f, yd_slice head, yd_slice update,
                        struct shelf_why *why)
 {
@@ -384,6 +428,43 @@ static bool file_place(const char *folder, const struct file *f, yd_slice head, 
     if (!file_write(new, head, update)) return fail(why, "cannot write", new);
     if (rename(new, path) != 0 || !sync_folder(folder)) return fail(why, "cannot write", path);
     return true;
+}
+
+/* Who deletes a room has seen all that there is of it. */
+static void hold_others(const struct files *files, struct record *record)
+{
+    for (size_t i = files->count; i-- > 0;) {
+        record_hold(record, files->list[i].node, files->list[i].version);
+    }
+}
+
+/* What the node has written later than what it says now: its numbers have gone back. */
+static const struct file *later_own(const struct files *files, const struct record *record)
+{
+    const struct file *own = newest_of(files, record->node);
+    int order = own == NULL ? -1 : version_compare(own->version, record->version);
+    return order > 0 || (order == 0 && !own->is_gone) ? own : NULL;
+}
+
+/* Whether the record may be written: STORED. */
+static enum shelf_put judge(const char *folder, const struct files *files, struct record *record,
+                            struct version *newest)
+{
+    const struct file *other = NULL;
+    hold_what_was_held(folder, files, record);
+    if (record->fate == FATE_THERE) {
+        const struct file *own = newest_of(files, record->node);
+        if (own != NULL && own->is_gone) (void)record_takes_back(record, own->node, own->version);
+        if (is_gone(files, record)) return SHELF_GONE;
+        other = not_held(folder, files, record);
+        if (record_is_full(record)) other = NULL;
+    } else {
+        hold_others(files, record);
+        other = later_own(files, record);
+    }
+    if (other == NULL) return SHELF_STORED;
+    *newest = other->version;
+    return SHELF_STALE;
 }
 
 enum shelf_put shelf_put(const struct shelf *shelf, struct record *record, yd_slice update,
@@ -401,11 +482,9 @@ enum shelf_put shelf_put(const struct shelf *shelf, struct record *record, yd_sl
         goto out;
     }
     if (!files_read(folder, &files, why)) goto out;
-    hold_what_was_held(folder, &files, record);
-    const struct file *other = not_held(folder, &files, record);
-    if (other != NULL && !record_is_full(record)) {
-        *newest = other->version;
-        result = SHELF_STALE;
+    enum shelf_put verdict = judge(folder, &files, record, newest);
+    if (verdict != SHELF_STORED) {
+        result = verdict;
         goto out;
     }
     if (record_write(&head, record) != YD_OK) {
@@ -413,8 +492,9 @@ enum shelf_put shelf_put(const struct shelf *shelf, struct record *record, yd_sl
         (void)fail(why, "cannot write", folder);
         goto out;
     }
-    struct file f = {record->version, record->node, 0};
+    struct file f = {record->version, record->node, 0, record->fate != FATE_THERE};
     if (!file_place(folder, &f, yd_buf_slice(&head), update, why)) goto out;
+    if (record->fate == FATE_ERASED && !wipe(folder, &files, &f, why)) goto out;
     forget(shelf, folder, record);
     result = SHELF_STORED;
 
@@ -457,6 +537,10 @@ bool shelf_get(const struct shelf *shelf, yd_slice room, struct part **parts, st
     if (!mark_is_there(shelf->dir, why)) return false;
     room_folder(shelf, room, folder);
     bool ok = files_read(folder, &files, why);
+    if (ok && is_gone(&files, found)) {
+        found->fate = FATE_DELETED;
+        files.count = 0;
+    }
     for (size_t i = 0; ok && i < files.count; i++) {
         struct record record;
         if (!is_first_of_node(&files, i) ||
@@ -533,7 +617,8 @@ static void page_add(struct shelf_page *page, const char *folder)
 {
     struct files files;
     struct shelf_why ignored = {""}; // a restore of the room itself will tell
-    bool ok = files_read(folder, &files, &ignored);
+    static const struct record nothing;
+    bool ok = files_read(folder, &files, &ignored) && !is_gone(&files, &nothing);
     for (size_t i = 0; ok && i < files.count; i++) {
         char path[PATH_MAX_OURS];
         uint8_t head[RECORD_HEAD_MAX];

@@ -31,9 +31,18 @@ static inline int version_compare(struct version a, struct version b)
     return 0;
 }
 
-/* A whole room at a moment: one update V1. Made once, for all sinks of the room. */
+/* What has become of a room. What is not there may not come back by a restore. */
+enum fate {
+    FATE_THERE,
+    FATE_DELETED, /* may be undeleted: what the sink has of before is kept as long as usual */
+    FATE_ERASED   /* nothing of it may be left */
+};
+
+/* A whole room at a moment: one update V1; or, without bytes, that it was deleted. Made once, for
+ * all sinks of the room. */
 struct copy {
     uint32_t refs;
+    enum fate fate;
     struct yd_buf bytes;
     struct yd_buf state_vector;
     char sha256[SINK_HEX + 1]; /* of the bytes, lower-case hex */
@@ -65,7 +74,7 @@ enum sink_result {
                   */
     SINK_FOUND,  /* get: `parts`; list: `rooms` */
     SINK_NONE, /* get: it never heard of that room. The only answer that makes a room begin empty */
-    SINK_GONE, /* put, get: the application has deleted the document */
+    SINK_GONE, /* put, get: the document was deleted, by the application or by a server */
     SINK_LATER,   /* the sink cannot now, whatever the room; try again */
     SINK_REFUSED, /* the sink does not take this room or what is said about it; trying again at once
                      is no use */
@@ -104,7 +113,8 @@ struct sink_ops {
     const char *kind;
     bool gathers; /* answers puts late, when there is enough; it bounds itself what it holds */
     /* Keeps a copy under this version; `before`: the one that was stored last, as is remembered
-     * here. */
+     * here. One that says deleted or erased is stored whatever others have, and STALE only if a
+     * later one of this server is there. */
     void (*put)(struct sink *sink, struct copy *copy, const struct put_version *version,
                 sink_done *done, void *ctx);
     void (*get)(struct sink *sink, yd_slice room, sink_done *done, void *ctx);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/backups.h"
 #include "wire/query.h"
 
 #define CODE_CHANGED 1012 /* come again and see */
@@ -78,6 +79,7 @@ static void content_replace(struct admin_conn *conn, yd_slice room, yd_slice upd
     if (yd_buf_append(&bytes, update) != YD_OK) abort();
     if (!only_new) c->connections = room_let_go(shard, room, CODE_CHANGED, "content replaced");
     if (store_replace(shard->store, room, &bytes, &opts, admin_ask(&c->call)) != YD_OK) abort();
+    backups_touch_name(shard, room);
 }
 
 static void merge_on_store(struct admin_call *call, struct store_event *ev)
@@ -103,6 +105,7 @@ static void content_merge(struct admin_conn *conn, yd_slice room, yd_slice updat
     c->connections = room_let_go(shard, room, CODE_CHANGED, "content added");
     if (store_append(shard->store, room, update) != YD_OK) abort();
     c->call.on_store = merge_on_store;
+    backups_touch_name(shard, room);
     store_submit(shard->store);
     if (store_info(shard->store, room, YD_EMPTY, admin_ask(&c->call)) != YD_OK) abort();
 }
@@ -145,6 +148,7 @@ static void erase(struct admin_conn *conn, const struct admin_request *request,
         YD_OK) {
         abort();
     }
+    backups_touch_name(shard, room);
 }
 
 void admin_delete(struct admin_conn *conn, const struct admin_request *request)

@@ -6,6 +6,7 @@
 
 #include "host/admin_calls.h"
 #include "host/api.h"
+#include "host/backups.h"
 
 /* What waits for an answer of the store. */
 struct api_wait {
@@ -146,6 +147,7 @@ static void change(struct conn *conn, yd_slice room, const struct deletion *d, b
     uint64_t erase_at = admin_now_ms() + (uint64_t)d->grace_ms;
     uint64_t token = wait_new(conn, NULL, count, true);
     if (store_erase(shard->store, name, how, erase_at, token) != YD_OK) abort();
+    backups_touch_name(shard, name);
 }
 
 static void on_deletion(struct conn *conn, yd_slice room, yd_slice body, bool is_delete)

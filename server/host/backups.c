@@ -200,7 +200,7 @@ static void on_gone(void *ctx, yd_slice room)
 {
     struct shard *shard = ctx;
     struct room_slot *slot = NULL;
-    LOG(&shard->log, LOG_INFO, "the application has deleted the document of a room",
+    LOG(&shard->log, LOG_INFO, "a backup says that the document of a room was deleted",
         LOG_TEXT("room", room));
     HASH_FIND(hh, shard->rooms, room.ptr, room.len, slot);
     const struct refusal_words *words = refusal_words(REFUSE_NOT_FOUND);
@@ -382,7 +382,7 @@ static void on_scanned(struct shard *shard, const struct backup_ask *ask,
     if (ev->kind == STORE_EV_FAILED) return; // begun anew when it is back
     for (size_t i = 0; ev->kind == STORE_EV_LISTED && i < ev->room_count; i++) {
         const struct store_room *room = &ev->rooms[i];
-        if (room->status != STORE_ROOM_OK || room->name.len > SINK_ROOM_MAX) continue;
+        if (room->status == STORE_ROOM_BAD || room->name.len > SINK_ROOM_MAX) continue;
         uint32_t sinks = sinks_of(shard, room->name) & 1u << ask->sink;
         struct backup_room_state state;
         bool is_known = backup_room_state(b->backup, room->name, ask->sink, &state);
@@ -469,6 +469,12 @@ static void on_info(const struct backup_ask *ask, const struct store_event *ev)
         (struct backup_progress){ask->sink, {strtoull(key, NULL, 10), room->saved_lsn}};
 }
 
+static enum fate fate_of(int status)
+{
+    if (status == STORE_ROOM_DELETED) return FATE_DELETED;
+    return status == STORE_ROOM_ERASING || status == STORE_ROOM_ERASED ? FATE_ERASED : FATE_THERE;
+}
+
 static void on_was_read(struct shard *shard, const struct backup_ask *ask, struct store_event *ev)
 {
     struct reading *reading = ask->reading;
@@ -477,7 +483,8 @@ static void on_was_read(struct shard *shard, const struct backup_ask *ask, struc
         .progress = reading->progress,
         .progress_count = reading->count,
     };
-    if (ev->kind == STORE_EV_LOAD_FAILED) read.failed = ev->why;
+    if (ev->kind != STORE_EV_FAILED) read.fate = fate_of(ev->status);
+    if (ev->kind == STORE_EV_LOAD_FAILED && read.fate == FATE_THERE) read.failed = ev->why;
     if (ev->kind == STORE_EV_FAILED) read.failed = "the store is down";
     bool is_there = ev->kind == STORE_EV_LOADED && ev->status == STORE_ROOM_OK;
     if (is_there) {
@@ -524,6 +531,12 @@ void backups_touch(struct shard *shard, const struct room_slot *slot)
         return;
     // What finds no place is found by the next scan.
     (void)backup_touch(shard->backups->backup, slot_name(slot), slot->policy->sinks);
+}
+
+void backups_touch_name(struct shard *shard, yd_slice name)
+{
+    if (shard->backups == NULL || name.len > SINK_ROOM_MAX) return;
+    (void)backup_touch(shard->backups->backup, name, sinks_of(shard, name));
 }
 
 void backups_sweep(struct shard *shard)

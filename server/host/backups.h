@@ -18,6 +18,8 @@ void backups_close(struct shard *shard);
 struct backup *backups_of(struct shard *shard);
 /* Something of the room goes into the batch being built. Once a batch is enough. */
 void backups_touch(struct shard *shard, const struct room_slot *slot);
+/* A room by its name in the store: the store was told to delete it, replace it or bring it back. */
+void backups_touch_name(struct shard *shard, yd_slice name);
 void backups_sweep(struct shard *shard);
 /* The store works again after a failure. */
 void backups_store_back(struct shard *shard);

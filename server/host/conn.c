@@ -171,7 +171,12 @@ static void conn_read_frames(struct conn *conn, yd_slice bytes)
     struct shard *shard = conn->shard;
     struct yd_buf reply;
     yd_buf_init(&reply, heap_alloc(), (size_t)1 << 20);
-    struct ws_sink sink = {conn_on_message, conn, message_bytes_max(conn), &reply};
+    struct ws_sink sink = {.on_message = conn_on_message,
+                           .ctx = conn,
+                           .message_bytes_max = message_bytes_max(conn),
+                           .reply = &reply,
+                           .inflate = conn->deflates ? deflate_inflater(shard) : NULL,
+                           .alloc = heap_alloc()};
     if (shard->resting == NULL) shard->resting = reader_new();
     bool own = conn->reader != NULL;
     struct ws_reader *reader = own ? conn->reader : shard->resting;

@@ -156,6 +156,16 @@ static bool choose_protocol(struct upgrade *upgrade, const struct http_request *
     return protocol.len > 0 || request->ws_protocol.len == 0;
 }
 
+/* False: the header is no list of extensions. */
+static bool choose_extension(const struct conn *conn, struct upgrade *upgrade,
+                             const struct http_request *request)
+{
+    if (!deflate_is_on(conn->shard)) return true;
+    enum deflate_offer offer = deflate_offer_read(request->ws_extensions);
+    upgrade->deflates = offer == DEFLATE_TAKEN;
+    return offer != DEFLATE_BROKEN;
+}
+
 /* False: it was answered. */
 static bool upgrade_read(struct conn *conn, const struct http_request *request,
                          struct upgrade *upgrade)
@@ -168,6 +178,9 @@ static bool upgrade_read(struct conn *conn, const struct http_request *request,
     } else if (!choose_protocol(upgrade, request)) {
         conn_answer(conn, 400, "text/plain",
                     YD_LITERAL("Offer a subprotocol beside the token, such as \"partyd\".\n"));
+    } else if (!choose_extension(conn, upgrade, request)) {
+        conn_answer(conn, 400, "text/plain",
+                    YD_LITERAL("Sec-WebSocket-Extensions is no list of extensions.\n"));
     } else {
         return true;
     }

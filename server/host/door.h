@@ -47,6 +47,7 @@ enum refusal refusal_of(enum auth_reason reason); /* not of AUTH_ALLOWED */
 struct upgrade {
     char accept[HTTP_ACCEPT_LEN + 1];
     char protocol[PROTOCOL_MAX + 1];
+    bool deflates; /* permessage-deflate was offered and is taken */
 };
 
 struct visit {

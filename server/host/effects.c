@@ -44,6 +44,34 @@ void seat_note(struct seat *seat, enum session_note note, const char *text)
     outbox_put(conn->shard, outbox_of_conn(conn), head, payload, 0);
 }
 
+/* To one who takes it compressed. What others are sent too is compressed once, also if it waits. */
+static void send_deflated(struct shard *shard, const struct seat *seat,
+                          const struct room_effect *fx, yd_slice head, uint64_t batch)
+{
+    struct conn *conn = seat->conn;
+    bool alone = seat->wire == SESSION_WIRE_OWN || fx->share == 0 || fx->bytes.len < SHARED_MIN;
+    bool waits = batch > shard->durable || outbox_waiting(conn->out) > 0;
+    if (!alone && !waits) {
+        conn_write(conn, slot_shared(seat, fx->share, head, fx->bytes), NULL);
+        return;
+    }
+    if (alone && !deflate_tries(shard, fx->bytes.len)) {
+        outbox_put(shard, outbox_of_conn(conn), head, fx->bytes, batch);
+        return;
+    }
+    struct chunk *frame = NULL;
+    if (alone) {
+        struct chunk *plain = chunk_new(head, fx->bytes);
+        frame = deflate_chunk(shard, plain);
+        chunk_unref(plain);
+    } else {
+        frame = slot_shared(seat, fx->share, head, fx->bytes);
+        frame->refs++;
+    }
+    outbox_put(shard, outbox_of_conn(conn), (yd_slice){frame->bytes, frame->len}, YD_EMPTY, batch);
+    chunk_unref(frame);
+}
+
 static void send_one(struct shard *shard, struct seat *seat, const struct room_effect *fx,
                      uint64_t batch)
 {
@@ -53,11 +81,12 @@ static void send_one(struct shard *shard, struct seat *seat, const struct room_e
     if (head.len == 0) return;
     bool alone = seat->wire == SESSION_WIRE_OWN || fx->share == 0 || fx->bytes.len < SHARED_MIN;
     bool waits = batch > shard->durable || outbox_waiting(seat->conn->out) > 0;
-    if (alone || waits) {
+    if (seat->conn->deflates && fx->to == ROOM_TO_ONE) {
+        send_deflated(shard, seat, fx, head, batch);
+    } else if (alone || waits) {
         outbox_put(shard, outbox_of_conn(seat->conn), head, fx->bytes, batch);
     } else {
-        struct chunk *frame = slot_shared(seat->slot, fx->share, seat->wire, head, fx->bytes);
-        conn_write(seat->conn, frame, NULL);
+        conn_write(seat->conn, slot_shared(seat, fx->share, head, fx->bytes), NULL);
     }
 }
 

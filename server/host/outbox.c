@@ -385,13 +385,17 @@ static void flush_slot(struct outbox *out, uint64_t durable)
     out->ready_from = FROM_NOBODY;
     struct chunk *all = take_ready(out);
     if (all == NULL) return;
+    struct chunk *deflated = NULL; // made when the first is met who takes it
     for (uint32_t i = 0; i < slot->member_cap; i++) {
         struct seat *seat = slot->members[i];
         if (seat == NULL || seat->wire != wire || seat->conn->state != CONN_OPEN) continue;
         if (seat->is_cut) continue;
         if (seat->is_held && seat->cut_batch <= durable) seat->is_cut = true;
-        write_to_member(seat->conn, all, i == from);
+        bool deflates = seat->conn->deflates;
+        if (deflates && deflated == NULL) deflated = deflate_chunk(seat->conn->shard, all);
+        write_to_member(seat->conn, deflates ? deflated : all, i == from);
     }
+    chunk_unref(deflated);
     chunk_unref(all);
 }
 

@@ -97,7 +97,7 @@ static void on_restored(void *ctx, uint64_t token, struct backup_restored *resto
     } else if (restored->outcome == BACKUP_NEVER_THERE) {
         room_fails(room, "the sink has nothing under this name");
     } else if (restored->outcome == BACKUP_DELETED) {
-        room_fails(room, "the application has deleted it");
+        room_fails(room, "it was deleted; what is left of it in the sink is not brought back");
     } else {
         room_fails(room, restored->why);
     }

@@ -59,12 +59,15 @@ enum refusal refusal_of(enum auth_reason reason)
 void switch_protocols(struct conn *conn, const struct upgrade *upgrade)
 {
     const char *protocol = upgrade->protocol;
-    char head[256 + PROTOCOL_MAX];
+    const char *extension = "Sec-WebSocket-Extensions: " DEFLATE_ANSWER "\r\n";
+    char head[384 + PROTOCOL_MAX];
     int n = snprintf(head, sizeof head,
                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                     "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s%s%s\r\n",
-                     upgrade->accept, protocol[0] == 0 ? "" : "Sec-WebSocket-Protocol: ", protocol,
+                     "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s%s%s%s\r\n",
+                     upgrade->accept, upgrade->deflates ? extension : "",
+                     protocol[0] == 0 ? "" : "Sec-WebSocket-Protocol: ", protocol,
                      protocol[0] == 0 ? "" : "\r\n");
+    conn->deflates = upgrade->deflates;
     outbox_put(conn->shard, outbox_of_conn(conn), (yd_slice){(const uint8_t *)head, (size_t)n},
                YD_EMPTY, 0);
 }

@@ -313,6 +313,7 @@ void shard_free(struct shard *shard)
     outboxes_free(shard);
     ws_reader_free(shard->resting);
     service_deinit(&shard->service);
+    deflate_free(shard);
     free(shard);
 }
 

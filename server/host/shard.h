@@ -18,6 +18,7 @@
 #include "room/room.h"
 #include "room/session.h"
 #include "store/store.h"
+#include "wire/deflate.h"
 #include "wire/http.h"
 #include "wire/route.h"
 #include "wire/ws.h"
@@ -127,15 +128,18 @@ struct conn {
     uint16_t close_code; /* of a close that waits for its deadline */
     uint8_t state;       /* enum conn_state */
     bool speaks_text, finished;
-    bool in_flow; /* is in the shard's list of those that are too slow, or can take more */
-    bool paused;  /* not read until the batch has gone to the store */
-    bool is_http; /* answered without an upgrade */
+    bool in_flow;  /* is in the shard's list of those that are too slow, or can take more */
+    bool paused;   /* not read until the batch has gone to the store */
+    bool is_http;  /* answered without an upgrade */
+    bool deflates; /* large messages may be compressed, in both directions */
 };
 
 /* A message to one member that others of the same wire are sent too. */
 struct shared {
     uint64_t share; /* its number in the room */
     uint32_t wire;
+    bool deflated;  /* for those who take it so */
+    uint8_t unused; /* sweeps since it was last sent to somebody */
     struct chunk *frame;
 };
 
@@ -198,7 +202,9 @@ struct shard {
     struct room_slot *gone;    /* freed at the next sweep */
     struct conn *conns;
     uint32_t conn_count;
-    struct ws_reader *resting; /* serves every connection that is between two messages */
+    struct ws_reader *resting;  /* serves every connection that is between two messages */
+    struct ws_inflate *inflate; /* and these all that compress; NULL: not needed yet */
+    struct ws_deflate *deflate;
     struct outbox_list dirty, gated;
     uint64_t durable; /* batch number */
     uint64_t tokens;
@@ -325,6 +331,14 @@ bool ask_answered(struct shard *shard, struct store_event *ev);   /* false: it i
 void asks_failed(struct shard *shard, const struct store_event *ev);
 void asks_free(struct shard *shard);
 
+/* deflate.c: what is compressed on its way out, once for all */
+bool deflate_is_on(const struct shard *shard);
+struct ws_inflate *deflate_inflater(struct shard *shard);
+/* Frames for connections that take them compressed; a reference for the caller. */
+struct chunk *deflate_chunk(struct shard *shard, struct chunk *frames);
+bool deflate_tries(const struct shard *shard, size_t payload_len);
+void deflate_free(struct shard *shard);
+
 /* late.c: what may wait for company */
 void late_init(struct shard *shard);
 bool late_keep(struct conn *conn, struct chunk *chunk); /* false: it keeps something already */
@@ -341,9 +355,9 @@ void flow_turn(struct shard *shard);
 void flow_before(struct seat *seat);
 void seat_hold(struct seat *seat); /* effects of the room */
 void seat_resume(struct seat *seat);
-/* The frame of a message with a number, made by the first who is sent it. Borrowed. */
-struct chunk *slot_shared(struct room_slot *slot, uint64_t share, uint32_t wire, yd_slice head,
-                          yd_slice payload);
+/* The frame of a message with a number, made by the first who is sent it as this seat is. Borrowed.
+ */
+struct chunk *slot_shared(const struct seat *seat, uint64_t share, yd_slice head, yd_slice payload);
 void slot_forget_shared(struct room_slot *slot);
 void slot_trim_shared(struct room_slot *slot); /* those that are on their way to nobody */
 

@@ -30,6 +30,8 @@ struct settings {
     char *durability;
     char *hocuspocus_path;
     int64_t socket_documents_max;
+    char *compression;
+    int64_t compression_bytes_min;
 
     /* Who may enter: docs/access.md, docs/security.md. Text that is not set is "". */
     char *auth;

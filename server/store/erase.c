@@ -114,6 +114,7 @@ static yd_err make_undeleted(struct database *db, struct stored_room *room)
 {
     yd_err err = database_step(db, db->begin, "beginning to undelete a room");
     room->status = STORE_ROOM_OK;
+    room->epoch++; // sinks tell it by that from a copy of before that was put back
     room->deleted_at = room->erase_at = 0;
     if (err == YD_OK) err = save_change(db, room);
     erasures_drop(db, room->id);

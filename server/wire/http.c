@@ -60,6 +60,7 @@ static yd_slice *value_of(struct reading *r)
         {"sec-websocket-key", &q->ws_key},
         {"sec-websocket-version", &q->ws_version},
         {"sec-websocket-protocol", &q->ws_protocol},
+        {"sec-websocket-extensions", &q->ws_extensions},
         {"authorization", &q->authorization},
         {"cookie", &q->cookie},
         {"origin", &q->origin},
@@ -86,7 +87,8 @@ static int on_value(parser_type *p, const char *at, size_t len)
         if (r->value != NULL && r->value->len > 0) {
             // Two lines may be one list only where the standard says so; which of two tokens or
             // lengths holds, others could see otherwise than we do.
-            bool is_list = r->value == &r->request->ws_protocol;
+            bool is_list =
+                r->value == &r->request->ws_protocol || r->value == &r->request->ws_extensions;
             r->said_twice = r->said_twice || !is_list;
             r->value = NULL;
         }
@@ -147,6 +149,7 @@ int http_request_read(yd_slice bytes, struct http_request *request)
                                      .ws_key = YD_EMPTY,
                                      .ws_version = YD_EMPTY,
                                      .ws_protocol = YD_EMPTY,
+                                     .ws_extensions = YD_EMPTY,
                                      .authorization = YD_EMPTY,
                                      .cookie = YD_EMPTY,
                                      .origin = YD_EMPTY,

@@ -9,6 +9,7 @@ import { after, afterEach, before, test } from 'node:test'
 import * as Y from 'yjs'
 import { signTicket } from '../../web/convex/dist/index.js'
 import { BINARY, freePort, startServer, temporary } from '../e2e/support.mjs'
+import { partyd } from '../e2e/operator-support.mjs'
 import { movableClock } from '../support/clock.mjs'
 import { Guest } from './guests.mjs'
 import { SECRET, makePage, push, restore, sha256, signIn, sleep, startConvex, until } from './support.mjs'
@@ -317,6 +318,44 @@ test('B10 a document that was deleted in the application: not backed up, not ope
   assert.equal(await guest.refused(10000), 4404)
   const second = await start()
   assert.equal(await (await enter(second, page.room)).refused(10000), 4404)
+})
+
+test('B14 a room that the operator deletes is not given out by Convex; undeleted, it is', async () => {
+  const room = await newRoom()
+  const server = await start()
+  const guest = await enterSynced(server, room)
+  guest.text.insert(0, 'was deleted')
+  await server.saved()
+  const run = async (...words) => { const done = await partyd(server.data, ...words); assert.equal(done.status, 0, done.err) }
+  const out = guest.refused(10000)
+  await run('erase', room)
+  assert.equal(await out, 4404)
+  await until('Convex to know', async () => (await restore(convex, room)).status === 410, 10000)
+  const second = await start()
+  assert.equal(await (await enter(second, room)).refused(10000), 4404)
+  // Another server that still has it is told, and cannot bring it back.
+  assert.equal((await push(convex, { room, epoch: 9, seq: 9, body: Buffer.from([0, 0]) })).status, 404)
+  await run('undelete', room)
+  await until('Convex to have it again', async () => (await restore(convex, room)).status === 200, 10000)
+  assert.equal((await stored(room)).text, 'was deleted')
+  await second.stop('SIGKILL')
+  await (await enterSynced(await start(), room)).sees('was deleted')
+})
+
+test('B15 of an erased room Convex keeps no file', async () => {
+  const [room, other] = [await newRoom(), await newRoom()]
+  const server = await start()
+  const [gone, kept] = [await enterSynced(server, room), await enterSynced(server, other)]
+  kept.text.insert(0, 'was kept')
+  await server.saved()
+  const before = await convex.fileCount()
+  gone.text.insert(0, 'secret')
+  await server.saved(2)
+  assert.equal(await convex.fileCount(), before + 1)
+  assert.equal((await partyd(server.data, 'erase', room, '--now')).status, 0)
+  await until('the file to be deleted', async () => await convex.fileCount() === before, 10000)
+  assert.equal((await restore(convex, room)).status, 410)
+  assert.equal((await stored(other)).text, 'was kept')
 })
 
 test('B13 partyd pull brings all rooms back from Convex', async () => {

@@ -1,8 +1,6 @@
 // What every end-to-end test needs: a freshly started server, the real clients, and waiting.
 import { spawn, spawnSync } from 'node:child_process'
-import fs from 'node:fs'
 import net from 'node:net'
-import os from 'node:os'
 import path from 'node:path'
 import { after } from 'node:test'
 import * as Y from 'yjs'
@@ -13,6 +11,7 @@ import YPartyKit from 'y-partykit/provider'
 import YPartyServer from 'y-partyserver/provider'
 import { Hocuspocus, libraries } from './hocuspocus-support.mjs'
 
+import { temporary } from '../support/temporary.mjs'
 import { EDGE, checkEdge, nativeOnly, startEdge } from '../support/edge.mjs'
 
 export { Y, WebSocket, EDGE, nativeOnly }
@@ -44,7 +43,7 @@ export const freePort = () => new Promise((resolve, reject) => {
   })
 })
 
-export const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-test-'))
+export { temporary }
 
 /** Starts the server and waits for its line. Options: command, data, port, args, env, files (how many it may
  * open). */
@@ -83,8 +82,7 @@ export const families = {
   'y-partykit': (s, room, doc, party = 'main', more = {}) => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more }),
   'y-partyserver': (s, room, doc, party = 'main', more = {}) => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more })
 }
-// The edge has one document on a socket: docs/edge.md.
-for (const version of EDGE === undefined ? Object.keys(libraries) : []) {
+for (const version of Object.keys(libraries)) {
   families[version] = (s, room, doc, party = 'main', more = {}) => new Hocuspocus(version, party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, more)
 }
 
