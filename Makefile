@@ -239,8 +239,13 @@ browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in b
 example: $(BUILD)/partyd web/convex/dist/index.js ## the application of example/ in browsers, its types, its size; screenshots in build/screenshots
 	$(Q)cd example && npm run --silent typecheck && PARTYD_BINARY=$${PARTYD:-$(abspath $(BUILD))/partyd} $(NODE_TEST) tests/*.test.mjs
 # The guides of docs/migrate as a reader follows them, and the ways into production.
-deploy: $(BUILD)/partyd $(BUILD)/static/partyd ## migration guides, systemd, container image, release and its rollback
-	$(Q)cd tests && PARTYD=../$(BUILD)/partyd STATIC=../$(BUILD)/static/partyd $(NODE_TEST) deploy/*.test.mjs
+# What systemd does for a service with a socket.
+$(B)/deploy/manager: $(B)/tests/deploy/manager.o
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
+deploy: $(BUILD)/partyd $(BUILD)/static/partyd $(B)/deploy/manager ## migration guides, systemd, container image, release and its rollback
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd STATIC=../$(BUILD)/static/partyd \
+	  MANAGER=../$(B)/deploy/manager $(NODE_TEST) --test-concurrency=2 deploy/*.test.mjs
 $(BUILD)/static/partyd: FORCE
 	$(Q)$(MAKE) -s static
 

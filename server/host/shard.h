@@ -13,6 +13,7 @@
 
 #include "host/limits.h"
 #include "host/metrics.h"
+#include "host/service.h"
 #include "ops/heap.h"
 #include "ops/log.h"
 #include "ops/settings.h"
@@ -193,6 +194,7 @@ struct shard {
     struct limits limits;
     struct metrics metrics;
     uv_timer_t accept_timer; /* a connection is taken when it fires */
+    struct service service;
     struct store *store;
     struct door *door;
     struct backups *backups; /* NULL: there are no sinks */
