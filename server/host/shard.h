@@ -129,11 +129,11 @@ struct conn {
     uint32_t awaits;     /* bytes of the request before it is looked at again */
     uint16_t close_code; /* of a close that waits for its deadline */
     uint8_t state;       /* enum conn_state */
-    bool speaks_text, finished;
+    bool speaks_text : 1, finished : 1;
+    bool deflates : 1; /* large messages may be compressed, in both directions */
     bool in_flow;  /* is in the shard's list of those that are too slow, or can take more */
     bool paused;   /* not read until the batch has gone to the store */
     bool is_http;  /* answered without an upgrade */
-    bool deflates; /* large messages may be compressed, in both directions */
 };
 
 /* A message to one member that others of the same wire are sent too. */

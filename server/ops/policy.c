@@ -101,7 +101,7 @@ struct place {
     size_t why_size;
 };
 
-#define BAD(at, ...) source_bad(&(at)->source, (at)->why, (at)->why_size, __VA_ARGS__)
+#define BAD(at, ...) SOURCE_BAD(&(at)->source, (at)->why, (at)->why_size, __VA_ARGS__)
 
 static yd_err bad_key(const struct place *at, const char *key)
 {
@@ -150,8 +150,9 @@ static yd_err bad_value(const struct place *at, const struct key *key, const jso
             }
         }
     }
-    (void)BAD(at, "rooms.\"%.100s\".%s: %.100s is no value; it takes %s%s", at->pattern, key->name,
-              given == NULL ? "that" : given, takes, meant);
+    source_tell(&at->source, at->why, at->why_size,
+                "rooms.\"%.100s\".%s: %.100s is no value; it takes %s%s", at->pattern, key->name,
+                given == NULL ? "that" : given, takes, meant);
     free(given);
     return YD_EMALFORMED;
 }

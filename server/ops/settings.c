@@ -204,7 +204,7 @@ static void allowed(const struct setting *s, char out[96])
     }
 }
 
-#define CHOICES_MAX  8
+#define CHOICES_MAX  16
 #define CHOICE_BYTES 24
 
 /* The choice that value was probably meant to be, "" if none is near. */
@@ -346,7 +346,7 @@ static yd_err no_such_key(const struct source *source, const char *key, char *wh
     }
     nearest_try(&near, "rooms");
     bool is_near = near.best != NULL;
-    return source_bad(source, why, SETTINGS_ERROR_MAX, "there is no setting \"%.100s\"; %s%s%s",
+    return SOURCE_BAD(source, why, SETTINGS_ERROR_MAX, "there is no setting \"%.100s\"; %s%s%s",
                       key, is_near ? "did you mean \"" : "partyd --help lists them",
                       is_near ? near.best : "", is_near ? "\"?" : "");
 }
@@ -399,7 +399,7 @@ static yd_err read_key(struct settings *to, const struct source *source, const j
     if (s == NULL || s->offset == AT(config)) return no_such_key(source, key, why);
     if (value_text(s, value, number, &text)) return put(to, s, text, SETTINGS_FILE, place, why);
     allowed(s, takes);
-    return source_bad(source, why, SETTINGS_ERROR_MAX,
+    return SOURCE_BAD(source, why, SETTINGS_ERROR_MAX,
                       "%s: that is no value of the right type; it"
                       " takes %s%s",
                       key, takes,
@@ -450,7 +450,7 @@ static yd_err read_file(struct settings *to, char *why)
     json_t *root = json_loadb(to->config_text, to->config_len, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) return no_json(&source, &error, why);
     if (!json_is_object(root)) {
-        err = source_bad(&source, why, SETTINGS_ERROR_MAX, "the file must hold one JSON object");
+        err = SOURCE_BAD(&source, why, SETTINGS_ERROR_MAX, "the file must hold one JSON object");
     }
     const char *key;
     json_t *value;
@@ -486,7 +486,7 @@ static yd_err no_such_sink(const struct settings *s, const struct policy *policy
     source.keys[0] = "rooms";
     source.keys[1] = pattern;
     source.keys[2] = "backup";
-    return source_bad(&source, why, SETTINGS_ERROR_MAX,
+    return SOURCE_BAD(&source, why, SETTINGS_ERROR_MAX,
                       "rooms.\"%.100s\".backup: there is no sink \"%s\"%s%s%s", pattern, name,
                       near.best == NULL ? "" : "; did you mean \"",
                       near.best == NULL ? "" : near.best, near.best == NULL ? "" : "\"?");

@@ -48,7 +48,7 @@ struct place {
     size_t why_size;
 };
 
-#define BAD(at, ...) source_bad(&(at)->source, (at)->why, (at)->why_size, __VA_ARGS__)
+#define BAD(at, ...) SOURCE_BAD(&(at)->source, (at)->why, (at)->why_size, __VA_ARGS__)
 
 static char *copy_n(const char *text, size_t len)
 {

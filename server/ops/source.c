@@ -80,7 +80,7 @@ int source_line(const struct source *source)
     return w.found_line;
 }
 
-yd_err source_bad(const struct source *source, char *why, size_t why_size, const char *format, ...)
+void source_tell(const struct source *source, char *why, size_t why_size, const char *format, ...)
 {
     va_list args;
     int line = source_line(source);
@@ -91,5 +91,4 @@ yd_err source_bad(const struct source *source, char *why, size_t why_size, const
         (void)vsnprintf(why + used, why_size - (size_t)used, format, args);
     }
     va_end(args);
-    return YD_EMALFORMED;
 }

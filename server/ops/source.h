@@ -16,8 +16,10 @@ struct source {
  * Cost: one pass over the text. */
 int source_line(const struct source *source);
 
-/* Writes "FILE:LINE: " and what follows into why. The result is always YD_EMALFORMED. */
-__attribute__((format(printf, 4, 5))) yd_err source_bad(const struct source *source, char *why,
-                                                        size_t why_size, const char *format, ...);
+/* Writes "FILE:LINE: " and what follows, as printf does, into why. */
+__attribute__((format(printf, 4, 5))) void source_tell(const struct source *source, char *why,
+                                                       size_t why_size, const char *format, ...);
+/* The same as an error to return. */
+#define SOURCE_BAD(...) (source_tell(__VA_ARGS__), YD_EMALFORMED)
 
 #endif

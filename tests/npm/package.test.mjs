@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
+import net from 'node:net'
 import path from 'node:path'
 import { before, test } from 'node:test'
 import { Project, descendants, freePort, lives, root, temporary, until } from './support.mjs'
@@ -74,13 +75,28 @@ for (const [signal, npx] of [['SIGTERM', false], ['SIGINT', false], ['SIGHUP', f
     assert.ok(below.length > 0)
     if (npx && signal === 'SIGINT') running.interrupt()
     else running.child.kill(signal)
-    if (signal === 'SIGINT' && !npx) running.child.kill(signal) // a terminal and npm may both say it
+    await until('all to have gone', () => !below.some(lives), 15000).finally(() => below.filter(lives).forEach(pid => process.kill(pid, 'SIGKILL')))
     const { code } = await running.exited
     assert.match(running.text, /stopped/)
     if (!npx) assert.equal(code, 0)
-    await until('all to have gone', () => !below.some(lives))
   })
 }
+
+test('a signal that npm and the terminal both send is one for the server', async () => {
+  const port = await freePort()
+  const running = project.start(['dev', '--port', port])
+  await running.said('listening on')
+  // Somebody who does not answer its close keeps the server from being done at once.
+  const socket = net.connect(port, '127.0.0.1', () => socket.write('GET /parties/main/a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'))
+  socket.on('error', () => {})
+  await new Promise(resolve => socket.once('data', resolve))
+  running.child.kill('SIGINT')
+  await running.said('stopping')
+  running.child.kill('SIGINT')
+  assert.equal((await running.exited).code, 0)
+  assert.match(running.text, /stopped/)
+  socket.destroy()
+})
 
 test('a Ctrl-C of the terminal is one signal for the server', async () => {
   const port = await freePort()

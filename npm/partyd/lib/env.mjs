@@ -1,10 +1,9 @@
 // `partyd env`: what holds, where it comes from, and which secrets are missing. A secret is never shown.
 import { randomBytes } from 'node:crypto'
-import { appendFileSync, chmodSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { binaryPath } from './binary.mjs'
-import { findConfig, flagOf, loadEnv, parseEnv } from './config.mjs'
-import { expected } from './error.mjs'
+import { findConfig, loadEnv, parseEnv } from './config.mjs'
 
 const target = '.env.local'
 const keys = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
@@ -20,11 +19,9 @@ function settings (args, env) {
 
 function write (missing) {
   if (missing.length === 0) return console.log(`${target}: nothing to add`)
-  const isNew = !existsSync(target)
-  const old = isNew ? '' : readFileSync(target, 'utf8')
+  const old = existsSync(target) ? readFileSync(target, 'utf8') : ''
   const lines = missing.map(name => `${name}=${randomBytes(32).toString('hex')}\n`).join('')
   appendFileSync(target, `${old === '' || old.endsWith('\n') ? '' : '\n'}${lines}`, { mode: 0o600 })
-  if (isNew) chmodSync(target, 0o600)
   console.log(`${target}: added ${missing.join(' and ')}; the application's backend needs the same`)
   const ignored = existsSync('.gitignore') ? readFileSync('.gitignore', 'utf8') : ''
   if (!/^\/?(\.env\.local|\.env\*|\.env\.\*|\*\.local|\.env\*\.local)\s*$/m.test(ignored)) {
@@ -52,6 +49,5 @@ export function env (args) {
   const missing = (needs[auth] ?? []).filter(name => !values[name] && !inFile[name])
   if (isWriting) write(missing)
   else if (missing.length > 0) console.log(`not set: ${missing.join(', ')}; npx partyd env --write makes ${missing.length > 1 ? 'them' : 'it'} in ${target}`)
-  if (flagOf(args, 'write') !== undefined && args.some(arg => arg.startsWith('--write='))) throw expected('--write takes no value')
   return 0
 }
