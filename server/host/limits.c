@@ -68,7 +68,7 @@ static uint32_t connections_max(const struct settings *settings)
     struct rlimit files;
     uint64_t most = (uint64_t)settings->connections_max;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0) return (uint32_t)most;
-    uint64_t spare = files.rlim_cur > 4 * FILES_SPARE ? FILES_SPARE : files.rlim_cur / 4;
+    uint64_t spare = files.rlim_cur > 4 * (uint64_t)FILES_SPARE ? FILES_SPARE : files.rlim_cur / 4;
     // Who is told that it is too much needs a file too.
     uint64_t open = (files.rlim_cur - spare) * SPARE_DIVISOR / (SPARE_DIVISOR + 1);
     return (uint32_t)(open < most ? open : most);

@@ -5,8 +5,8 @@
  */
 #include "host/metrics.h"
 
-#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -16,7 +16,8 @@
 
 static const uint64_t time_bounds_us[METRICS_TIMES] = {
     100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 5000000};
-#define SIZE_FIRST 256u
+
+static unsigned long long size_bound(size_t i) { return 256ull << 2 * i; }
 
 void times_add(struct times *times, uint64_t us)
 {
@@ -29,7 +30,7 @@ void times_add(struct times *times, uint64_t us)
 void sizes_add(struct sizes *sizes, uint64_t bytes)
 {
     size_t i = 0;
-    while (i < METRICS_SIZES && bytes > (uint64_t)SIZE_FIRST << 2 * i) i++;
+    while (i < METRICS_SIZES && bytes > size_bound(i)) i++;
     sizes->counts[i]++;
     sizes->sum += bytes;
 }
@@ -43,14 +44,16 @@ struct page {
     const char *name; /* of the metric whose lines come */
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct page *page, const char *format, ...)
+/* format: of one line; what does not fit is left out, as a sink of that long a name. */
+#define put(page, ...)                                                                             \
+    do {                                                                                           \
+        char line_[512];                                                                           \
+        put_line(page, line_, snprintf(line_, sizeof line_, __VA_ARGS__));                         \
+    } while (0)
+
+static void put_line(struct page *page, const char line[512], int n)
 {
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= sizeof line) return; // a name of a sink that long is left out
+    if (n < 0 || n >= 512) return;
     if (yd_buf_append(&page->text, (yd_slice){(const uint8_t *)line, (size_t)n}) != YD_OK) abort();
 }
 
@@ -115,8 +118,7 @@ static void put_sizes(struct page *page, const char *name, const char *help,
     metric(page, "histogram", name, help);
     for (size_t i = 0; i < METRICS_SIZES; i++) {
         count += sizes->counts[i];
-        put(page, "%s_bucket{le=\"%llu\"} %llu\n", name,
-            (unsigned long long)((uint64_t)SIZE_FIRST << 2 * i), (unsigned long long)count);
+        put(page, "%s_bucket{le=\"%llu\"} %llu\n", name, size_bound(i), (unsigned long long)count);
     }
     histogram_end(page, count + sizes->counts[METRICS_SIZES], (double)sizes->sum);
 }

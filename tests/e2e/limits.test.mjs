@@ -140,7 +140,7 @@ test('L4: who is trusted says for whom it asks, and nobody else does', async () 
 })
 
 // More than fits into one read, since what was read is worked through.
-const states = ws => { for (let i = 0; i < 2200; i++) ws.send(state(7, i + 1, JSON.stringify({ n: i, fill: 'x'.repeat(280) }))) }
+const states = ws => { for (let i = 0; i < 2500; i++) ws.send(state(7, i + 1, JSON.stringify({ n: i, fill: 'x'.repeat(280) }))) }
 const bytes = ws => { for (let i = 0; i < 11; i++) ws.send(update('x'.repeat(500000))) }
 const slowdowns = {
   'connection-messages-per-s': { value: 200, send: states },
