@@ -128,9 +128,9 @@ struct conn {
     uint8_t state;       /* enum conn_state */
     bool speaks_text : 1, finished : 1;
     bool deflates : 1; /* large messages may be compressed, in both directions */
-    bool in_flow;  /* is in the shard's list of those that are too slow, or can take more */
-    bool paused;   /* not read until the batch has gone to the store */
-    bool is_http;  /* answered without an upgrade */
+    bool in_flow;      /* is in the shard's list of those that are too slow, or can take more */
+    bool paused;       /* not read until the batch has gone to the store */
+    bool is_http;      /* answered without an upgrade */
 };
 
 /* A message to one member that others of the same wire are sent too. */
