@@ -231,7 +231,8 @@ struct packer {
     enum form form;
     bool is_begun, is_finished;
 };
-/* Packs at most 256 KiB more, or up to 1 MiB if that is all; is_finished: that was all. The bytes of `update` have to stay. */
+/* Packs at most 256 KiB more, or up to 1 MiB if that is all; is_finished: that was all. The bytes
+ * of `update` have to stay. */
 yd_err packer_more(struct packer *p, yd_slice update);
 void packer_deinit(struct packer *p);
 

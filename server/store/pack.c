@@ -16,9 +16,9 @@
 
 #define LEVEL       3
 #define V2_MAX      ((size_t)384 * 1024) /* there and back takes about 10 ns a byte */
-#define SLICE_BYTES ((size_t)256 << 10) /* 1.5 to 3 ms of packing */
-#define WHOLE_MAX   ((size_t)1 << 20)   /* is packed at once: piece.c commits it as one */
-#define V2_RAW_MAX  ((size_t)64 << 20) /* unpacked; more is damage */
+#define SLICE_BYTES ((size_t)256 << 10)  /* 1.5 to 3 ms of packing */
+#define WHOLE_MAX   ((size_t)1 << 20)    /* is packed at once: piece.c commits it as one */
+#define V2_RAW_MAX  ((size_t)64 << 20)   /* unpacked; more is damage */
 
 static yd_err to_v2_and_back(struct packer *p, yd_slice update, bool *same)
 {

@@ -310,8 +310,8 @@ static void thread_main(void *ctx)
         } else {
             put_back(s, w);
         }
-        // Only now: what is durable may leave while this goes on. Who waits does not wait for a slice
-        // and for this: the batch comes in between.
+        // Only now: what is durable may leave while this goes on. Who waits does not wait for a
+        // slice and for this: the batch comes in between.
         if (err == YD_OK && (was_batch || !batch_waits(s))) err = database_checkpoint(&s->db);
     }
     if (err != YD_OK) fail(s, err);
