@@ -16,6 +16,8 @@ static int help(FILE *to)
         "  partyd serve [flags]        run it for others: with access control, without a page\n"
         "  partyd pull [ROOM...]       bring rooms back from a backup, all if none is named;\n"
         "                              --from SINK, --replace: also those that are there\n"
+        "  partyd settings [dev|serve] [flags]  what holds and where it comes from, or the first\n"
+        "                              mistake; --json; --schema: of the file, for editors\n"
         "  partyd --help | --version\n\n"
         "for operators, on a running server's store or one that none has open; --help for each:\n",
         to);
@@ -61,12 +63,36 @@ static int pull_command(int argc, char **argv)
     return status;
 }
 
+/* settings [dev|serve] [--json|--schema] [flags]. Reads everything and starts nothing. */
+static int settings_command(int argc, char **argv)
+{
+    bool is_serve = argc > 0 && strcmp(argv[0], "serve") == 0, as_json = false;
+    int count = 0, first = is_serve || (argc > 0 && strcmp(argv[0], "dev") == 0) ? 1 : 0;
+    struct settings settings;
+    char why[SETTINGS_ERROR_MAX] = "";
+    for (int i = first; i < argc; i++) {
+        if (strcmp(argv[i], "--schema") == 0) {
+            settings_schema(stdout);
+            return 0;
+        }
+        if (strcmp(argv[i], "--json") == 0) as_json = true;
+        if (strcmp(argv[i], "--json") != 0) argv[count++] = argv[i];
+    }
+    enum settings_command form = is_serve ? SETTINGS_SERVE : SETTINGS_DEV;
+    yd_err err = settings_read_for(form, &settings, count, argv, why);
+    if (err != YD_OK) fprintf(stderr, "partyd: %s\n", why);
+    if (err == YD_OK) settings_show(&settings, as_json, stdout);
+    settings_deinit(&settings);
+    return err == YD_OK ? 0 : 2;
+}
+
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) return help(stdout);
     if (strcmp(command, "--version") == 0) return puts("partyd " PARTYD_VERSION) < 0;
+    if (strcmp(command, "settings") == 0) return settings_command(argc - 2, argv + 2);
     if (strcmp(command, "pull") == 0) return pull_command(argc - 2, argv + 2);
     bool is_serve = strcmp(command, "serve") == 0;
     int status = 2;

@@ -5,6 +5,7 @@
 
 #include "mem.h"
 #include "outbox.h"
+#include "seats.h"
 #include "sum.h"
 #include "ydoc/update.h"
 
@@ -15,10 +16,6 @@
     ((size_t)1 << 20) /* more is relayed as it came: copies would cost memory                      \
                        */
 
-struct seat {
-    struct session *session; /* NULL: nobody */
-};
-
 static struct abi_box box;
 static struct outbox outbox;
 static struct yd_buf inbox;
@@ -27,8 +24,7 @@ static struct yd_buf row_out; /* the one that was given last */
 static struct yd_buf merged;  /* the updates of a row as one */
 static struct room *room;
 static struct abi_opts opts;
-static struct seat *seats;
-static uint32_t seat_cap;
+static struct seats seats;
 static uint64_t now_ms;
 
 EXPORT("abi_box") struct abi_box *abi_box(void);
@@ -39,41 +35,23 @@ int32_t abi_step(uint32_t event, uint32_t member, uint32_t flags, uint32_t len, 
 /* ---- what a room wants ------------------------------------------------------------------------
  */
 
-static const struct seat *any_seat(void)
-{
-    for (uint32_t i = 0; i < seat_cap; i++) {
-        if (seats[i].session != NULL) return &seats[i];
-    }
-    return NULL;
-}
-
 static yd_err on_send(const struct room_effect *fx)
 {
     bool is_relay = fx->to == ROOM_TO_ALL && fx->message == ROOM_MSG_UPDATE;
     if (is_relay && opts.joins_relays != 0) return YD_OK; // leaves with its row, see relay_row()
-    // All speak the same dialect here, so one head is everybody's.
-    const struct seat *seat = fx->to == ROOM_TO_ONE ? &seats[fx->member] : any_seat();
-    struct session_head head;
-    if (seat == NULL || seat->session == NULL) return YD_OK;
-    if (!session_head(seat->session, 0, fx->message, fx->bytes.len, &head)) return YD_OK;
     struct abi_record record = {
         .kind = ABI_SEND,
-        .member = fx->to == ROOM_TO_ONE ? fx->member : ABI_ALL,
+        .member = fx->member,
         .gated = fx->gate_seq != 0 && row.len > 0,
-        .number = head.opcode == SESSION_TEXT,
     };
-    return outbox_send(&outbox, record, (yd_slice){head.bytes, head.len}, fx->bytes);
+    return fx->to == ROOM_TO_ONE ? seats_tell(&seats, &outbox, record, fx->message, fx->bytes)
+                                 : seats_tell_all(&seats, &outbox, record, fx->message, fx->bytes);
 }
 
 static yd_err relay(yd_slice update)
 {
-    const struct seat *seat = any_seat();
-    struct session_head head;
-    if (seat == NULL || !session_head(seat->session, 0, ROOM_MSG_UPDATE, update.len, &head)) {
-        return YD_OK;
-    }
-    struct abi_record record = {.kind = ABI_SEND, .member = ABI_ALL, .gated = 1};
-    return outbox_send(&outbox, record, (yd_slice){head.bytes, head.len}, update);
+    struct abi_record record = {.kind = ABI_SEND, .gated = 1};
+    return seats_tell_all(&seats, &outbox, record, ROOM_MSG_UPDATE, update);
 }
 
 /* Sets merged to what all updates of a row do. */
@@ -123,13 +101,14 @@ static yd_err on_append(const struct room_effect *fx)
 static yd_err on_snapshot(const struct room_effect *fx)
 {
     uint8_t sum[SUM_BYTES];
-    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE;
+    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE, has_more = row.len > 0;
     yd_err err = relay_row(yd_buf_slice(&row), box.row_updates);
     if (err != YD_OK) return err;
     yd_buf_clear(&row);
     box.row_updates = 0;
     sum_make(is_base ? SUM_BASE : SUM_DELTA, fx->bytes, sum);
-    struct abi_record record = {.kind = ABI_SNAPSHOT, .member = ABI_ALL, .number = is_base};
+    struct abi_record record = {
+        .kind = ABI_SNAPSHOT, .member = ABI_ALL, .gated = has_more, .number = is_base};
     return outbox_send(&outbox, record, (yd_slice){sum, sizeof sum}, fx->bytes);
 }
 
@@ -204,25 +183,29 @@ static yd_err on_load_row(yd_slice bytes)
     return YD_OK;
 }
 
-static yd_err seats_grow(uint32_t member)
+static struct session_opts session_of(uint32_t flags)
 {
-    uint32_t cap = seat_cap == 0 ? 8 : seat_cap;
-    while (cap <= member) cap *= 2;
-    if (cap == seat_cap) return YD_OK;
-    yd_alloc a = wasm_alloc();
-    struct seat *list = a.resize(a.ctx, seats, seat_cap * sizeof *list, cap * sizeof *list);
-    if (list == NULL) return YD_ENOMEM;
-    memset(list + seat_cap, 0, (cap - seat_cap) * sizeof *list);
-    seats = list;
-    seat_cap = cap;
-    return YD_OK;
+    return (struct session_opts){
+        .dialect = (flags & ABI_HOCUSPOCUS) != 0 ? SESSION_HOCUSPOCUS : SESSION_YWS,
+        .speaks_text = (flags & ABI_SPEAKS_TEXT) != 0,
+        .batch_bytes_max = opts.message_bytes_max == 0 ? BATCH_BYTES_MAX : opts.message_bytes_max,
+        .docs_max = 1,
+    };
+}
+
+static enum room_right right_of(uint32_t flags)
+{
+    return (flags & ABI_WRITER) != 0 ? ROOM_WRITE : ROOM_READ;
+}
+
+static yd_err admit(uint32_t member, uint32_t flags)
+{
+    bool writes = right_of(flags) == ROOM_WRITE && opts.presence_only == 0;
+    return seats_admit(&seats, &outbox, member, writes);
 }
 
 static yd_err on_join(enum room_event_kind kind, uint32_t member, uint32_t flags, yd_slice bytes)
 {
-    if (member >= 1u << 20) return YD_ESTATE;
-    yd_err err = seats_grow(member);
-    if (err != YD_OK || seats[member].session != NULL) return err == YD_OK ? YD_ESTATE : err;
     struct yd_reader r = yd_reader_of(bytes);
     struct room_identity who;
     bool named = (flags & ABI_NAMED) != 0;
@@ -230,38 +213,49 @@ static yd_err on_join(enum room_event_kind kind, uint32_t member, uint32_t flags
         who.user_id = yd_read_varbytes(&r);
         who.name = yd_read_varbytes(&r);
         who.color = yd_read_varbytes(&r);
-        if (r.failed) return YD_EMALFORMED;
     }
-    struct session_opts session = {
-        .dialect = SESSION_YWS,
-        .speaks_text = (flags & ABI_SPEAKS_TEXT) != 0,
-        .batch_bytes_max = opts.message_bytes_max == 0 ? BATCH_BYTES_MAX : opts.message_bytes_max,
-    };
-    err = session_new(wasm_alloc(), session, &seats[member].session);
+    yd_slice opening = (flags & ABI_HOCUSPOCUS) != 0 ? yd_read_varbytes(&r) : YD_EMPTY;
+    if (r.failed) return YD_EMALFORMED;
+    yd_err err = seats_add(&seats, member, session_of(flags), opening);
+    if (err != YD_OK) return err;
+    struct seat *seat = seats_get(&seats, member);
+    seat->right = right_of(flags);
+    box.wire = seat->wire;
+    if (kind == ROOM_EV_JOIN) err = admit(member, flags);
     if (err != YD_OK) return err;
     return step((struct room_event){
         .kind = kind,
         .member = member,
-        .right = (flags & ABI_WRITER) != 0 ? ROOM_WRITE : ROOM_READ,
-        .wants = session_wants(seats[member].session, 0),
+        .right = seat->right,
+        .wants = session_wants(seat->session, 0),
         .identity = named ? &who : NULL,
         .bytes = {r.at, yd_reader_left(&r)},
     });
 }
 
+static yd_err on_right(uint32_t member, uint32_t flags)
+{
+    struct seat *seat = seats_get(&seats, member);
+    enum room_right before = seat->right;
+    seat->right = right_of(flags);
+    yd_err err = admit(member, flags);
+    if (err != YD_OK || seat->right == before) return err;
+    return step((struct room_event){.kind = ROOM_EV_RIGHT, .member = member, .right = seat->right});
+}
+
 static yd_err on_leave(uint32_t member)
 {
-    session_free(seats[member].session);
-    seats[member].session = NULL;
+    seats_remove(&seats, member);
     return step((struct room_event){.kind = ROOM_EV_LEAVE, .member = member});
 }
 
 static yd_err on_message(uint32_t member, enum session_opcode opcode, yd_slice bytes)
 {
+    struct session *session = seats_get(&seats, member)->session;
     struct session_event ev;
-    yd_err err = session_recv(seats[member].session, opcode, bytes, &ev);
+    yd_err err = session_recv(session, opcode, bytes, &ev);
     if (err != YD_OK) return err;
-    box.collecting = session_is_collecting(seats[member].session);
+    box.collecting = session_is_collecting(session);
     switch (ev.kind) {
     case SESSION_EV_MESSAGE:
         return step((struct room_event){
@@ -274,12 +268,10 @@ static yd_err on_message(uint32_t member, enum session_opcode opcode, yd_slice b
     case SESSION_EV_IGNORED:
         return outbox_text(&outbox, (struct abi_record){.kind = ABI_IGNORED, .member = member},
                            ev.why);
-    case SESSION_EV_OTHER: // a client of Hocuspocus: it does not come again after a code of 44xx
-        return outbox_text(&outbox,
-                           (struct abi_record){.kind = ABI_CLOSE, .member = member, .number = 4400},
-                           "many documents on a socket are not served here");
+    case SESSION_EV_OTHER:
+        return outbox_push(&outbox, (struct abi_record){.kind = ABI_OTHER, .member = member});
     case SESSION_EV_NONE:
-    case SESSION_EV_OPEN: // of a dialect with many documents, which is not spoken here
+    case SESSION_EV_OPEN: // the host asks for documents, and gives them back
     case SESSION_EV_TOKEN:
     case SESSION_EV_SHUT: break;
     }
@@ -323,16 +315,14 @@ static yd_err give_document(uint32_t event, uint32_t member)
 
 static bool is_of_member(uint32_t event)
 {
-    return event == ABI_LEAVE || event == ABI_TEXT || event == ABI_BINARY;
+    return event == ABI_LEAVE || event == ABI_TEXT || event == ABI_BINARY || event == ABI_RIGHT;
 }
 
 static yd_err on_event(uint32_t event, uint32_t member, uint32_t flags, yd_slice bytes)
 {
     if (event == ABI_OPEN) return on_open(bytes);
     if (room == NULL) return YD_ESTATE;
-    if (is_of_member(event) && (member >= seat_cap || seats[member].session == NULL)) {
-        return YD_ESTATE;
-    }
+    if (is_of_member(event) && seats_get(&seats, member) == NULL) return YD_ESTATE;
     switch (event) {
     case ABI_LOAD_BASE:
         if (!sum_take(SUM_BASE, &bytes)) return YD_EMALFORMED;
@@ -343,6 +333,7 @@ static yd_err on_event(uint32_t event, uint32_t member, uint32_t flags, yd_slice
     case ABI_JOIN: return on_join(ROOM_EV_JOIN, member, flags, bytes);
     case ABI_RESUME: return on_join(ROOM_EV_RESUME, member, flags, bytes);
     case ABI_LEAVE: return on_leave(member);
+    case ABI_RIGHT: return on_right(member, flags);
     case ABI_TEXT: return on_message(member, SESSION_TEXT, bytes);
     case ABI_BINARY: return on_message(member, SESSION_BINARY, bytes);
     case ABI_TICK: return step((struct room_event){.kind = ROOM_EV_TICK});
@@ -375,6 +366,7 @@ struct abi_box *abi_box(void)
 {
     if (inbox.cap == 0) {
         outbox_init(&outbox, wasm_alloc());
+        seats.alloc = wasm_alloc();
         yd_buf_init(&inbox, wasm_alloc(), SIZE_MAX / 2);
         yd_buf_init(&row, wasm_alloc(), SIZE_MAX / 2);
         yd_buf_init(&row_out, wasm_alloc(), SIZE_MAX / 2);

@@ -22,8 +22,9 @@ enum abi_event {
     ABI_LOAD_BASE,  /* bytes: a whole SNAPSHOT, oldest of what the store has */
     ABI_LOAD_DELTA, /* bytes: a SNAPSHOT since that */
     ABI_LOAD_ROW,   /* bytes: a journal row */
-    ABI_JOIN,       /* member, flags; bytes: identity, if ABI_NAMED: id, name, color, each with its
-                       length in front as varuint */
+    ABI_JOIN,       /* member, flags; bytes: identity, if ABI_NAMED: id, name, color; if
+                       ABI_HOCUSPOCUS the frame that asks for the document; each with its length in
+                       front as varuint */
     ABI_RESUME,     /* as JOIN, behind it what ABI_PRESENCE gave */
     ABI_LEAVE,      /* member */
     ABI_TEXT,       /* member; bytes: a WebSocket message */
@@ -35,13 +36,15 @@ enum abi_event {
                      snapshot, and begins a new one; behind it what is relayed of it */
     ABI_PRESENCE, /* member: gives its presence */
     ABI_STATE,    /* gives the whole document */
-    ABI_VECTOR    /* gives the state vector */
+    ABI_VECTOR,   /* gives the state vector */
+    ABI_RIGHT     /* member, flags: what it may do has been decided anew */
 };
 
 enum abi_flag {
     ABI_WRITER = 1,
-    ABI_NAMED = 2,      /* somebody decided who this is */
-    ABI_SPEAKS_TEXT = 4 /* the client sent `_pk` */
+    ABI_NAMED = 2,       /* somebody decided who this is */
+    ABI_SPEAKS_TEXT = 4, /* the client sent `_pk` */
+    ABI_HOCUSPOCUS = 8   /* this dialect, for one document: the host has let it in and says so */
 };
 
 struct abi_opts {
@@ -60,15 +63,18 @@ enum abi_kind {
     ABI_SEND,     /* a WebSocket message to member, or to all: head, then body */
     ABI_CLOSE,    /* member, number: close code; body: why */
     ABI_SNAPSHOT, /* number: 1 whole, 0 since the last whole one; body. It covers all rows that were
-                     given and all that waits for the next one */
+                     given and all that waits for the next one; gated: something did */
     ABI_IGNORED,  /* member; body: why */
-    ABI_BYTES     /* body: what was asked for */
+    ABI_BYTES,    /* body: what was asked for */
+    ABI_OTHER     /* member: its first message asks for a document (Hocuspocus) */
 };
-#define ABI_ALL UINT32_MAX
+/* To all on one wire: all of them get the same bytes. ABI_ALL - enum of session_wire(). */
+#define ABI_ALL            (UINT32_MAX - SESSION_WIRE_YWS)
+#define ABI_ALL_HOCUSPOCUS (UINT32_MAX - SESSION_WIRE_HOCUSPOCUS)
 
 struct abi_record {
     uint32_t kind;   /* enum abi_kind */
-    uint32_t member; /* or ABI_ALL */
+    uint32_t member; /* or ABI_ALL, ABI_ALL_HOCUSPOCUS */
     uint32_t gated;  /* it may not leave before the row that is being made is stored */
     uint32_t number; /* SEND: 1 is a text message */
     uint32_t head, head_len;
@@ -86,6 +92,7 @@ struct abi_box {
     uint32_t is_dirty;    /* bool: something is in no snapshot */
     uint32_t has_gap;     /* bool */
     uint32_t collecting;  /* bool: the last member's message arrives in chunks */
+    uint32_t wire;        /* of who came last: session_wire() */
     double due_ms;        /* of TIMER; infinite: never */
 };
 

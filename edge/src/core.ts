@@ -3,14 +3,15 @@ import wasm from "./room.wasm";
 
 export const Ev = {
   OPEN: 0, LOAD_BASE: 1, LOAD_DELTA: 2, LOAD_ROW: 3, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8,
-  TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15,
+  TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15, RIGHT: 16,
 } as const;
-export const Flag = { WRITER: 1, NAMED: 2, SPEAKS_TEXT: 4 } as const;
-export const Kind = { SEND: 0, CLOSE: 1, SNAPSHOT: 2, IGNORED: 3, BYTES: 4 } as const;
+export const Flag = { WRITER: 1, NAMED: 2, SPEAKS_TEXT: 4, HOCUSPOCUS: 8 } as const;
+export const Kind = { SEND: 0, CLOSE: 1, SNAPSHOT: 2, IGNORED: 3, BYTES: 4, OTHER: 5 } as const;
 export const ALL = 0xffffffff;
+export const ALL_HOCUSPOCUS = 0xfffffffe;
 
 /** Words of struct abi_box and struct abi_record. */
-const Box = { IN: 0, IN_CAP: 1, OUT: 2, ROW_BYTES: 4, ROW_UPDATES: 5, WANTS_TICK: 6, IS_DIRTY: 7, HAS_GAP: 8, COLLECTING: 9, DUE: 10 } as const;
+const Box = { IN: 0, IN_CAP: 1, OUT: 2, ROW_BYTES: 4, ROW_UPDATES: 5, WANTS_TICK: 6, IS_DIRTY: 7, HAS_GAP: 8, COLLECTING: 9, WIRE: 10, DUE: 12 } as const;
 const RECORD_WORDS = 8;
 
 export interface CoreOptions {
@@ -129,17 +130,19 @@ export class Core {
   get hasGap(): boolean { return this.#word(Box.HAS_GAP) !== 0; }
   /** The member that spoke last has sent a part of a message, and the rest is to come. */
   get isCollecting(): boolean { return this.#word(Box.COLLECTING) !== 0; }
+  /** Of who came last: ALL - wire is where what is said to all finds it. */
+  get wire(): number { return this.#word(Box.WIRE); }
   get memoryBytes(): number { return this.#x.memory.buffer.byteLength; }
   get due(): number {
     return new Float64Array(this.#x.memory.buffer, (this.#box + Box.DUE) << 2, 1)[0]!;
   }
 }
 
-/** Identity as JOIN takes it. */
-export function identityBytes(...parts: string[]): Uint8Array {
+/** Identity, and the frame that asks for a document, as JOIN takes them. */
+export function joinBytes(...parts: (string | Uint8Array)[]): Uint8Array {
   const out: number[] = [];
   for (const part of parts) {
-    const bytes = encoder.encode(part);
+    const bytes = typeof part === "string" ? encoder.encode(part) : part;
     for (let n = bytes.length; ; n >>>= 7) {
       out.push(n > 127 ? (n & 127) | 128 : n);
       if (n <= 127) break;

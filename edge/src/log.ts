@@ -1,5 +1,7 @@
 // One line for what happened, in the form of the native server's text log. No token is ever given to it.
 
+import type { Decision } from "./access/decision.ts";
+
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 export type Level = (typeof LEVELS)[number];
 
@@ -13,4 +15,12 @@ export function log(level: Level, what: string, fields: { [name: string]: string
   if (LEVELS.indexOf(level) < least) return;
   const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === "number" ? value : JSON.stringify(value)}`);
   console.log(`${level.padEnd(5)} ${what}${rest.join("")}`);
+}
+
+/** Rule D11: a decision is a line. */
+export function audit(isGranted: boolean, who: { room: string; client: string; peer: string }, d: Decision): void {
+  log("info", isGranted ? "access granted" : "access refused", {
+    room: who.room, user: d.userId, permission: d.permission, why: d.why,
+    remembered: d.remembered ? "yes" : "no", client: who.client, peer: who.peer,
+  });
 }

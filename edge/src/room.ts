@@ -7,15 +7,19 @@
 // written one for each update: an update that comes soon after a row waits, so that several share one and are relayed as one
 // (rules E3, E4). Everything a socket needs after a sleep is in its attachment (E7).
 import { DurableObject } from "cloudflare:workers";
+import type { Copy } from "./backup.ts";
 import { onCall } from "./calls.ts";
-import { ALL, Core, CoreError, Ev, Flag, Kind, identityBytes, textOf, type RoomRecord } from "./core.ts";
-import { WORDS, type Refusal } from "./access/decision.ts";
+import { ALL, ALL_HOCUSPOCUS, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type RoomRecord } from "./core.ts";
+import { WORDS, type Decision, type Refusal } from "./access/decision.ts";
 import { Member } from "./member.ts";
 import { policyFor, settingsOf, type Env, type Policy, type Settings } from "./settings.ts";
 import { Store } from "./store.ts";
 import { Alarm } from "./alarm.ts";
+import { Desk, UNREADABLE } from "./desk.ts";
+import { bytesOf } from "./frames.ts";
+import { Keeper } from "./keeper.ts";
 import { log } from "./log.ts";
-import { type Visit, visitOf } from "./visit.ts";
+import { type Renewal, type Visit, visitOf } from "./visit.ts";
 
 /** Below the 15 s in which stock clients repeat their presence: each repetition is answered. */
 const KEEPALIVE_MS = 12_000;
@@ -27,18 +31,27 @@ const COMPACT_IDLE_MS = 30_000;
 const GAP_MS = 5000;
 const REFUSE_MS = 1500;
 const COLLECT_MS = 60_000; // between two parts of a message in chunks
-const EMPTY_UPDATE = Uint8Array.of(1, 1, 0); // presence of nobody: a message that nobody reacts to
-const QUERY = Uint8Array.of(3);
+const TOKEN_MS = 10_000; // for a token that was asked for
+const GRACE_MS = 30 * 86_400_000; // of what was deleted elsewhere
+const EMPTY_UPDATE = [1, 1, 0] as const; // presence of nobody: a message that nobody reacts to
+const QUERY = 3;
+const QUESTION = [2, 0] as const; // of Hocuspocus: send a token
 const NOTHING = new Uint8Array(0);
+
+const flagsOf = (decision: Decision | null): number => decision === null ? Flag.WRITER : Flag.NAMED | (decision.permission === "write" ? Flag.WRITER : 0);
 
 interface Waiting { to: number; message: Uint8Array | string; no: number }
 
 export class Room extends DurableObject<Env> {
   readonly #settings: Settings;
-  readonly #store: Store;
+  readonly store: Store;
   readonly #alarm: Alarm;
   readonly #members = new Map<WebSocket, Member>();
   readonly #seats: (Member | undefined)[] = [];
+  /** Sockets of this room's path on which documents are asked for one by one. */
+  readonly #desks = new Map<WebSocket, Desk>();
+  #keeper: Keeper | null = null; // of backups, once it is known which room this is
+  #other: Member | null = null; // the first message of this one asks for a document
   #core: Core | null = null;
   #of: { party: string; room: string } | null = null; // which room this is, once somebody has said it
   #waiting: Waiting[] = [];
@@ -57,12 +70,15 @@ export class Room extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#settings = settingsOf(env);
-    this.#store = new Store(ctx.storage);
+    this.store = new Store(ctx.storage);
     this.#alarm = new Alarm(ctx.storage);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     for (const socket of ctx.getWebSockets()) {
       const member = Member.of(socket);
-      if (member === null) continue;
+      if (member === null) {
+        try { socket.close(1012, "the desk has gone, please reconnect"); } catch { /* it is closing */ }
+        continue;
+      }
       this.#members.set(socket, member);
       this.#seats[member.number] = member;
       this.#of = member;
@@ -74,12 +90,13 @@ export class Room extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const visit = visitOf(request);
     if (visit === null) return new Response("This object is reached through its Worker.\n", { status: 403 });
-    if (visit.call !== undefined) return onCall(this, visit);
+    const begins = await this.#begins(visit);
+    if (begins !== "ready") return new Response(null, { status: begins === "gone" ? 404 : 503 });
+    if (visit.call !== undefined) return onCall(this, visit, new Uint8Array(await request.arrayBuffer()));
+    if (this.isDeleted) return new Response(null, { status: 404 });
     if (this.#wasSentAway(visit)) return new Response(null, { status: 409 });
-    if (visit.ticket !== undefined) {
-      const use = this.#store.useTicket(`${visit.party}/${visit.room}`, visit.ticket, Date.now() / 1000);
-      if (use !== "new") return new Response(null, { status: use === "seen" ? 410 : 429 });
-    }
+    const use = this.#useTicket(visit, visit);
+    if (use !== "new") return new Response(null, { status: use === "seen" ? 410 : 429 });
     const { 0: client, 1: server } = new WebSocketPair();
     const headers = visit.protocol === "" ? undefined : { "Sec-WebSocket-Protocol": visit.protocol };
     if (this.#policy(visit) === null || !this.#load(visit)) this.#refuse(server);
@@ -87,7 +104,43 @@ export class Room extends DurableObject<Env> {
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
   }
 
-  #wasSentAway(visit: Visit): boolean {
+  /** Content from elsewhere comes before anybody does. */
+  #begins(visit: Visit): Promise<"ready" | "gone" | "unavailable"> | "ready" {
+    const kind = visit.call?.kind;
+    if (kind !== undefined && kind !== "state" && kind !== "import") return "ready";
+    return this.#keeperOf(visit)?.ready() ?? "ready";
+  }
+
+  #keeperOf(of: { party: string; room: string }): Keeper | null {
+    const policy = this.#policy(of);
+    if (policy === null || !policy.backed || !policy.stored) return null;
+    this.#keeper ??= new Keeper(this.#settings, {
+      store: this.store,
+      wake: when => this.#alarm.by(when),
+      copy: () => this.#copy(of),
+      merge: update => this.merge(of, update) === null && (this.#guarded(() => this.#flush()), this.#core !== null),
+      replace: update => this.replace(of, update),
+      gone: () => { this.letGo(4404, "the document was deleted"); this.store.change({ status: "deleted", deletedAt: Date.now(), eraseAt: Date.now() + GRACE_MS }); },
+    }, { party: of.party, room: of.room });
+    return this.#keeper;
+  }
+
+  #flush(): void { if (this.#core !== null && this.#core.rowBytes > 0) this.#row(); }
+
+  /** All that is confirmed, under the numbers that the store has. */
+  #copy(of: { party: string; room: string }): Copy | null {
+    if (!this.#load(of)) return null;
+    this.#guarded(() => this.#flush());
+    const stored = this.store.stored();
+    if (this.#core === null || stored === null) return null;
+    return { epoch: stored.epoch, seq: stored.seq, bytes: this.#core.ask(Ev.STATE), vector: this.#core.ask(Ev.VECTOR) };
+  }
+
+  #useTicket(of: { party: string; room: string }, { ticket }: Renewal): "new" | "seen" | "full" {
+    return ticket === undefined ? "new" : this.store.useTicket(`${of.party}/${of.room}`, ticket, Date.now() / 1000);
+  }
+
+  #wasSentAway(visit: Renewal): boolean {
     const user = visit.decision?.userId ?? "";
     return visit.decision !== null && this.#kicks.some(kick => kick.at >= visit.decidedAt && (kick.user === null || kick.user === user));
   }
@@ -97,32 +150,68 @@ export class Room extends DurableObject<Env> {
   /** The room cannot be read: to come back at once would not help. */
   #refuse(socket: WebSocket): void {
     socket.accept();
-    setTimeout(() => { try { socket.close(1011, "this room cannot be read"); } catch { /* it has gone */ } }, REFUSE_MS);
+    setTimeout(() => { try { socket.close(1011, UNREADABLE); } catch { /* it has gone */ } }, REFUSE_MS);
   }
 
   #join(socket: WebSocket, visit: Visit): void {
     let number = this.#seats.findIndex(seat => seat === undefined);
     if (number < 0) number = this.#seats.length;
-    const { decision } = visit;
-    const writes = decision === null || decision.permission === "write";
-    const flags = (writes ? Flag.WRITER : 0) | (decision === null ? 0 : Flag.NAMED) | (visit.hasPk ? Flag.SPEAKS_TEXT : 0);
-    const session = this.#settings.maxSessionMs;
-    // All come back at once after a restart, and must not all end at once.
-    const until = session === 0 || decision === null ? 0 : Date.now() + session * (1 - Math.random() / 10);
-    const member = new Member(socket, number, flags, visit.party, visit.room, decision, visit.token, until);
+    const { decision } = visit, opening = visit.opening ?? "";
+    const flags = flagsOf(decision) | (visit.hasPk ? Flag.SPEAKS_TEXT : 0) | (opening === "" ? 0 : Flag.HOCUSPOCUS);
+    const until = this.#endOf(decision);
+    const member = new Member(socket, number, flags, visit.party, visit.room, decision, visit.token, until, opening);
     this.ctx.acceptWebSocket(socket);
     member.since = this.#made;
     member.keep();
     this.#members.set(socket, member);
     this.#seats[number] = member;
-    this.#event(Ev.JOIN, member, this.#identity(member), flags);
+    this.#event(Ev.JOIN, member, this.#introduction(member), flags);
+    if (this.#core !== null) member.wire = this.#core.wire;
     this.#alarm.by(Date.now() + SILENT_MS);
     if (until > 0) this.#alarm.by(until);
   }
 
-  #identity(member: Member): Uint8Array {
-    const { decision } = member;
-    return decision === null ? NOTHING : identityBytes(decision.userId, decision.name, decision.color);
+  /** When its session is over; 0: never. */
+  #endOf(decision: Decision | null): number {
+    const session = this.#settings.maxSessionMs;
+    // All come back at once after a restart, and must not all end at once.
+    return session === 0 || decision === null ? 0 : Date.now() + session * (1 - Math.random() / 10);
+  }
+
+  #introduction({ decision, opening }: Member): Uint8Array {
+    const identity = decision === null ? [] : [decision.userId, decision.name, decision.color];
+    return joinBytes(...identity, ...(opening === "" ? [] : [bytesOf(opening)]));
+  }
+
+  // ---- Hocuspocus: somebody is decided about while it is in (D44) --------------------------------
+
+  /** The Worker says so: text of a client never comes here. */
+  #renew(member: Member, renewal: Renewal): void {
+    const { decision } = renewal;
+    const isStale = this.#wasSentAway(renewal) || this.#useTicket(member, renewal) !== "new";
+    if (isStale) { this.sendAway(member, "token_invalid"); return; }
+    if ((decision?.userId ?? "") !== member.user) { this.sendAway(member, "rights_changed"); return; }
+    member.token = renewal.token;
+    member.until = this.#endOf(decision);
+    member.wasAsked = false;
+    if (member.until > 0) this.#alarm.by(member.until);
+    this.changeRight(member, decision);
+  }
+
+  changeRight(member: Member, decision: Decision | null): void {
+    member.decision = decision;
+    member.flags = (member.flags & ~Flag.WRITER) | flagsOf(decision);
+    member.keep();
+    this.#event(Ev.RIGHT, member, NOTHING, member.flags);
+  }
+
+  #sessionOver(member: Member): void {
+    if (!member.hasDesk || member.wasAsked) { this.sendAway(member, "session_over"); return; }
+    member.wasAsked = true;
+    member.until = Date.now() + TOKEN_MS;
+    member.keep();
+    this.#alarm.by(member.until);
+    member.say(...QUESTION);
   }
 
   // ---- the room in memory ------------------------------------------------------------------------
@@ -133,11 +222,7 @@ export class Room extends DurableObject<Env> {
     this.#of = { party: of.party, room: of.room };
     const policy = this.#policy(of);
     if (policy === null) return false;
-    const core = new Core({
-      messageBytesMax: policy.messageBytesMax, documentBytesMax: policy.documentBytesMax, keepaliveMs: KEEPALIVE_MS,
-      compactUpdates: 512, compactBytes: 0, compactIdleMs: 3_600_000, // idle: by alarm
-      keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored, joinsRelays: true,
-    });
+    const core = this.#coreOf(policy);
     try {
       if (policy.stored) this.#feed(core);
       this.#resume(core);
@@ -150,9 +235,17 @@ export class Room extends DurableObject<Env> {
     return true;
   }
 
+  #coreOf(policy: Policy): Core {
+    return new Core({
+      messageBytesMax: policy.messageBytesMax, documentBytesMax: policy.documentBytesMax, keepaliveMs: KEEPALIVE_MS,
+      compactUpdates: 512, compactBytes: 0, compactIdleMs: 3_600_000, // idle: by alarm
+      keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored, joinsRelays: true,
+    });
+  }
+
   #feed(core: Core): void {
     const now = Date.now();
-    const { base, delta, rows } = this.#store.load();
+    const { base, delta, rows } = this.store.load();
     if (base !== null) core.step(Ev.LOAD_BASE, 0, 0, base, now);
     if (delta !== null) core.step(Ev.LOAD_DELTA, 0, 0, delta, now);
     for (const row of rows) core.step(Ev.LOAD_ROW, 0, 0, row, now);
@@ -162,12 +255,13 @@ export class Room extends DurableObject<Env> {
   #resume(core: Core): void {
     const now = Date.now();
     for (const member of this.#members.values()) {
-      const identity = this.#identity(member), presence = member.presence ?? Uint8Array.of(0);
+      const identity = this.#introduction(member), presence = member.presence ?? Uint8Array.of(0);
       const payload = new Uint8Array(identity.byteLength + presence.byteLength);
       payload.set(identity);
       payload.set(presence, identity.byteLength);
       core.step(Ev.RESUME, member.number, member.flags, payload, now);
-      if (member.presence === null) member.send(QUERY);
+      member.wire = core.wire;
+      if (member.presence === null) member.say(QUERY);
     }
   }
 
@@ -192,7 +286,15 @@ export class Room extends DurableObject<Env> {
 
   override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): void {
     const member = this.#members.get(socket);
-    if (member === undefined) return;
+    if (member === undefined) {
+      this.#desks.get(socket)?.onMessage(message);
+      return;
+    }
+    if (member.hasDesk) {
+      if (typeof message === "string") this.#renew(member, JSON.parse(message) as Renewal);
+      else this.#binary(member, message);
+      return;
+    }
     const limit = this.#policy(member)?.messageBytesMax ?? 0;
     const size = typeof message === "string" ? message.length : message.byteLength;
     if (size > limit) {
@@ -201,10 +303,27 @@ export class Room extends DurableObject<Env> {
     } else if (typeof message === "string") {
       this.#event(Ev.TEXT, member, message);
     } else {
-      const bytes = new Uint8Array(message);
-      this.#event(Ev.BINARY, member, bytes);
-      if (bytes[0] === 1 || member.collectingSince > 0) this.#keepSoon(member);
+      this.#binary(member, message);
     }
+  }
+
+  #binary(member: Member, message: ArrayBuffer): void {
+    const bytes = new Uint8Array(message);
+    this.#event(Ev.BINARY, member, bytes);
+    if (this.#other === member) this.#sitDown(member, message);
+    else if (bytes[member.address.byteLength] === 1 || member.collectingSince > 0) this.#keepSoon(member);
+  }
+
+  /** A client of Hocuspocus on the path of a room: it is not in for being there (D40), and each document is decided
+   * by itself. Such a desk keeps the object awake: a path without a room does not. */
+  #sitDown(member: Member, first: ArrayBuffer): void {
+    this.#other = null;
+    this.#leave(member);
+    const { socket, party } = member;
+    socket.serializeAttachment(null);
+    const desk = new Desk(socket, { settings: this.#settings, env: this.env, party, token: "", peer: "" });
+    this.#desks.set(socket, desk);
+    desk.onMessage(first);
   }
 
   override webSocketClose(socket: WebSocket, code: number, reason: string): void {
@@ -218,6 +337,8 @@ export class Room extends DurableObject<Env> {
   #goes(socket: WebSocket): void {
     const member = this.#members.get(socket);
     if (member !== undefined) this.#leave(member);
+    this.#desks.get(socket)?.end();
+    this.#desks.delete(socket);
   }
 
   /** It is out of the room; its socket is the caller's business. */
@@ -231,7 +352,7 @@ export class Room extends DurableObject<Env> {
 
   #event(event: number, member: Member, payload: Uint8Array | string, flags = 0): void {
     if (!this.#load(member)) {
-      this.#fail(1011, "this room cannot be read", "it could not be loaded");
+      this.#fail(1011, UNREADABLE, "it could not be loaded");
       return;
     }
     try {
@@ -260,8 +381,9 @@ export class Room extends DurableObject<Env> {
         break;
       }
       case Kind.SNAPSHOT:
-        this.#store.snapshot(this.#name, record.number === 1, record.bytes);
-        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes, rows_written: this.#store.rowsWritten });
+        this.store.snapshot(this.#name, record.number === 1, record.bytes, record.gated);
+        if (record.gated && this.#of !== null) this.#keeperOf(this.#of)?.touched(Date.now());
+        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes, rows_written: this.store.rowsWritten });
         this.#release();
         break;
       case Kind.CLOSE: {
@@ -271,6 +393,9 @@ export class Room extends DurableObject<Env> {
         member.close(record.number, textOf(record.bytes));
         break;
       }
+      case Kind.OTHER:
+        this.#other = this.#seats[record.member] ?? null;
+        break;
       case Kind.IGNORED:
         log("debug", "message ignored", { why: textOf(record.bytes) });
         break;
@@ -278,11 +403,12 @@ export class Room extends DurableObject<Env> {
   }
 
   #send({ to, message, no }: Waiting): void {
-    if (to !== ALL) {
+    if (to < ALL_HOCUSPOCUS) {
       this.#seats[to]?.send(message);
       return;
     }
-    for (const member of this.#members.values()) if (member.since < no) member.send(message);
+    const wire = ALL - to;
+    for (const member of this.#members.values()) if (member.wire === wire && member.since < no) member.send(message);
   }
 
   /** What is stored now may be told. */
@@ -337,16 +463,17 @@ export class Room extends DurableObject<Env> {
   /** One journal row of all that waits for one. */
   #row(): void {
     const core = this.#core!;
-    if (this.#store.isFull) {
+    if (this.store.isFull) {
       this.#step(Ev.COMPACT, 0);
     } else {
       const [row, ...relays] = core.records(core.step(Ev.ROW, 0, 0, NOTHING, Date.now()));
-      this.#store.append(this.#name, row!.bytes);
+      this.store.append(this.#name, row!.bytes);
       for (const relay of relays) this.#carryOut(relay);
       this.#release();
     }
     this.#rowAt = Date.now();
     this.#alarm.by(this.#rowAt + COMPACT_IDLE_MS);
+    if (this.#of !== null) this.#keeperOf(this.#of)?.touched(this.#rowAt);
   }
 
   // ---- what outlives a sleep ---------------------------------------------------------------------
@@ -382,25 +509,28 @@ export class Room extends DurableObject<Env> {
 
   // ---- alarm -------------------------------------------------------------------------------------
 
-  override alarm(): void {
+  override async alarm(): Promise<void> {
     this.#alarm.rang();
     const now = Date.now();
     for (const member of [...this.#members.values()]) {
-      if (member.until > 0 && member.until <= now) this.sendAway(member, "session_over");
+      if (member.until > 0 && member.until <= now) this.#sessionOver(member);
       else if (member.until > 0) this.#alarm.by(member.until);
     }
     if (this.#silentAt + SILENT_MS <= now + 500) this.#keepSilentOnes(now);
+    this.#erase(now);
     this.#compactIdle(now);
     if (this.#core?.hasGap === true && this.#anyone !== undefined) {
       this.#guarded(() => { this.#step(Ev.TIMER, 0); this.#after(); });
     }
+    const of = this.#of ?? this.#stored();
+    if (of !== null) await this.#keeperOf(of)?.alarm(now);
   }
 
   /** Stock clients close a socket on which no message came for 30 s. Nothing has to be loaded for that. */
   #keepSilentOnes(now: number): void {
     const silent = [...this.#members.values()].filter(member => member.isSilent);
     this.#silentAt = now;
-    for (const member of silent) member.send(EMPTY_UPDATE);
+    for (const member of silent) member.say(...EMPTY_UPDATE);
     if (silent.length > 0) this.#alarm.by(now + SILENT_MS);
   }
 
@@ -411,15 +541,22 @@ export class Room extends DurableObject<Env> {
       return;
     }
     const of = this.#of ?? this.#stored();
-    if (of === null || (this.#core === null && !this.#store.hasLiveRows())) return;
+    if (of === null || (this.#core === null && !this.store.hasLiveRows())) return;
     if (this.#load(of)) this.#guarded(() => this.#step(Ev.COMPACT, 0));
   }
 
   #stored(): { party: string; room: string } | null {
-    const name = this.#store.meta.name;
+    const name = this.store.meta.name;
     if (name === undefined) return null;
     const slash = name.indexOf("/");
     return { party: name.slice(0, slash), room: name.slice(slash + 1) };
+  }
+
+  #erase(now: number): void {
+    const stored = this.store.stored();
+    if (stored?.status !== "deleted" || stored.eraseAt === undefined) return;
+    if (stored.eraseAt <= now) this.store.change({ status: "erased" });
+    else this.#alarm.by(stored.eraseAt);
   }
 
   // ---- for calls of the application (calls.ts) ---------------------------------------------------
@@ -448,4 +585,89 @@ export class Room extends DurableObject<Env> {
   document(of: { party: string; room: string }): Uint8Array | null {
     return this.#load(of) ? this.#core!.ask(Ev.STATE) : null;
   }
+
+  /** Deleted or erased: nobody gets in (D24). */
+  get isDeleted(): boolean { return (this.store.about()?.status ?? "ok") !== "ok"; }
+  /** Of the last row, as far as this object has been awake for it; 0: unknown. */
+  get changedAt(): number { return this.#rowAt; }
+
+  /** Ends all connections; what they had to say is stored. */
+  letGo(code: number, reason: string): number {
+    const all = [...this.#members.values()];
+    this.#guarded(() => this.#flush());
+    for (const member of all) this.close(member, code, reason);
+    this.#core = null;
+    this.#waiting = [];
+    return all.length;
+  }
+
+  eraseLater(of: { party: string; room: string }): void {
+    this.#of = { party: of.party, room: of.room };
+    this.#erase(Date.now());
+  }
+
+  /** What an update does, into this room; a text says why not. */
+  merge(of: { party: string; room: string }, update: Uint8Array): string | null {
+    if (!this.#load(of)) return UNREADABLE;
+    const why = said(this.#core!, this.#seats.length, update, record => this.#carryOut(record));
+    this.#guarded(() => this.#after());
+    return why;
+  }
+
+  /** The room has this content from now on. */
+  replace(of: { party: string; room: string }, update: Uint8Array): string | null {
+    const policy = this.#policy(of);
+    if (policy === null || !policy.stored) return "nothing is stored of a room of this name";
+    const core = this.#coreOf({ ...policy, stored: true });
+    let base: RoomRecord | undefined; // made when the last one leaves
+    const keep = (record: RoomRecord): void => { if (record.kind === Kind.SNAPSHOT) base = record; };
+    const why = said(core, 0, update, keep) ?? (core.hasGap ? "the update is not whole: it builds on what is not in it" : null);
+    if (why !== null) return why;
+    if (base === undefined) core.records(core.step(Ev.COMPACT, 0, 0, NOTHING, Date.now())).forEach(keep);
+    if (base === undefined) return "the update is empty";
+    this.letGo(1012, "the content was replaced, please reconnect");
+    this.store.replace(`${of.party}/${of.room}`, base.bytes);
+    this.store.change({ status: "ok", deletedAt: 0, eraseAt: 0 });
+    return null;
+  }
+
+  bookmark(): Promise<string> { return this.ctx.storage.getCurrentBookmark(); }
+  bookmarkAt(ms: number): Promise<string> { return this.ctx.storage.getBookmarkForTime(ms); }
+
+  /** Back to a moment: the object begins anew from there. The answer leads back here. */
+  async rewind(bookmark: string): Promise<string> {
+    const undo = await this.ctx.storage.onNextSessionRestoreBookmark(bookmark);
+    this.letGo(1012, "the room goes back in time, please reconnect");
+    setTimeout(() => this.ctx.abort("the room goes back in time"), 50);
+    return undo;
+  }
 }
+
+/** One update as somebody who may write says it; a text says why the room does not take it. */
+function said(core: Core, member: number, update: Uint8Array, carryOut: (record: RoomRecord) => void): string | null {
+  const now = Date.now();
+  let why: string | null = null;
+  const step = (event: number, flags: number, bytes: Uint8Array): void => {
+    for (const record of core.records(core.step(event, member, flags, bytes, now))) {
+      if (record.member === member && record.kind === Kind.IGNORED) why = textOf(record.bytes);
+      else if (record.member === member && record.kind === Kind.CLOSE) why = textOf(record.bytes);
+      else if (record.member !== member) carryOut(record);
+    }
+  };
+  step(Ev.JOIN, Flag.WRITER, NOTHING);
+  step(Ev.BINARY, 0, updateFrame(update));
+  step(Ev.LEAVE, 0, NOTHING);
+  return why;
+}
+
+const updateFrame = (update: Uint8Array): Uint8Array => {
+  const length: number[] = [];
+  for (let n = update.byteLength; ; n = Math.floor(n / 128)) {
+    length.push(n > 127 ? (n % 128) | 128 : n);
+    if (n <= 127) break;
+  }
+  const frame = new Uint8Array(2 + length.length + update.byteLength);
+  frame.set([0, 2, ...length]);
+  frame.set(update, 2 + length.length);
+  return frame;
+};

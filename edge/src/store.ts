@@ -27,8 +27,23 @@ export interface Loaded {
   rows: Uint8Array[];
 }
 
+/** What is known of a room beside its content: one row. */
+export interface About {
+  epoch: number;
+  /** Changes that are no journal rows: deletions, and content that was replaced. */
+  changes: number;
+  createdAt: number;
+  deletedAt: number;
+  eraseAt: number;
+  status: "ok" | "deleted" | "erased";
+}
+
+export interface Stored extends Omit<About, "changes" | "deletedAt" | "eraseAt"> { seq: number; bytes: number; updates: number; deletedAt?: number; eraseAt?: number }
+
 /** What is stored cannot be read: never to be taken for an empty room. */
 export class StoreError extends Error {}
+
+const NEW: About = { epoch: 1, changes: 0, createdAt: 0, deletedAt: 0, eraseAt: 0, status: "ok" };
 
 type Head = { total: number; through: number; of: number };
 
@@ -36,6 +51,7 @@ export class Store {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
   #isOpen = false;
+  #isBegun = false; // something of a document is here, and about it
   #last = 0; // number of the last journal row
   #through = 0; // rows up to here are in a snapshot
   #base = 0; // counts whole snapshots
@@ -73,6 +89,14 @@ export class Store {
     this.#isOpen = true;
   }
 
+  /** The first content of a room. */
+  #begin(name: string): void {
+    this.#open(name);
+    if (this.#isBegun) return;
+    if (this.about() === null) this.#tell({ ...NEW, createdAt: Date.now() });
+    this.#isBegun = true;
+  }
+
   /** True if something is in no snapshot; without loading anything. */
   hasLiveRows(): boolean {
     if (!this.exists()) return false;
@@ -90,6 +114,60 @@ export class Store {
     used.push(ticket);
     this.#write("INSERT OR REPLACE INTO meta VALUES ('tickets', ?)", JSON.stringify(used));
     return "new";
+  }
+
+  // ---- deleted, erased, replaced -----------------------------------------------------------------
+
+  /** null: nothing is stored here. */
+  about(): About | null {
+    if (!this.exists()) return null;
+    const row = this.#sql.exec("SELECT v FROM meta WHERE k = 'about'").toArray()[0];
+    if (row !== undefined) return JSON.parse(String(row.v)) as About;
+    // Without it: a room of before there was one, or tickets only.
+    return this.#last + this.#count("journal") + this.#count("snapshot") === 0 ? null : NEW;
+  }
+
+  #count(table: "journal" | "snapshot"): number { return Number(this.#sql.exec(`SELECT count(*) AS n FROM ${table}`).one().n); }
+
+  #tell(about: About): void { this.#write("INSERT OR REPLACE INTO meta VALUES ('about', ?)", JSON.stringify(about)); }
+
+  stored(): Stored | null {
+    const about = this.about();
+    if (about === null) return null;
+    const { changes, deletedAt, eraseAt, ...rest } = about;
+    const s = this.#sql.exec("SELECT COALESCE(MAX(through), 0) AS through, COALESCE(SUM(length(data)), 0) AS bytes FROM snapshot").one();
+    const j = this.#sql.exec("SELECT COALESCE(MAX(no), 0) AS last, count(*) AS updates, COALESCE(SUM(length(data)), 0) AS bytes FROM journal WHERE no > ?", s.through).one();
+    const seq = Math.max(Number(s.through), Number(j.last)) + changes;
+    return { ...rest, seq, bytes: Number(s.bytes) + Number(j.bytes), updates: Number(j.updates), ...(deletedAt > 0 && { deletedAt, eraseAt }) };
+  }
+
+  /** What the application has of this room; a row each time. */
+  get copied(): { epoch: number; seq: number } {
+    const row = this.exists() ? this.#sql.exec("SELECT v FROM meta WHERE k = 'copied'").toArray()[0] : undefined;
+    return row === undefined ? { epoch: 0, seq: 0 } : JSON.parse(String(row.v)) as { epoch: number; seq: number };
+  }
+
+  set copied(version: { epoch: number; seq: number }) { this.#write("INSERT OR REPLACE INTO meta VALUES ('copied', ?)", JSON.stringify(version)); }
+
+  /** Only what is known about it changes; `next` of an erased one also ends its content. */
+  change(next: Partial<About>): void {
+    const about = this.about() ?? NEW;
+    this.#together(() => {
+      this.#tell({ ...about, changes: about.changes + 1, ...next });
+      if (next.status !== "erased") return;
+      this.#write("DELETE FROM journal");
+      this.#write("DELETE FROM snapshot");
+    });
+  }
+
+  /** Another content, under a new epoch. */
+  replace(name: string, data: Uint8Array): void {
+    this.load();
+    this.#together(() => {
+      this.snapshot(name, true, data);
+      const about = this.about() ?? NEW;
+      this.#tell({ ...about, epoch: about.epoch + 1, changes: about.changes + 1 });
+    });
   }
 
   load(): Loaded {
@@ -154,7 +232,7 @@ export class Store {
     const pieces = Math.max(1, Math.ceil(row.byteLength / PIECE));
     if (this.liveRows + pieces > SLOTS) throw new StoreError("the journal is full");
     this.#together(() => {
-      this.#open(name);
+      this.#begin(name);
       for (let i = 0; i < pieces; i++) {
         const no = this.#last + 1 + i;
         this.#write(
@@ -165,24 +243,24 @@ export class Store {
     this.#last += pieces;
   }
 
-  /** Replaces what is stored: all rows so far, and whatever was to become the next one. */
-  snapshot(name: string, whole: boolean, data: Uint8Array): void {
+  /** Replaces what is stored: all rows so far, and whatever was to become the next one: hasMore, then it counts as one. */
+  snapshot(name: string, whole: boolean, data: Uint8Array, hasMore = false): void {
     const first = whole ? BASE : DELTA;
-    const of = whole ? this.#base + 1 : this.#base;
+    const of = whole ? this.#base + 1 : this.#base, through = this.#last + Number(hasMore);
     const pieces = Math.max(1, Math.ceil(data.byteLength / PIECE));
     this.#together(() => {
-      this.#open(name);
+      this.#begin(name);
       for (let i = 0; i < pieces; i++) {
         this.#write(
           "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?) ON CONFLICT (piece) DO UPDATE SET base = excluded.base, total = excluded.total, through = excluded.through, data = excluded.data",
-          first + i, of, data.byteLength, this.#last, data.subarray(i * PIECE, (i + 1) * PIECE));
+          first + i, of, data.byteLength, through, data.subarray(i * PIECE, (i + 1) * PIECE));
       }
       if (pieces < (this.#pieces.get(first) ?? 0)) {
         this.#write("DELETE FROM snapshot WHERE piece >= ? AND piece < ?", first + pieces, first + DELTA);
       }
     });
     this.#base = of;
-    this.#through = this.#last;
+    this.#through = this.#last = through;
     this.#pieces.set(first, pieces);
   }
 
@@ -192,11 +270,12 @@ export class Store {
 
   /** All or nothing, also if one of them fails. */
   #together(write: () => void): void {
-    const wasOpen = this.#isOpen;
+    const wasOpen = this.#isOpen, wasBegun = this.#isBegun;
     try {
       this.#storage.transactionSync(write);
     } catch (error) {
       this.#isOpen = wasOpen;
+      this.#isBegun = wasBegun;
       throw error;
     }
   }

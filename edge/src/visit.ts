@@ -16,21 +16,32 @@ export interface Visit {
   /** Of whom can be asked again (rule D22); empty: nobody. */
   token: string;
   ticket?: Ticket;
+  /** Of Hocuspocus: the frame that asks for the document, in Latin-1 (frames.ts). */
+  opening?: string;
   call?: Call;
 }
+
+/** What the Worker says on a socket of Hocuspocus, as text: somebody who is in has been decided about anew. */
+export type Renewal = Pick<Visit, "decision" | "decidedAt" | "token" | "ticket">;
 
 export type Call =
   | { kind: "room" }
   | { kind: "kick"; user: string | null; code: number; reason: string }
   | { kind: "recheck" }
-  | { kind: "state" };
+  | { kind: "state" }
+  | { kind: "delete"; graceMs: number; now: boolean }
+  | { kind: "undelete" }
+  /** The body of the request is an update. */
+  | { kind: "import"; how: "new" | "replace" | "merge" }
+  | { kind: "bookmark" }
+  | { kind: "rewind"; at: number; bookmark: string };
 
 const HEADER = "X-Partyd-Visit";
 
-export function visitRequest(request: Request | null, visit: Visit): Request {
+export function visitRequest(request: Request | null, visit: Visit, body?: Uint8Array): Request {
   const headers = new Headers(request?.headers);
   headers.set(HEADER, encodeURIComponent(JSON.stringify(visit)));
-  return new Request("https://room/", { headers });
+  return new Request("https://room/", body === undefined ? { headers } : { headers, method: "PUT", body });
 }
 
 export function visitOf(request: Request): Visit | null {

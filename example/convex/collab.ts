@@ -64,12 +64,19 @@ export const ticket = mutation({
 
 /** Scheduled by mutations that take a right away and do not want to wait for the next connect. */
 export const kick = internalAction({
-  args: { rooms: v.array(v.string()), userId: v.optional(v.string()), reason: v.string() },
+  args: {
+    rooms: v.array(v.string()),
+    userId: v.optional(v.string()),
+    reason: v.string(),
+    /** How the connections are closed; for good unless given. */
+    code: v.optional(v.number()),
+  },
   returns: v.null(),
-  handler: async (_ctx, { rooms, userId, reason }) => {
+  handler: async (_ctx, { rooms, userId, reason, code }) => {
     const server = serverOrNull();
     const whom = userId === undefined ? { all: true } : { userId };
-    for (const room of server === null ? [] : rooms) await server!.kick(room, { ...whom, reason });
+    const how = code === undefined ? { reason } : { reason, code };
+    for (const room of server === null ? [] : rooms) await server!.kick(room, { ...whom, ...how });
     return null;
   },
 });

@@ -4,6 +4,7 @@ import { internal } from "./_generated/api";
 import type { Id } from "./_generated/dataModel";
 import { mutation, query, type QueryCtx } from "./_generated/server";
 import { currentUser, requireRole, roleIn, TABLES } from "./access";
+import { removeImages } from "./images";
 
 const type = v.union(v.literal("doc"), v.literal("diagram"));
 const pageId = v.union(v.id("documents"), v.id("diagrams"));
@@ -47,7 +48,7 @@ export const rename = mutation({
   },
 });
 
-/** Deletes the page and its backups, and tells the collaboration server to end its room. */
+/** Deletes the page, its pictures and its backups, and tells the collaboration server to end its room. */
 export const remove = mutation({
   args: { id: pageId },
   returns: v.null(),
@@ -57,6 +58,7 @@ export const remove = mutation({
     await ctx.db.delete(id);
     const type = ctx.db.normalizeId("documents", id) === null ? "diagram" : "doc";
     const room = `${type}-${id}`;
+    await removeImages(ctx, room);
     await ctx.scheduler.runAfter(0, internal.backups.removeAll, { room });
     await ctx.scheduler.runAfter(0, internal.collab.removeRoom, { room });
     return null;

@@ -44,6 +44,14 @@ export default defineSchema({
   documents: defineTable(page).index("by_workspace", ["workspaceId"]),
   diagrams: defineTable(page).index("by_workspace", ["workspaceId"]),
 
+  /** Pictures in documents and diagrams, by the key that the room holds. */
+  images: defineTable({
+    room: v.string(),
+    key: v.string(),
+    storageId: v.id("_storage"),
+    mimeType: v.string(),
+  }).index("by_room", ["room"]),
+
   backups: defineTable(backup).index("by_room", ["room", "epoch", "seq"]),
 
   /** Rooms that a server has deleted, while their document is still here: their backups are not given out. */

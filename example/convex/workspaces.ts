@@ -1,10 +1,13 @@
 // Workspaces and who is in them.
-import { v } from "convex/values";
+import { ConvexError, v } from "convex/values";
 import { internal } from "./_generated/api";
 import type { Id } from "./_generated/dataModel";
 import { mutation, query, type MutationCtx } from "./_generated/server";
 import { currentUser, requireRole, requireUser, roleIn } from "./access";
 import { role } from "./schema";
+
+/** The close code after which clients come back, with a fresh ticket. */
+const COME_AGAIN = 4501;
 
 export const create = mutation({
   args: { name: v.string() },
@@ -47,23 +50,33 @@ export const members = query({
   },
 });
 
-/** Gives a user a role, by id or by e-mail address; changes it if there is one. */
+/**
+ * Gives a user a role, by id or by e-mail address; changes it if there is one. A changed role counts
+ * from the next connect; `endSessions` makes the user's open documents connect anew now.
+ */
 export const setMember = mutation({
   args: {
     workspaceId: v.id("workspaces"),
     user: v.union(v.object({ id: v.id("users") }), v.object({ email: v.string() })),
     role,
+    endSessions: v.optional(v.boolean()),
   },
   returns: v.id("users"),
-  handler: async (ctx, { workspaceId, user, role }) => {
+  handler: async (ctx, { workspaceId, user, role, endSessions }) => {
     await requireRole(ctx, workspaceId, "owner");
     const userId = "id" in user ? user.id : await userByEmail(ctx, user.email);
-    if (userId === null || (await ctx.db.get(userId)) === null) throw new Error("No such user");
+    if (userId === null || (await ctx.db.get(userId)) === null) throw new ConvexError("No such user");
     const existing = await member(ctx, workspaceId, userId);
     if (existing === null) await ctx.db.insert("members", { workspaceId, userId, role });
     else {
       if (existing.role === "owner" && role !== "owner") await keepAnOwner(ctx, workspaceId);
       await ctx.db.patch(existing._id, { role });
+      if (endSessions) {
+        await ctx.scheduler.runAfter(0, internal.collab.kick, {
+          rooms: await roomsOf(ctx, workspaceId), userId, reason: "rights have changed",
+          code: COME_AGAIN,
+        });
+      }
     }
     return userId;
   },
@@ -116,7 +129,7 @@ async function keepAnOwner(ctx: MutationCtx, workspaceId: Id<"workspaces">) {
   const rows = await ctx.db.query("members")
     .withIndex("by_workspace_user", (q) => q.eq("workspaceId", workspaceId)).collect();
   if (rows.filter((row) => row.role === "owner").length < 2) {
-    throw new Error("A workspace keeps one owner");
+    throw new ConvexError("A workspace keeps one owner");
   }
 }
 

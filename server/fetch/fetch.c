@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "ops/heap.h"
 
@@ -338,6 +339,27 @@ static void protocols_set(CURL *easy)
 #endif
 }
 
+/* The certificates to trust. A libcurl that was linked for every system has no file of its own
+ * built in, and each system has another place. NULL: libcurl's default, or what SSL_CERT_FILE says.
+ */
+static const char *certificates(void)
+{
+#if LIBCURL_VERSION_NUM >= 0x074d00
+    static const char *const places[] = {
+        "/etc/ssl/certs/ca-certificates.crt", // Debian, Alpine, Arch
+        "/etc/pki/tls/certs/ca-bundle.crt",   // Fedora and its relatives
+        "/etc/ssl/ca-bundle.pem",             // SUSE
+    };
+    const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+    if (curl->cainfo != NULL || curl->capath != NULL) return NULL;
+    if (getenv("SSL_CERT_FILE") != NULL) return NULL;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (access(places[i], R_OK) == 0) return places[i];
+    }
+#endif
+    return NULL;
+}
+
 static void options_set(struct fetch_call *call, const struct fetch_request *r, bool is_local)
 {
     CURL *easy = call->easy;
@@ -361,6 +383,8 @@ static void options_set(struct fetch_call *call, const struct fetch_request *r, 
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     if (is_local) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    const char *trusted = certificates();
+    if (trusted != NULL) curl_easy_setopt(easy, CURLOPT_CAINFO, trusted);
     protocols_set(easy);
 }
 

@@ -44,6 +44,34 @@ void seat_note(struct seat *seat, enum session_note note, const char *text)
     outbox_put(conn->shard, outbox_of_conn(conn), head, payload, 0);
 }
 
+/* To one who takes it compressed. What others are sent too is compressed once, also if it waits. */
+static void send_deflated(struct shard *shard, const struct seat *seat,
+                          const struct room_effect *fx, yd_slice head, uint64_t batch)
+{
+    struct conn *conn = seat->conn;
+    bool alone = seat->wire == SESSION_WIRE_OWN || fx->share == 0 || fx->bytes.len < SHARED_MIN;
+    bool waits = batch > shard->durable || outbox_waiting(conn->out) > 0;
+    if (!alone && !waits) {
+        conn_write(conn, slot_shared(seat, fx->share, head, fx->bytes), NULL);
+        return;
+    }
+    if (alone && !deflate_tries(shard, fx->bytes.len)) {
+        outbox_put(shard, outbox_of_conn(conn), head, fx->bytes, batch);
+        return;
+    }
+    struct chunk *frame = NULL;
+    if (alone) {
+        struct chunk *plain = chunk_new(head, fx->bytes);
+        frame = deflate_chunk(shard, plain);
+        chunk_unref(plain);
+    } else {
+        frame = slot_shared(seat, fx->share, head, fx->bytes);
+        frame->refs++;
+    }
+    outbox_put(shard, outbox_of_conn(conn), (yd_slice){frame->bytes, frame->len}, YD_EMPTY, batch);
+    chunk_unref(frame);
+}
+
 static void send_one(struct shard *shard, struct seat *seat, const struct room_effect *fx,
                      uint64_t batch)
 {
@@ -53,11 +81,12 @@ static void send_one(struct shard *shard, struct seat *seat, const struct room_e
     if (head.len == 0) return;
     bool alone = seat->wire == SESSION_WIRE_OWN || fx->share == 0 || fx->bytes.len < SHARED_MIN;
     bool waits = batch > shard->durable || outbox_waiting(seat->conn->out) > 0;
-    if (alone || waits) {
+    if (seat->conn->deflates && fx->to == ROOM_TO_ONE) {
+        send_deflated(shard, seat, fx, head, batch);
+    } else if (alone || waits) {
         outbox_put(shard, outbox_of_conn(seat->conn), head, fx->bytes, batch);
     } else {
-        struct chunk *frame = slot_shared(seat->slot, fx->share, seat->wire, head, fx->bytes);
-        conn_write(seat->conn, frame, NULL);
+        conn_write(seat->conn, slot_shared(seat, fx->share, head, fx->bytes), NULL);
     }
 }
 
@@ -110,6 +139,8 @@ static void snapshot_effect(struct shard *shard, struct room_slot *slot,
     yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
     enum store_snapshot kind = fx->snapshot == ROOM_SNAPSHOT_BASE ? STORE_BASE : STORE_DELTA;
     if (yd_buf_append(&bytes, fx->bytes) != YD_OK) abort();
+    shard->metrics.snapshots[fx->snapshot]++;
+    shard->metrics.snapshot_bytes[fx->snapshot] += fx->bytes.len;
     const struct policy *policy = slot->policy;
     struct store_keep keep = {.updates = (uint64_t)policy->history_updates,
                               .bytes = (uint64_t)policy->history_bytes,
@@ -120,6 +151,31 @@ static void snapshot_effect(struct shard *shard, struct room_slot *slot,
     if (err != YD_OK) abort();
 }
 
+static void count_ignored(struct shard *shard, enum room_cause cause)
+{
+    static const enum limit limits[ROOM_CAUSES] = {
+        [ROOM_CAUSE_MALFORMED] = LIMIT_COUNT,
+        [ROOM_CAUSE_READ_ONLY] = LIMIT_COUNT,
+        [ROOM_CAUSE_TOO_LARGE] = LIMIT_MESSAGE_BYTES,
+        [ROOM_CAUSE_FULL] = LIMIT_DOCUMENT_BYTES,
+        [ROOM_CAUSE_STATE_BYTES] = LIMIT_PRESENCE_BYTES,
+        [ROOM_CAUSE_STATE_CLIENTS] = LIMIT_PRESENCE_CLIENTS,
+        [ROOM_CAUSE_STATE_OWNER] = LIMIT_COUNT,
+        [ROOM_CAUSE_STATE_PACE] = LIMIT_PRESENCE_UPDATES,
+    };
+    shard->ignored++;
+    shard->metrics.ignored[cause]++;
+    if (limits[cause] != LIMIT_COUNT) limits_hit(shard, limits[cause]);
+}
+
+static void count_out(struct shard *shard, const struct room_slot *slot,
+                      const struct room_effect *fx)
+{
+    uint64_t receivers = fx->to == ROOM_TO_ONE ? 1 : slot->member_count - slot->held_count;
+    shard->metrics.messages_out[fx->message] += receivers;
+    shard->metrics.message_bytes_out[fx->message] += receivers * fx->bytes.len;
+}
+
 void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct room_effects *fx,
                        uint32_t from)
 {
@@ -127,6 +183,8 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
         const struct room_effect *e = &fx->list[i];
         switch (e->kind) {
         case ROOM_FX_APPEND:
+            shard->metrics.updates++;
+            shard->metrics.update_bytes += e->bytes.len;
             if (shard->store == NULL) break;
             if (slot->append_batch <= shard->durable) slot->settled_seq = slot->append_seq;
             slot->append_seq = e->seq;
@@ -136,7 +194,10 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
                 backups_touch(shard, slot);
             }
             break;
-        case ROOM_FX_SEND: send_effect(shard, slot, e, from); break;
+        case ROOM_FX_SEND:
+            count_out(shard, slot, e);
+            send_effect(shard, slot, e, from);
+            break;
         case ROOM_FX_SNAPSHOT:
             if (shard->store != NULL) snapshot_effect(shard, slot, e);
             break;
@@ -152,7 +213,7 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
             }
             break;
         case ROOM_FX_IGNORED:
-            shard->ignored++;
+            count_ignored(shard, e->cause);
             LOG(&shard->log, LOG_DEBUG, "message ignored", LOG_TEXT("room", slot_name(slot)),
                 LOG_CSTR("why", e->why));
             break;

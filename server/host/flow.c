@@ -128,6 +128,7 @@ void flow_turn(struct shard *shard)
         struct conn *conn = shard->flow_first;
         flow_forget(conn);
         if (is_slow(conn)) {
+            if (conn->held_count == 0) limits_hit(shard, LIMIT_WINDOW_BYTES);
             behind(conn);
         } else if (conn_waiting(conn) == 0) {
             drained(conn);
@@ -143,12 +144,16 @@ void flow_before(struct seat *seat)
 /* ---- frames that several are sent ------------------------------------------------------------
  */
 
-struct chunk *slot_shared(struct room_slot *slot, uint64_t share, uint32_t wire, yd_slice head,
-                          yd_slice payload)
+struct chunk *slot_shared(const struct seat *seat, uint64_t share, yd_slice head, yd_slice payload)
 {
+    struct room_slot *slot = seat->slot;
+    uint32_t wire = seat->wire;
+    bool deflated = seat->conn->deflates;
     for (uint32_t i = slot->shared_count; i-- > 0;) {
-        const struct shared *s = &slot->shared[i];
-        if (s->share == share && s->wire == wire) return s->frame;
+        struct shared *s = &slot->shared[i];
+        if (s->share != share || s->wire != wire || s->deflated != deflated) continue;
+        s->unused = 0;
+        return s->frame;
     }
     if (slot->shared_count == slot->shared_cap) {
         slot->shared_cap = slot->shared_cap == 0 ? 8 : slot->shared_cap * 2;
@@ -156,7 +161,13 @@ struct chunk *slot_shared(struct room_slot *slot, uint64_t share, uint32_t wire,
         if (slot->shared == NULL) abort();
     }
     struct chunk *frame = chunk_new(head, payload);
-    slot->shared[slot->shared_count++] = (struct shared){share, wire, frame};
+    if (deflated) {
+        struct chunk *plain = frame;
+        frame = deflate_chunk(seat->conn->shard, plain);
+        chunk_unref(plain);
+    }
+    slot->shared[slot->shared_count++] =
+        (struct shared){.share = share, .wire = wire, .deflated = deflated, .frame = frame};
     return frame;
 }
 
@@ -168,12 +179,16 @@ void slot_forget_shared(struct room_slot *slot)
     slot->shared_count = slot->shared_cap = 0;
 }
 
-/* The next who needs one of those makes it again: a copy, and rare. */
+/* Those that are on their way to nobody go: the next who needs one makes it again, which is a copy,
+ * and rare. To compress one costs more than to copy it, so these stay for two seconds. */
+#define DEFLATED_SWEEPS 8
 void slot_trim_shared(struct room_slot *slot)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < slot->shared_count; i++) {
-        if (slot->shared[i].frame->refs > 1) {
+        struct shared *s = &slot->shared[i];
+        bool stays = s->frame->refs > 1 || (s->deflated && s->unused++ < DEFLATED_SWEEPS);
+        if (stays) {
             slot->shared[kept++] = slot->shared[i];
         } else {
             chunk_unref(slot->shared[i].frame);

@@ -37,6 +37,12 @@ const struct refusal_words *refusal_words(enum refusal refusal)
         [REFUSE_UNREADABLE] = {503, 1011, "unreadable", "what is stored of it cannot be read",
                                false},
         [REFUSE_TOO_MANY] = {403, 4403, "too_many_documents", "see socket-documents-max", false},
+        [REFUSE_ROOM_FULL] = {503, 4503, "room_full", "too many are in this room, come again later",
+                              false},
+        [REFUSE_BUSY] = {503, 4503, "busy", "the server has no room left, come again later", false},
+        [REFUSE_NO_PLACE] = {503, 4503, "busy", "the server has no room left, come again later",
+                             true},
+        [REFUSE_RATE] = {429, 4503, "too_many", "too many connections from this address", true},
     };
     return &table[refusal];
 }
@@ -59,12 +65,15 @@ enum refusal refusal_of(enum auth_reason reason)
 void switch_protocols(struct conn *conn, const struct upgrade *upgrade)
 {
     const char *protocol = upgrade->protocol;
-    char head[256 + PROTOCOL_MAX];
+    const char *extension = "Sec-WebSocket-Extensions: " DEFLATE_ANSWER "\r\n";
+    char head[384 + PROTOCOL_MAX];
     int n = snprintf(head, sizeof head,
                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                     "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s%s%s\r\n",
-                     upgrade->accept, protocol[0] == 0 ? "" : "Sec-WebSocket-Protocol: ", protocol,
+                     "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s%s%s%s\r\n",
+                     upgrade->accept, upgrade->deflates ? extension : "",
+                     protocol[0] == 0 ? "" : "Sec-WebSocket-Protocol: ", protocol,
                      protocol[0] == 0 ? "" : "\r\n");
+    conn->deflates = upgrade->deflates;
     outbox_put(conn->shard, outbox_of_conn(conn), (yd_slice){(const uint8_t *)head, (size_t)n},
                YD_EMPTY, 0);
 }
@@ -150,6 +159,10 @@ static void peer_name(const struct conn *conn, char name[64])
     struct sockaddr_storage address;
     int len = sizeof address;
     name[0] = 0;
+    if (conn->allowance.from_proxy && conn->allowance.peer != NULL) {
+        address_text(&conn->allowance.peer->address, name);
+        return;
+    }
     if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &len) != 0) return;
     (void)uv_ip_name((const struct sockaddr *)&address, name, 64);
 }

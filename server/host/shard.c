@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SWEEP_MS       250
 #define REOPEN_MS      5000
@@ -52,6 +53,14 @@ void shard_store_failed(struct shard *shard, const struct store_event *ev)
     shard->reopen_ms = ev->disk_full ? shard_now(shard) + REOPEN_MS : 0;
 }
 
+/* From when it was handed over, as those see it who wait for it. */
+static void commit_ends(struct shard *shard)
+{
+    struct metrics *m = &shard->metrics;
+    if (m->commit_begun_ns != 0) times_add(&m->commits, (uv_hrtime() - m->commit_begun_ns) / 1000);
+    m->commit_begun_ns = 0;
+}
+
 void shard_on_store(struct shard *shard)
 {
     struct store_event ev;
@@ -60,6 +69,7 @@ void shard_on_store(struct shard *shard)
         switch (ev.kind) {
         case STORE_EV_DURABLE:
             shard->durable = ev.batch;
+            commit_ends(shard);
             durable = true;
             break;
         case STORE_EV_LOADED:
@@ -123,6 +133,7 @@ static void on_signal(uv_signal_t *handle, int signum)
     if (shard->stopping) _Exit(1);
     LOG(&shard->log, LOG_INFO, "stopping", LOG_NUM("signal", signum),
         LOG_NUM("connections", shard->conn_count));
+    service_tell(&shard->service, "STOPPING=1\nSTATUS=writing what is not on disk yet");
     shard->stopping = true;
     shard->stop_ms = shard_now(shard);
     uv_close((uv_handle_t *)&shard->listener, NULL);
@@ -137,6 +148,7 @@ static void on_sweep(uv_timer_t *timer)
 {
     struct shard *shard = timer->data;
     uint64_t now = shard_now(shard);
+    service_sweep(&shard->service, now);
     for (struct conn *c = shard->conns; c != NULL; c = c->next) conn_sweep(c, now);
     slots_sweep(shard, now);
     slots_bury(shard);
@@ -171,7 +183,7 @@ static int start_failed(const struct shard *shard, const char *what, int err)
     return 2;
 }
 
-static int start_listening(struct shard *shard)
+static int bind_listener(struct shard *shard)
 {
     struct sockaddr_storage address;
     const char *host = shard->settings->host;
@@ -181,8 +193,36 @@ static int start_listening(struct shard *shard)
     if (err != 0) err = uv_ip6_addr(host, port, (struct sockaddr_in6 *)&address);
     if (err != 0) return start_failed(shard, "cannot use the address", err);
     err = uv_tcp_bind(&shard->listener, (const struct sockaddr *)&address, 0);
-    if (err == 0) err = uv_listen((uv_stream_t *)&shard->listener, 4096, on_connection);
     return err == 0 ? 0 : start_failed(shard, "cannot listen on", err);
+}
+
+static int start_listening(struct shard *shard, int passed)
+{
+    int failed = 0;
+    if (passed < 0) {
+        failed = bind_listener(shard);
+    } else {
+        int err = uv_tcp_open(&shard->listener, passed);
+        if (err != 0) failed = start_failed(shard, "cannot use the socket handed over for", err);
+    }
+    if (failed != 0) return failed;
+    int err = uv_listen((uv_stream_t *)&shard->listener, 4096, on_connection);
+    return err == 0 ? 0 : start_failed(shard, "cannot listen on", err);
+}
+
+/* Its address is then what the settings say, for all that ask them. -1: there is none, -2: said. */
+static int passed_socket(struct settings *settings)
+{
+    char host[64], why[256];
+    int64_t port = 0;
+    int fd = service_socket(host, &port, why, sizeof why);
+    if (fd == -2) fprintf(stderr, "partyd: %s\n", why);
+    if (fd < 0) return fd;
+    free(settings->host);
+    settings->host = strdup(host);
+    if (settings->host == NULL) abort();
+    settings->port = port;
+    return fd;
 }
 
 /* Whoever reaches the server may read and write everything: only if that is meant. */
@@ -207,6 +247,7 @@ void shard_begin(struct shard *shard)
 {
     (void)uv_async_init(&shard->loop, &shard->store_wake, on_store_wake);
     (void)uv_timer_init(&shard->loop, &shard->sweep);
+    (void)uv_timer_init(&shard->loop, &shard->accept_timer);
     shard->store_wake.data = shard->sweep.data = shard;
     (void)uv_timer_start(&shard->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     turn_init(shard);
@@ -216,7 +257,14 @@ void shard_begin(struct shard *shard)
 static int start(struct shard *shard)
 {
     char why[AUTH_ERROR_MAX] = ""; // as long as those of settings
+    service_init(&shard->service);
+    int passed = passed_socket(shard->settings);
+    if (passed == -2) return 2;
     if (is_open_by_accident(shard->settings)) return 2;
+    if (!limits_open(shard, why, sizeof why)) {
+        fprintf(stderr, "partyd: %s\n", why);
+        return 2;
+    }
     if (door_open(shard, why) != YD_OK) {
         fprintf(stderr, "partyd: %s\n", why);
         return 2;
@@ -234,7 +282,7 @@ static int start(struct shard *shard)
         fprintf(stderr, "partyd: %s\n", why);
         return 2;
     }
-    int failed = start_listening(shard);
+    int failed = start_listening(shard, passed);
     if (failed != 0) return failed;
     // Rooms are served without it too.
     if (admin_listen(shard, why, sizeof why) != YD_OK) {
@@ -245,6 +293,7 @@ static int start(struct shard *shard)
     printf("partyd listening on http://%s:%lld\n", shard->settings->host,
            (long long)shard->settings->port);
     (void)fflush(stdout);
+    service_tell(&shard->service, "READY=1\nSTATUS=rooms are served");
     return 0;
 }
 
@@ -278,6 +327,9 @@ void shard_free(struct shard *shard)
     admin_free(shard);
     outboxes_free(shard);
     ws_reader_free(shard->resting);
+    limits_close(shard);
+    service_deinit(&shard->service);
+    deflate_free(shard);
     free(shard);
 }
 
@@ -285,6 +337,8 @@ struct shard *shard_new(struct settings *settings)
 {
     struct shard *shard = heap_new(sizeof *shard);
     shard->settings = settings;
+    shard->started_s = (uint64_t)time(NULL);
+    shard->service.notify = -1;
     (void)uv_loop_init(&shard->loop);
     shard->relaxed = strcmp(settings->durability, "relaxed") == 0;
     shard->log =

@@ -11,12 +11,16 @@
 #include <uthash.h>
 #include <uv.h>
 
+#include "host/limits.h"
+#include "host/metrics.h"
+#include "host/service.h"
 #include "ops/heap.h"
 #include "ops/log.h"
 #include "ops/settings.h"
 #include "room/room.h"
 #include "room/session.h"
 #include "store/store.h"
+#include "wire/deflate.h"
 #include "wire/http.h"
 #include "wire/route.h"
 #include "wire/ws.h"
@@ -121,20 +125,24 @@ struct conn {
     struct yd_buf *held;                /* request, or frames that came before the room was ready */
     struct api_wait *api;               /* NULL, or what an API call has asked the store */
     uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
+    struct allowance allowance;                /* limits.h */
     uint32_t seat_cap;
     uint32_t awaits;     /* bytes of the request before it is looked at again */
     uint16_t close_code; /* of a close that waits for its deadline */
     uint8_t state;       /* enum conn_state */
-    bool speaks_text, finished;
-    bool in_flow; /* is in the shard's list of those that are too slow, or can take more */
-    bool paused;  /* not read until the batch has gone to the store */
-    bool is_http; /* answered without an upgrade */
+    bool speaks_text : 1, finished : 1;
+    bool deflates : 1; /* large messages may be compressed, in both directions */
+    bool in_flow;  /* is in the shard's list of those that are too slow, or can take more */
+    bool paused;   /* not read until the batch has gone to the store */
+    bool is_http;  /* answered without an upgrade */
 };
 
 /* A message to one member that others of the same wire are sent too. */
 struct shared {
     uint64_t share; /* its number in the room */
     uint32_t wire;
+    bool deflated;  /* for those who take it so */
+    uint8_t unused; /* sweeps since it was last sent to somebody */
     struct chunk *frame;
 };
 
@@ -160,10 +168,11 @@ struct room_slot {
     uint64_t append_batch;        /* that holds its last append */
     uint64_t empty_ms;            /* since when nobody is in; 0: somebody is */
     struct outbox *outs[SESSION_WIRES];
-    uint64_t append_seq;   /* of its last append */
-    uint64_t settled_seq;  /* one that is on disk for certain */
-    uint32_t held_count;   /* members that are held */
-    struct shared *shared; /* frames of what several of them are sent */
+    uint64_t append_seq;           /* of its last append */
+    uint64_t settled_seq;          /* one that is on disk for certain */
+    struct bucket messages, bytes; /* into it: limits.h */
+    uint32_t held_count;           /* members that are held */
+    struct shared *shared;         /* frames of what several of them are sent */
     uint32_t shared_count, shared_cap;
     const struct policy *policy;
     struct room_slot *next_gone;
@@ -182,6 +191,10 @@ struct shard {
     uv_signal_t on_int, on_term;
     struct settings *settings;
     struct log log;
+    struct limits limits;
+    struct metrics metrics;
+    uv_timer_t accept_timer; /* a connection is taken when it fires */
+    struct service service;
     struct store *store;
     struct door *door;
     struct backups *backups; /* NULL: there are no sinks */
@@ -196,7 +209,9 @@ struct shard {
     struct room_slot *gone;    /* freed at the next sweep */
     struct conn *conns;
     uint32_t conn_count;
-    struct ws_reader *resting; /* serves every connection that is between two messages */
+    struct ws_reader *resting;  /* serves every connection that is between two messages */
+    struct ws_inflate *inflate; /* and these all that compress; NULL: not needed yet */
+    struct ws_deflate *deflate;
     struct outbox_list dirty, gated;
     uint64_t durable; /* batch number */
     uint64_t tokens;
@@ -214,6 +229,7 @@ struct shard {
     bool closed_all;
     bool maintains; /* for the commands alone: no listener, no door; see host/maintain.h */
     uint64_t stop_ms, close_ms;
+    uint64_t started_s; /* since 1970 */
     uint8_t recv[128 * 1024];
 };
 
@@ -229,7 +245,7 @@ void shard_on_store(struct shard *shard);
 void shard_store_failed(struct shard *shard, const struct store_event *ev);
 
 /* conn.c */
-void conn_accept(struct shard *shard);
+void conn_accept(struct shard *shard); /* the next that waits, or a little later */
 /* It is open: makes its session, and reads. */
 void conn_open(struct conn *conn, struct session_opts opts);
 /* One message of it. False: it is read no further. */
@@ -323,6 +339,14 @@ bool ask_answered(struct shard *shard, struct store_event *ev);   /* false: it i
 void asks_failed(struct shard *shard, const struct store_event *ev);
 void asks_free(struct shard *shard);
 
+/* deflate.c: what is compressed on its way out, once for all */
+bool deflate_is_on(const struct shard *shard);
+struct ws_inflate *deflate_inflater(struct shard *shard);
+/* Frames for connections that take them compressed; a reference for the caller. */
+struct chunk *deflate_chunk(struct shard *shard, struct chunk *frames);
+bool deflate_tries(const struct shard *shard, size_t payload_len);
+void deflate_free(struct shard *shard);
+
 /* late.c: what may wait for company */
 void late_init(struct shard *shard);
 bool late_keep(struct conn *conn, struct chunk *chunk); /* false: it keeps something already */
@@ -339,9 +363,9 @@ void flow_turn(struct shard *shard);
 void flow_before(struct seat *seat);
 void seat_hold(struct seat *seat); /* effects of the room */
 void seat_resume(struct seat *seat);
-/* The frame of a message with a number, made by the first who is sent it. Borrowed. */
-struct chunk *slot_shared(struct room_slot *slot, uint64_t share, uint32_t wire, yd_slice head,
-                          yd_slice payload);
+/* The frame of a message with a number, made by the first who is sent it as this seat is. Borrowed.
+ */
+struct chunk *slot_shared(const struct seat *seat, uint64_t share, yd_slice head, yd_slice payload);
 void slot_forget_shared(struct room_slot *slot);
 void slot_trim_shared(struct room_slot *slot); /* those that are on their way to nobody */
 

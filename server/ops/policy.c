@@ -23,18 +23,60 @@ struct key {
     enum form form;
     const char *choices[3]; /* of a CHOICE */
     int64_t min, max;       /* of BYTES, and of any other number */
+    const char *help;       /* for the schema */
 };
 
 static const struct key keys[] = {
-    {"store", CHOICE, {"snapshot", "history", "none"}, 0, 0},
-    {"auth", CHOICE, {"default", "none", NULL}, 0, 0},
-    {"gc", SWITCH, {NULL}, 0, 0},
-    {"message-bytes-max", BYTES, {NULL}, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX},
-    {"document-bytes-max", BYTES, {NULL}, MESSAGE_BYTES_MIN, DOCUMENT_BYTES_MAX},
-    {"history-updates-max", BYTES, {NULL}, 0, INT64_MAX},
-    {"history-bytes-max", BYTES, {NULL}, 0, DOCUMENT_BYTES_MAX},
-    {"history-days-max", BYTES, {NULL}, 0, 36500},
-    {"backup", NAMES, {NULL}, 0, 0},
+    {"store",
+     CHOICE,
+     {"snapshot", "history", "none"},
+     0,
+     0,
+     "snapshot, history: every update is kept too, or none: presence only"},
+    {"auth",
+     CHOICE,
+     {"default", "none", NULL},
+     0,
+     0,
+     "default: as the setting auth says, or none: open to everybody"},
+    {"gc", SWITCH, {NULL}, 0, 0, "false keeps deleted content, for version histories"},
+    {"message-bytes-max",
+     BYTES,
+     {NULL},
+     MESSAGE_BYTES_MIN,
+     MESSAGE_BYTES_MAX,
+     "one message; default: the setting of that name"},
+    {"document-bytes-max",
+     BYTES,
+     {NULL},
+     MESSAGE_BYTES_MIN,
+     DOCUMENT_BYTES_MAX,
+     "memory of the document; what goes beyond is ignored"},
+    {"history-updates-max",
+     BYTES,
+     {NULL},
+     0,
+     INT64_MAX,
+     "updates kept with store history; 0: no limit; default 100000"},
+    {"history-bytes-max",
+     BYTES,
+     {NULL},
+     0,
+     DOCUMENT_BYTES_MAX,
+     "bytes kept with store history; 0: no limit; default 64 MiB"},
+    {"history-days-max",
+     BYTES,
+     {NULL},
+     0,
+     36500,
+     "days kept with store history; 0: no limit; default 30"},
+    {"connections-max",
+     BYTES,
+     {NULL},
+     1,
+     100000,
+     "connections in one room; default: the setting room-connections-max"},
+    {"backup", NAMES, {NULL}, 0, 0, "names of the sinks that get copies, or none; default: all"},
 };
 enum {
     KEY_STORE,
@@ -45,6 +87,7 @@ enum {
     KEY_HISTORY_UPDATES,
     KEY_HISTORY_BYTES,
     KEY_HISTORY_DAYS,
+    KEY_CONNECTIONS,
     KEY_BACKUP,
     KEY_COUNT
 };
@@ -52,26 +95,27 @@ enum { STORE_SNAPSHOT, STORE_HISTORY };
 
 /* Where an error is told. */
 struct place {
-    const char *file, *pattern;
+    struct source source;
+    const char *pattern;
     char *why;
     size_t why_size;
 };
+
+#define BAD(at, ...) SOURCE_BAD(&(at)->source, (at)->why, (at)->why_size, __VA_ARGS__)
 
 static yd_err bad_key(const struct place *at, const char *key)
 {
     struct nearest near = nearest_to(key, strlen(key));
     for (int i = 0; i < KEY_COUNT; i++) nearest_try(&near, keys[i].name);
-    int n = snprintf(at->why, at->why_size, "%s: rooms.\"%.100s\": there is no key \"%.100s\"; ",
-                     at->file, at->pattern, key);
-    size_t used = n < 0 || (size_t)n >= at->why_size ? at->why_size : (size_t)n;
     if (near.best != NULL) {
-        snprintf(at->why + used, at->why_size - used, "did you mean \"%s\"?", near.best);
-    } else {
-        snprintf(at->why + used, at->why_size - used,
-                 "the keys are store, auth, gc, message-bytes-max, document-bytes-max,"
-                 " history-updates-max, history-bytes-max, history-days-max and backup");
+        return BAD(at, "rooms.\"%.100s\": there is no key \"%.100s\"; did you mean \"%s\"?",
+                   at->pattern, key, near.best);
     }
-    return YD_EMALFORMED;
+    return BAD(at,
+               "rooms.\"%.100s\": there is no key \"%.100s\"; the keys are store, auth, gc,"
+               " message-bytes-max, document-bytes-max, history-updates-max, history-bytes-max,"
+               " history-days-max, connections-max and backup",
+               at->pattern, key);
 }
 
 /* "a" or "b"; "a", "b" or "c" */
@@ -106,8 +150,9 @@ static yd_err bad_value(const struct place *at, const struct key *key, const jso
             }
         }
     }
-    snprintf(at->why, at->why_size, "%s: rooms.\"%.100s\".%s: %.100s is no value; it takes %s%s",
-             at->file, at->pattern, key->name, given == NULL ? "that" : given, takes, meant);
+    source_tell(&at->source, at->why, at->why_size,
+                "rooms.\"%.100s\".%s: %.100s is no value; it takes %s%s", at->pattern, key->name,
+                given == NULL ? "that" : given, takes, meant);
     free(given);
     return YD_EMALFORMED;
 }
@@ -174,19 +219,21 @@ static bool value_read(struct policy *policy, int key, const json_t *value)
     case KEY_HISTORY_UPDATES: ok = bytes_read(&keys[key], value, &policy->history_updates); break;
     case KEY_HISTORY_BYTES: ok = bytes_read(&keys[key], value, &policy->history_bytes); break;
     case KEY_HISTORY_DAYS: ok = bytes_read(&keys[key], value, &policy->history_days); break;
+    case KEY_CONNECTIONS: ok = bytes_read(&keys[key], value, &policy->connections_max); break;
     case KEY_BACKUP: ok = names_read(value, &policy->backup); break;
     default: break;
     }
     return ok;
 }
 
-static yd_err entry_read(struct policy *policy, const json_t *entry, const struct place *at)
+static yd_err entry_read(struct policy *policy, const json_t *entry, struct place *at)
 {
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)entry, name, value)
     {
         int i = 0;
+        at->source.keys[2] = name;
         while (i < KEY_COUNT && strcmp(keys[i].name, name) != 0) i++;
         if (i == KEY_COUNT) return bad_key(at, name);
         if (!value_read(policy, i, value)) return bad_value(at, &keys[i], value);
@@ -220,30 +267,27 @@ static yd_err pattern_check(const char *pattern, const struct place *at)
     if (len > 0 && len <= POLICY_PATTERN_MAX && (star == NULL || star == pattern + len - 1)) {
         return YD_OK;
     }
-    snprintf(at->why, at->why_size,
-             "%s: rooms.\"%.100s\": a pattern is a room name, or a prefix and one * at its end",
-             at->file, pattern);
-    return YD_EMALFORMED;
+    return BAD(at, "rooms.\"%.100s\": a pattern is a room name, or a prefix and one * at its end",
+               pattern);
 }
 
-yd_err policies_read(struct policies *policies, const json_t *rooms, const char *file, char *why,
-                     size_t why_size)
+yd_err policies_read(struct policies *policies, const json_t *rooms, const struct source *source,
+                     char *why, size_t why_size)
 {
+    struct place at = {*source, "", why, why_size};
+    at.source.keys[0] = "rooms";
     if (!json_is_object(rooms) || json_object_size(rooms) == 0) {
-        snprintf(why, why_size,
-                 "%s: rooms: it takes an object of patterns, such as {\"doc-*\": {}}", file);
-        return YD_EMALFORMED;
+        return BAD(&at, "rooms: it takes an object of patterns, such as {\"doc-*\": {}}");
     }
     const char *pattern;
     json_t *entry;
     json_object_foreach((json_t *)rooms, pattern, entry)
     {
-        struct place at = {file, pattern, why, why_size};
+        at.pattern = at.source.keys[1] = pattern;
+        at.source.keys[2] = NULL;
         yd_err err = pattern_check(pattern, &at);
         if (err == YD_OK && !json_is_object(entry)) {
-            snprintf(why, why_size, "%s: rooms.\"%.100s\": it takes an object; {} for the defaults",
-                     file, pattern);
-            err = YD_EMALFORMED;
+            err = BAD(&at, "rooms.\"%.100s\": it takes an object; {} for the defaults", pattern);
         }
         if (err == YD_OK) err = entry_read(policy_add(policies, pattern), entry, &at);
         if (err != YD_OK) return err;
@@ -307,4 +351,46 @@ int64_t policies_message_bytes_max(const struct policies *policies, int64_t at_l
         if (policies->list[i].message_bytes_max > most) most = policies->list[i].message_bytes_max;
     }
     return most;
+}
+
+static json_t *number_schema(const struct key *key)
+{
+    json_t *made = json_pack("{s:s, s:I}", "type", "integer", "minimum", (json_int_t)key->min);
+    if (key->max < INT64_MAX) json_object_set_new(made, "maximum", json_integer(key->max));
+    return made;
+}
+
+static json_t *key_schema(const struct key *key)
+{
+    json_t *choices = json_array();
+    json_t *made = NULL;
+    for (int i = 0; i < 3 && key->choices[i] != NULL; i++) {
+        json_array_append_new(choices, json_string(key->choices[i]));
+    }
+    switch (key->form) {
+    case CHOICE: made = json_pack("{s:O}", "enum", choices); break;
+    case BYTES: made = number_schema(key); break;
+    case SWITCH: made = json_pack("{s:s}", "type", "boolean"); break;
+    case NAMES:
+        made = json_pack("{s:[{s:s}, {s:s, s:{s:s}}]}", "anyOf", "const", "none", "type", "array",
+                         "items", "type", "string");
+        break;
+    }
+    json_decref(choices);
+    if (made == NULL) abort();
+    json_object_set_new(made, "description", json_string(key->help));
+    return made;
+}
+
+json_t *policies_schema(void)
+{
+    json_t *properties = json_object();
+    for (int i = 0; i < KEY_COUNT; i++) {
+        json_object_set_new(properties, keys[i].name, key_schema(&keys[i]));
+    }
+    return json_pack(
+        "{s:s, s:s, s:i, s:{s:s, s:b, s:o}}", "type", "object", "description",
+        "what holds for which rooms: a room name, or a prefix and *; see docs/access.md",
+        "minProperties", 1, "additionalProperties", "type", "object", "additionalProperties", 0,
+        "properties", properties);
 }

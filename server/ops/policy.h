@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+#include "ops/source.h"
 #include "ydoc/base.h"
 
 #define POLICY_PATTERN_MAX 600 /* bytes: a party, a slash and a room name */
@@ -29,6 +30,7 @@ struct policy {
     bool keeps_deleted;         /* no garbage collection, for version histories */
     int64_t message_bytes_max;  /* 0: the setting message-bytes-max holds */
     int64_t document_bytes_max; /* memory of the document; 0: no limit */
+    int64_t connections_max;    /* 0: the setting room-connections-max holds */
     char *backup;               /* names of sinks, comma separated; NULL: all, "": none */
     uint32_t sinks;             /* these as bits; by settings */
 };
@@ -39,9 +41,12 @@ struct policies {
 };
 
 /* Reads the object "rooms" of a configuration file into an empty table.
- * Errors: YD_EMALFORMED with a sentence in why that names file, key and the nearest valid name. */
-YD_NODISCARD yd_err policies_read(struct policies *policies, const json_t *rooms, const char *file,
-                                  char *why, size_t why_size);
+ * Errors: YD_EMALFORMED with a sentence in why that names file, line, key and the nearest valid
+ * name. */
+YD_NODISCARD yd_err policies_read(struct policies *policies, const json_t *rooms,
+                                  const struct source *source, char *why, size_t why_size);
+/* Of "rooms", for editors: a JSON schema. The caller's. */
+json_t *policies_schema(void);
 /* What holds if the configuration has no such table. */
 void policies_default(struct policies *policies, bool has_auth);
 void policies_deinit(struct policies *policies);

@@ -1,32 +1,16 @@
 /* settings.c - see settings.h. The table is the only place that knows a setting. */
 #include "ops/settings.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ops/nearest.h"
+#include "ops/setting.h"
 
-enum kind { TEXT, NUMBER, SWITCH };
-
-struct setting {
-    const char *name; /* --name, PARTYD_NAME, "name" in the file */
-    enum kind kind;
-    size_t offset;
-    const char *initial;
-    int64_t min, max;
-    const char *choices; /* "a|b"; NULL: any text */
-    const char *help;
-};
-
-/* What only a few settings have. */
-struct extra {
-    size_t offset;
-    const char *serve; /* default of the command serve; NULL: the same */
-    const char *env;   /* name in the environment; NULL: PARTYD_NAME */
-    bool secret;       /* read from the environment only */
-};
+#define CONFIG_BYTES_MAX (1 << 20)
 
 #define AT(field) offsetof(struct settings, field)
 
@@ -56,6 +40,55 @@ static const struct setting table[] = {
      "one more path for Hocuspocus providers, besides / and /parties/:party"},
     {"socket-documents-max", NUMBER, AT(socket_documents_max), "256", 1, 65536, NULL,
      "documents that a Hocuspocus provider may have open on one socket"},
+    {"connections-max", NUMBER, AT(connections_max), "65536", 16, 1 << 24, NULL,
+     "connections of the process; fewer if it may open fewer files"},
+    {"handshakes-max", NUMBER, AT(handshakes_max), "8192", 16, 1 << 24, NULL,
+     "connections that nobody has let into a room yet"},
+    {"handshake-ms", NUMBER, AT(handshake_ms), "10000", 100, 600000, NULL,
+     "a request has to be complete within"},
+    {"connects-per-s", NUMBER, AT(connects_per_s), "2000", 0, 1000000, NULL,
+     "connections taken in a second; others wait in the kernel"},
+    {"rooms-max", NUMBER, AT(rooms_max), "100000", 1, 1 << 24, NULL,
+     "rooms in memory; others are refused meanwhile"},
+    {"address-connections-max", NUMBER, AT(address_connections_max), "4096", 1, 1 << 24, NULL,
+     "connections of one address"},
+    {"address-handshakes-max", NUMBER, AT(address_handshakes_max), "1024", 1, 1 << 24, NULL,
+     "of these: that nobody has let into a room yet"},
+    {"address-connects-per-s", NUMBER, AT(address_connects_per_s), "100", 0, 1000000, NULL,
+     "requests for a room of one address"},
+    {"address-messages-per-s", NUMBER, AT(address_messages_per_s), "100000", 0, 100000000, NULL,
+     "messages of one address; beyond it is read more slowly"},
+    {"address-bytes-per-s", NUMBER, AT(address_bytes_per_s), "67108864", 0, 1LL << 40, NULL,
+     "bytes of one address; beyond it is read more slowly"},
+    {"connection-messages-per-s", NUMBER, AT(connection_messages_per_s), "2000", 0, 100000000, NULL,
+     "messages of one connection; beyond it is read more slowly"},
+    {"connection-bytes-per-s", NUMBER, AT(connection_bytes_per_s), "16777216", 0, 1LL << 40, NULL,
+     "bytes of one connection; beyond it is read more slowly"},
+    {"room-connections-max", NUMBER, AT(room_connections_max), "10000", 1, 100000, NULL,
+     "connections in one room; the table of rooms may say other numbers"},
+    {"room-messages-per-s", NUMBER, AT(room_messages_per_s), "100000", 0, 100000000, NULL,
+     "messages into one room; beyond who sends is read more slowly"},
+    {"room-bytes-per-s", NUMBER, AT(room_bytes_per_s), "67108864", 0, 1LL << 40, NULL,
+     "bytes into one room; beyond who sends is read more slowly"},
+    {"presence-bytes-max", NUMBER, AT(presence_bytes_max), "65536", 64, 1 << 24, NULL,
+     "one presence state; a larger one is ignored"},
+    {"presence-updates-per-s", NUMBER, AT(presence_updates_per_s), "60", 1, 1000000, NULL,
+     "presence of one connection is told on so often, the newest"},
+    {"presence-clients-max", NUMBER, AT(presence_clients_max), "64", 1, 1 << 24, NULL,
+     "client ids with presence of one connection"},
+    {"trusted-proxies", TEXT, AT(trusted_proxies), "loopback", 0, 0, NULL,
+     "addresses and ranges, comma separated, that may say for whom they ask; also loopback, "
+     "private"},
+    {"proxy-header", TEXT, AT(proxy_header), "x-forwarded-for", 0, 0, "x-forwarded-for|forwarded",
+     "where they say it; the other one is not read"},
+    {"metrics", TEXT, AT(metrics), "loopback", 0, 0, "off|token|loopback|open",
+     "who may read /metrics: who has the token, who connects from this machine, everybody"},
+    {"metrics-token", TEXT, AT(metrics_token), "", 0, 0, NULL,
+     "bearer token that opens /metrics, whatever the setting metrics says but off"},
+    {"compression", TEXT, AT(compression), "on", 0, 0, "off|on|1|2|3|4|5|6|7|8|9",
+     "permessage-deflate for clients that offer it; a number: zlib's level, on is 1"},
+    {"compression-bytes-min", NUMBER, AT(compression_bytes_min), "1024", 0, 1 << 30, NULL,
+     "smaller messages are sent as they are"},
     {"auth", TEXT, AT(auth), "none", 0, 0, "none|ticket|convex|jwt|hook",
      "who decides who may enter a room"},
     {"ticket-secret", TEXT, AT(ticket_secret), "", 0, 0, NULL,
@@ -100,18 +133,27 @@ static const struct setting table[] = {
      "at the end, time to back up what is not yet"},
 };
 enum { COUNT = sizeof table / sizeof *table };
+_Static_assert(COUNT <= SETTINGS_MAX, "settings.h has room for each");
 
 static const struct extra extras[] = {
     {AT(host), "0.0.0.0", NULL, false},
     {AT(data), "/var/lib/partyd", NULL, false},
     {AT(log_format), "json", NULL, false},
+    {AT(metrics), "token", NULL, false},
+    {AT(metrics_token), NULL, NULL, true},
     {AT(ticket_secret), NULL, NULL, true},
     {AT(collab_secret), NULL, "COLLAB_SECRET", true},
     {AT(convex_url), NULL, "CONVEX_URL", false},
     {AT(convex_site_url), NULL, "CONVEX_SITE_URL", false},
 };
 
-static const struct extra *extra_of(const struct setting *s)
+const struct setting *settings_table(size_t *count)
+{
+    *count = COUNT;
+    return table;
+}
+
+const struct extra *setting_extra(const struct setting *s)
 {
     static const struct extra none;
     for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
@@ -120,10 +162,10 @@ static const struct extra *extra_of(const struct setting *s)
     return &none;
 }
 
-static void env_name(const struct setting *s, char name[64])
+void setting_env(const struct setting *s, char name[SETTING_ENV_MAX])
 {
-    const char *own = extra_of(s)->env;
-    size_t n = (size_t)snprintf(name, 64, "%s%s", own == NULL ? "PARTYD_" : "",
+    const char *own = setting_extra(s)->env;
+    size_t n = (size_t)snprintf(name, SETTING_ENV_MAX, "%s%s", own == NULL ? "PARTYD_" : "",
                                 own == NULL ? s->name : own);
     for (size_t i = 0; i < n; i++) {
         if (name[i] == '-') name[i] = '_';
@@ -150,26 +192,52 @@ static bool choice_ok(const struct setting *s, const char *value)
     return false;
 }
 
+static void allowed(const struct setting *s, char out[96])
+{
+    if (s->kind == NUMBER) {
+        snprintf(out, 96, "a whole number from %lld to %lld", (long long)s->min, (long long)s->max);
+    } else if (s->kind == SWITCH) {
+        snprintf(out, 96, "true or false");
+    } else {
+        snprintf(out, 96, "%s%s", s->choices == NULL ? "text" : "one of ",
+                 s->choices == NULL ? "" : s->choices);
+    }
+}
+
+#define CHOICES_MAX  16
+#define CHOICE_BYTES 24
+
+/* The choice that value was probably meant to be, "" if none is near. */
+static void nearest_choice(const struct setting *s, const char *value, char out[CHOICE_BYTES])
+{
+    char choices[CHOICES_MAX][CHOICE_BYTES] = {""};
+    struct nearest near = nearest_to(value, strlen(value));
+    const char *at = s->choices == NULL ? "" : s->choices;
+    for (int i = 0; i < CHOICES_MAX && at[0] != 0; i++) {
+        size_t len = strcspn(at, "|");
+        snprintf(choices[i], CHOICE_BYTES, "%.*s", (int)len, at);
+        nearest_try(&near, choices[i]);
+        at += len + (at[len] == '|');
+    }
+    snprintf(out, CHOICE_BYTES, "%s", near.best == NULL ? "" : near.best);
+}
+
 static yd_err bad(char *why, const struct setting *s, const char *value, const char *source)
 {
-    char allowed[96];
-    if (s->kind == NUMBER) {
-        snprintf(allowed, sizeof allowed, "a whole number from %lld to %lld", (long long)s->min,
-                 (long long)s->max);
-    } else if (s->kind == SWITCH) {
-        snprintf(allowed, sizeof allowed, "true or false");
-    } else {
-        snprintf(allowed, sizeof allowed, "one of %s", s->choices);
-    }
-    snprintf(why, SETTINGS_ERROR_MAX, "%s: '%.100s' is no value for %s; it takes %s", source, value,
-             s->name, allowed);
+    char takes[96], near[CHOICE_BYTES];
+    allowed(s, takes);
+    nearest_choice(s, value, near);
+    snprintf(why, SETTINGS_ERROR_MAX, "%.280s: '%.60s' is no value for %s; it takes %s%s%s%s",
+             source, value, s->name, takes, near[0] == 0 ? "" : "; did you mean ", near,
+             near[0] == 0 ? "" : "?");
     return YD_EMALFORMED;
 }
 
 static yd_err put(struct settings *to, const struct setting *s, const char *value,
-                  const char *source, char *why)
+                  enum settings_source by, const char *source, char *why)
 {
     void *field = (char *)to + s->offset;
+    to->given_by[s - table] = by;
     if (s->kind == TEXT) {
         if (!choice_ok(s, value)) return bad(why, s, value, source);
         free(*(char **)field);
@@ -201,24 +269,23 @@ static const struct setting *find(const char *name, size_t len)
     return NULL;
 }
 
-static yd_err no_such(const char *what, const char *name, size_t len, char *why)
+static yd_err no_such_flag(const char *name, size_t len, char *why)
 {
     struct nearest near = nearest_to(name, len);
     for (int i = 0; i < COUNT; i++) nearest_try(&near, table[i].name);
-    if (strstr(what, "setting") != NULL) nearest_try(&near, "rooms");
-    snprintf(why, SETTINGS_ERROR_MAX, "%s%.*s%s%s%s; see --help", what, len > 100 ? 100 : (int)len,
-             name, strstr(what, "\"") == NULL ? "" : "\"",
-             near.best == NULL ? "" : ", did you mean ", near.best == NULL ? "" : near.best);
+    snprintf(why, SETTINGS_ERROR_MAX, "there is no flag --%.*s%s%s; see --help",
+             len > 100 ? 100 : (int)len, name, near.best == NULL ? "" : ", did you mean --",
+             near.best == NULL ? "" : near.best);
     return YD_EMALFORMED;
 }
 
 /* What everybody can see who lists processes or reads the repository is no secret. */
 static yd_err is_secret(const struct setting *s, const char *source, char *why)
 {
-    char name[64];
-    env_name(s, name);
+    char name[SETTING_ENV_MAX];
+    setting_env(s, name);
     snprintf(why, SETTINGS_ERROR_MAX,
-             "%s: %s is a secret and read from the environment only; set %s", source, s->name,
+             "%.300s: %s is a secret and read from the environment only; set %s", source, s->name,
              name);
     return YD_EMALFORMED;
 }
@@ -237,8 +304,8 @@ static yd_err read_flags(struct settings *to, int argc, char **argv, bool only_c
         const char *equals = strchr(name, '=');
         size_t len = equals == NULL ? strlen(name) : (size_t)(equals - name);
         const struct setting *s = find(name, len);
-        if (s == NULL) return no_such("there is no flag --", name, len, why);
-        if (extra_of(s)->secret) return is_secret(s, "command line", why);
+        if (s == NULL) return no_such_flag(name, len, why);
+        if (setting_extra(s)->secret) return is_secret(s, "command line", why);
         const char *value = equals != NULL ? equals + 1 : NULL;
         if (value == NULL && s->kind == SWITCH) value = "true";
         if (value == NULL && i + 1 < argc) value = argv[++i];
@@ -247,7 +314,7 @@ static yd_err read_flags(struct settings *to, int argc, char **argv, bool only_c
             return YD_EMALFORMED;
         }
         if (only_config && s->offset != AT(config)) continue;
-        yd_err err = put(to, s, value, "command line", why);
+        yd_err err = put(to, s, value, SETTINGS_FLAG, "command line", why);
         if (err != YD_OK) return err;
     }
     return YD_OK;
@@ -256,61 +323,142 @@ static yd_err read_flags(struct settings *to, int argc, char **argv, bool only_c
 static yd_err read_env(struct settings *to, bool only_config, char *why)
 {
     for (int i = 0; i < COUNT; i++) {
-        char name[64];
-        env_name(&table[i], name);
+        char name[SETTING_ENV_MAX];
+        setting_env(&table[i], name);
         const char *value = getenv(name);
         if (value == NULL || (only_config && table[i].offset != AT(config))) continue;
-        yd_err err = put(to, &table[i], value, name, why);
+        yd_err err = put(to, &table[i], value, SETTINGS_ENVIRONMENT, name, why);
         if (err != YD_OK) return err;
     }
     return YD_OK;
 }
 
-static yd_err read_key(struct settings *to, const char *key, const json_t *value, char *why)
+/* ---- the file ----------------------------------------------------------------------------------
+ */
+
+static yd_err no_such_key(const struct source *source, const char *key, char *why)
 {
+    struct nearest near = nearest_to(key, strlen(key));
+    for (int i = 0; i < COUNT; i++) {
+        if (table[i].offset != AT(config) && !setting_extra(&table[i])->secret) {
+            nearest_try(&near, table[i].name);
+        }
+    }
+    nearest_try(&near, "rooms");
+    bool is_near = near.best != NULL;
+    return SOURCE_BAD(source, why, SETTINGS_ERROR_MAX, "there is no setting \"%.100s\"; %s%s%s",
+                      key, is_near ? "did you mean \"" : "partyd --help lists them",
+                      is_near ? near.best : "", is_near ? "\"?" : "");
+}
+
+/* By its own name, or by that of its variable. */
+static const struct setting *find_secret(const char *key)
+{
+    char name[SETTING_ENV_MAX];
+    for (int i = 0; i < COUNT; i++) {
+        setting_env(&table[i], name);
+        if (!setting_extra(&table[i])->secret) continue;
+        if (strcmp(key, table[i].name) == 0 || strcmp(key, name) == 0) return &table[i];
+    }
+    return NULL;
+}
+
+/* The value as a flag would have it. False: it is of another type. */
+static bool value_text(const struct setting *s, const json_t *value, char number[32],
+                       const char **text)
+{
+    switch (s->kind) {
+    case TEXT: *text = json_string_value(value); return json_is_string(value);
+    case SWITCH: *text = json_is_true(value) ? "true" : "false"; return json_is_boolean(value);
+    case NUMBER:
+        snprintf(number, 32, "%lld", (long long)json_integer_value(value));
+        *text = number;
+        return json_is_integer(value);
+    }
+    return false;
+}
+
+static yd_err read_key(struct settings *to, const struct source *source, const json_t *value,
+                       char *why)
+{
+    const char *key = source->keys[0];
+    if (strcmp(key, "$schema") == 0) return YD_OK; // is for editors
     if (strcmp(key, "rooms") == 0) {
-        return policies_read(&to->rooms, value, to->config, why, SETTINGS_ERROR_MAX);
+        return policies_read(&to->rooms, value, source, why, SETTINGS_ERROR_MAX);
     }
     if (strcmp(key, "backup") == 0 && json_is_object(value)) {
         to->backup_object = json_incref((json_t *)value);
         return YD_OK;
     }
+    char place[SETTINGS_ERROR_MAX], number[32], takes[96];
+    const char *text = NULL;
+    snprintf(place, sizeof place, "%.250s:%d", source->file, source_line(source));
+    const struct setting *secret = find_secret(key);
+    if (secret != NULL) return is_secret(secret, place, why);
     const struct setting *s = find(key, strlen(key));
-    char text[SETTINGS_ERROR_MAX];
-    if (s == NULL || s->offset == AT(config)) {
-        snprintf(text, sizeof text, "%.300s: there is no setting \"", to->config);
-        return no_such(text, key, strlen(key), why);
+    if (s == NULL || s->offset == AT(config)) return no_such_key(source, key, why);
+    if (value_text(s, value, number, &text)) return put(to, s, text, SETTINGS_FILE, place, why);
+    allowed(s, takes);
+    return SOURCE_BAD(source, why, SETTINGS_ERROR_MAX,
+                      "%s: that is no value of the right type; it"
+                      " takes %s%s",
+                      key, takes,
+                      s->kind != TEXT && json_is_string(value) ? ", without quotes" : "");
+}
+
+/* What the library found, without the piece of text that it adds: it may be part of a secret. */
+static yd_err no_json(const struct source *source, const json_error_t *error, char *why)
+{
+    const char *near = strstr(error->text, " near '");
+    bool is_twice = json_error_code(error) == json_error_duplicate_key;
+    size_t len = near == NULL || is_twice ? strlen(error->text) : (size_t)(near - error->text);
+    snprintf(why, SETTINGS_ERROR_MAX, "%.250s:%d: %.*s, at column %d", source->file, error->line,
+             (int)len, error->text, error->column);
+    return YD_EMALFORMED;
+}
+
+static struct source source_of(const struct settings *s)
+{
+    yd_slice text = {(const uint8_t *)s->config_text, s->config_len};
+    return (struct source){.file = s->config, .text = s->config_text == NULL ? YD_EMPTY : text};
+}
+
+static yd_err load_file(struct settings *to, char *why)
+{
+    FILE *file = fopen(to->config, "rb");
+    to->config_text = malloc(CONFIG_BYTES_MAX + 1);
+    if (to->config_text == NULL) abort();
+    if (file != NULL) to->config_len = fread(to->config_text, 1, CONFIG_BYTES_MAX + 1, file);
+    bool ok = file != NULL && ferror(file) == 0;
+    if (!ok) snprintf(why, SETTINGS_ERROR_MAX, "%.250s: %s", to->config, strerror(errno));
+    if (file != NULL) (void)fclose(file);
+    if (ok && to->config_len > CONFIG_BYTES_MAX) {
+        snprintf(why, SETTINGS_ERROR_MAX, "%.250s: has more than %d bytes", to->config,
+                 CONFIG_BYTES_MAX);
+        ok = false;
     }
-    if (extra_of(s)->secret) return is_secret(s, to->config, why);
-    const char *given = "(neither text, number nor true/false)";
-    if (json_is_string(value)) given = json_string_value(value);
-    if (json_is_boolean(value)) given = json_is_true(value) ? "true" : "false";
-    if (json_is_integer(value)) {
-        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
-        given = text;
-    }
-    return put(to, s, given, to->config, why);
+    return ok ? YD_OK : YD_EMALFORMED;
 }
 
 static yd_err read_file(struct settings *to, char *why)
 {
     if (to->config[0] == 0) return YD_OK;
+    yd_err err = load_file(to, why);
+    if (err != YD_OK) return err;
     json_error_t error;
-    json_t *root = json_load_file(to->config, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL || !json_is_object(root)) {
-        snprintf(why, SETTINGS_ERROR_MAX, "%s: line %d: %s", to->config,
-                 root == NULL ? error.line : 1,
-                 root == NULL ? error.text : "the file must hold one JSON object");
-        json_decref(root);
-        return YD_EMALFORMED;
+    struct source source = source_of(to);
+    json_t *root = json_loadb(to->config_text, to->config_len, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL) return no_json(&source, &error, why);
+    if (!json_is_object(root)) {
+        err = SOURCE_BAD(&source, why, SETTINGS_ERROR_MAX, "the file must hold one JSON object");
     }
-    yd_err err = YD_OK;
     const char *key;
     json_t *value;
     json_object_foreach(root, key, value)
     {
-        err = read_key(to, key, value, why);
         if (err != YD_OK) break;
+        source.keys[0] = key;
+        err = read_key(to, &source, value, why);
     }
     json_decref(root);
     return err;
@@ -332,17 +480,24 @@ static yd_err no_such_sink(const struct settings *s, const struct policy *policy
 {
     struct nearest near = nearest_to(name, strlen(name));
     for (uint32_t i = 0; i < s->sinks.count; i++) nearest_try(&near, s->sinks.list[i].name);
-    snprintf(why, SETTINGS_ERROR_MAX, "%s: rooms.\"%.100s\".backup: there is no sink \"%s\"%s%s%s",
-             s->config, policy->pattern, name, near.best == NULL ? "" : "; did you mean \"",
-             near.best == NULL ? "" : near.best, near.best == NULL ? "" : "\"?");
-    return YD_EMALFORMED;
+    char pattern[POLICY_PATTERN_MAX + 2];
+    snprintf(pattern, sizeof pattern, "%s%s", policy->pattern, policy->is_prefix ? "*" : "");
+    struct source source = source_of(s);
+    source.keys[0] = "rooms";
+    source.keys[1] = pattern;
+    source.keys[2] = "backup";
+    return SOURCE_BAD(&source, why, SETTINGS_ERROR_MAX,
+                      "rooms.\"%.100s\".backup: there is no sink \"%s\"%s%s%s", pattern, name,
+                      near.best == NULL ? "" : "; did you mean \"",
+                      near.best == NULL ? "" : near.best, near.best == NULL ? "" : "\"?");
 }
 
 /* Which sinks there are, and which of them a room goes to. */
 static yd_err read_sinks(struct settings *s, char *why)
 {
+    struct source source = source_of(s);
     yd_err err =
-        sinks_read(&s->sinks, s->backup, s->backup_object, s->config, why, SETTINGS_ERROR_MAX);
+        sinks_read(&s->sinks, s->backup, s->backup_object, &source, why, SETTINGS_ERROR_MAX);
     for (size_t i = 0; i < s->rooms.count && err == YD_OK; i++) {
         struct policy *policy = &s->rooms.list[i];
         char bad[64];
@@ -363,8 +518,9 @@ yd_err settings_read_for(enum settings_command command, struct settings *setting
     settings->is_serve = command == SETTINGS_SERVE;
     yd_err err = YD_OK;
     for (int i = 0; i < COUNT && err == YD_OK; i++) {
-        const char *serve = settings->is_serve ? extra_of(&table[i])->serve : NULL;
-        err = put(settings, &table[i], serve != NULL ? serve : table[i].initial, "default", why);
+        const char *serve = settings->is_serve ? setting_extra(&table[i])->serve : NULL;
+        err = put(settings, &table[i], serve != NULL ? serve : table[i].initial, SETTINGS_DEFAULT,
+                  "default", why);
     }
     if (err == YD_OK) err = read_env(settings, true, why);
     if (err == YD_OK) err = read_flags(settings, argc, argv, true, why);
@@ -390,27 +546,9 @@ void settings_deinit(struct settings *settings)
     sinks_deinit(&settings->sinks);
     json_decref(settings->backup_object);
     settings->backup_object = NULL;
+    free(settings->config_text);
+    settings->config_text = NULL;
     for (int i = 0; i < COUNT; i++) {
         if (table[i].kind == TEXT) free(*(char **)((char *)settings + table[i].offset));
     }
-}
-
-void settings_help(FILE *to)
-{
-    fputs("  flag                  environment               default\n", to);
-    for (int i = 0; i < COUNT; i++) {
-        const struct setting *s = &table[i];
-        const struct extra *extra = extra_of(s);
-        char env[64];
-        env_name(s, env);
-        fprintf(to, "  %s%-19s %-25s %s%s%s\n      %s%s%s%s\n", extra->secret ? "  " : "--",
-                extra->secret ? "(no flag: secret)" : s->name, env, s->initial,
-                extra->serve == NULL ? "" : "; serve: ", extra->serve == NULL ? "" : extra->serve,
-                s->help, s->choices ? " (" : "", s->choices ? s->choices : "",
-                s->choices ? ")" : "");
-    }
-    fputs("\nSecrets are read from the environment only: a flag is seen by everybody who lists\n"
-          "processes, a file ends up in a repository. The file may also hold \"rooms\", the table\n"
-          "of what holds for which rooms (docs/access.md).\n",
-          to);
 }

@@ -9,6 +9,11 @@
 #include "ops/sinks.h"
 #include "ydoc/base.h"
 
+#define SETTINGS_MAX 64 /* rows of the table */
+
+/* Later ones win. */
+enum settings_source { SETTINGS_DEFAULT, SETTINGS_FILE, SETTINGS_ENVIRONMENT, SETTINGS_FLAG };
+
 struct settings {
     char *host;
     int64_t port;
@@ -25,6 +30,20 @@ struct settings {
     char *durability;
     char *hocuspocus_path;
     int64_t socket_documents_max;
+    char *compression;
+    int64_t compression_bytes_min;
+
+    /* How much somebody may ask of the server: docs/limits.md. Rates: 0 is none. */
+    int64_t connections_max, handshakes_max, handshake_ms, connects_per_s, rooms_max;
+    int64_t address_connections_max, address_handshakes_max;
+    int64_t address_connects_per_s, address_messages_per_s, address_bytes_per_s;
+    int64_t connection_messages_per_s, connection_bytes_per_s;
+    int64_t room_connections_max, room_messages_per_s, room_bytes_per_s;
+    int64_t presence_bytes_max, presence_updates_per_s, presence_clients_max;
+    char *trusted_proxies;
+    char *proxy_header;
+    char *metrics;
+    char *metrics_token;
 
     /* Who may enter: docs/access.md, docs/security.md. Text that is not set is "". */
     char *auth;
@@ -55,7 +74,10 @@ struct settings {
     int64_t backup_copies_max;
     int64_t backup_drain_ms;
     struct policies rooms; /* "rooms" of the file, or what holds without it */
-    bool is_serve;         /* the command is serve: no page, no doors open by accident */
+    char *config_text;     /* of the file, for errors that are found later; NULL: none */
+    size_t config_len;
+    enum settings_source given_by[SETTINGS_MAX]; /* by row of the table */
+    bool is_serve; /* the command is serve: no page, no doors open by accident */
 };
 
 #define SETTINGS_ERROR_MAX 512
@@ -64,12 +86,17 @@ struct settings {
 enum settings_command { SETTINGS_DEV, SETTINGS_SERVE };
 
 /* Fills settings: defaults, then the file named by --config, then PARTYD_*, then flags; later ones
- * win. Errors: YD_EMALFORMED, with a sentence in why that names the setting and where it stood. */
+ * win. Errors: YD_EMALFORMED, with a sentence in why that names the setting and where it stood:
+ * of a file the line, and the nearest valid name. */
 YD_NODISCARD yd_err settings_read(struct settings *settings, int argc, char **argv,
                                   char why[SETTINGS_ERROR_MAX]);
 YD_NODISCARD yd_err settings_read_for(enum settings_command command, struct settings *settings,
                                       int argc, char **argv, char why[SETTINGS_ERROR_MAX]);
 void settings_deinit(struct settings *settings);
 void settings_help(FILE *to);
+/* The configuration file as a JSON schema, for editors and types. */
+void settings_schema(FILE *to);
+/* Each setting, its value and where it came from; of secrets only whether they are set. */
+void settings_show(const struct settings *settings, bool as_json, FILE *to);
 
 #endif

@@ -43,12 +43,12 @@ enum { KEY_COUNT = sizeof keys / sizeof *keys };
 
 /* Where an error is told. */
 struct place {
-    const char *file; /* or "backup" */
+    struct source source;
     char *why;
     size_t why_size;
 };
 
-#define BAD(at, ...) (snprintf((at)->why, (at)->why_size, __VA_ARGS__), YD_EMALFORMED)
+#define BAD(at, ...) SOURCE_BAD(&(at)->source, (at)->why, (at)->why_size, __VA_ARGS__)
 
 static char *copy_n(const char *text, size_t len)
 {
@@ -78,9 +78,8 @@ static yd_err kind_of(const char *text, size_t len, const struct place *at, enum
     }
     struct nearest near = nearest_to(text, len);
     for (int i = 0; i < KIND_COUNT; i++) nearest_try(&near, kinds[i]);
-    return BAD(at,
-               "%s: backup: there is no kind '%.*s'%s%s; the kinds are convex, directory and s3",
-               at->file, len > 60 ? 60 : (int)len, text, near.best == NULL ? "" : ", did you mean ",
+    return BAD(at, "backup: there is no kind '%.*s'%s%s; the kinds are convex, directory and s3",
+               len > 60 ? 60 : (int)len, text, near.best == NULL ? "" : ", did you mean ",
                near.best == NULL ? "" : near.best);
 }
 
@@ -103,18 +102,17 @@ static yd_err sink_add(struct sinks *sinks, const char *name, size_t len, const 
                        struct sink_setting **added)
 {
     if (len == 0 || len > NAME_MAX_ || memchr(name, ',', len) != NULL) {
-        return BAD(at, "%s: backup: a name has 1 to %d characters and no comma", at->file,
-                   NAME_MAX_);
+        return BAD(at, "backup: a name has 1 to %d characters and no comma", NAME_MAX_);
     }
     for (uint32_t i = 0; i < sinks->count; i++) {
         const char *known = sinks->list[i].name;
         if (strlen(known) != len || memcmp(known, name, len) != 0) continue;
         return BAD(at,
-                   "%s: backup: '%s' is there twice; name them in the configuration file, "
+                   "backup: '%s' is there twice; name them in the configuration file, "
                    "docs/backup.md",
-                   at->file, known);
+                   known);
     }
-    if (sinks->count == SINKS_MAX) return BAD(at, "%s: backup: more than %d", at->file, SINKS_MAX);
+    if (sinks->count == SINKS_MAX) return BAD(at, "backup: more than %d", SINKS_MAX);
     struct sink_setting *s = &sinks->list[sinks->count++];
     *s = (struct sink_setting){.name = copy_n(name, len)};
     defaults_set(s);
@@ -126,12 +124,10 @@ static yd_err sink_add(struct sinks *sinks, const char *name, size_t len, const 
 static yd_err sink_check(const struct sink_setting *s, const struct place *at)
 {
     if (s->kind == SINK_KIND_DIRECTORY && s->path[0] != '/' && s->path[0] != '.') {
-        return BAD(at, "%s: backup.%s: it needs a path, such as directory:/mnt/backups", at->file,
-                   s->name);
+        return BAD(at, "backup.%s: it needs a path, such as directory:/mnt/backups", s->name);
     }
     if (s->kind == SINK_KIND_S3 && s->bucket[0] == 0) {
-        return BAD(at, "%s: backup.%s: it needs a bucket, such as s3:bucket/prefix", at->file,
-                   s->name);
+        return BAD(at, "backup.%s: it needs a bucket, such as s3:bucket/prefix", s->name);
     }
     return YD_OK;
 }
@@ -184,7 +180,7 @@ static yd_err bad_key(const struct sink_setting *s, const char *name, const stru
     for (int i = 0; i < KEY_COUNT; i++) {
         if (keys[i].kind < 0 || keys[i].kind == (int)s->kind) nearest_try(&near, keys[i].name);
     }
-    return BAD(at, "%s: backup.%s: a sink of kind %s has no key \"%.60s\"%s%s%s", at->file, s->name,
+    return BAD(at, "backup.%s: a sink of kind %s has no key \"%.60s\"%s%s%s", s->name,
                kinds[s->kind], name, near.best == NULL ? "" : "; did you mean \"",
                near.best == NULL ? "" : near.best, near.best == NULL ? "" : "\"?");
 }
@@ -201,55 +197,62 @@ static yd_err value_read(struct sink_setting *s, const char *name, const json_t 
     void *field = (char *)s + key->offset;
     if (key->form == TEXT) {
         if (!json_is_string(value)) {
-            return BAD(at, "%s: backup.%s.%s: it takes text", at->file, s->name, name);
+            return BAD(at, "backup.%s.%s: it takes text", s->name, name);
         }
         text_set(field, json_string_value(value), strlen(json_string_value(value)));
         return YD_OK;
     }
     json_int_t number = json_integer_value(value);
     if (!json_is_integer(value) || number < key->min || number > key->max) {
-        return BAD(at, "%s: backup.%s.%s: it takes a whole number from %lld to %lld", at->file,
-                   s->name, name, (long long)key->min, (long long)key->max);
+        return BAD(at, "backup.%s.%s: it takes a whole number from %lld to %lld", s->name, name,
+                   (long long)key->min, (long long)key->max);
     }
     *(int64_t *)field = number;
     return YD_OK;
 }
 
 static yd_err entry_read(struct sinks *sinks, const char *name, const json_t *entry,
-                         const struct place *at)
+                         struct place *at)
 {
     struct sink_setting *s = NULL;
     const char *kind = json_string_value(json_object_get(entry, "kind"));
     yd_err err = sink_add(sinks, name, strlen(name), at, &s);
     if (err != YD_OK) return err;
     if (kind == NULL) {
-        return BAD(at, "%s: backup.%s: it takes an object with \"kind\": convex, directory or s3",
-                   at->file, s->name);
+        return BAD(at, "backup.%s: it takes an object with \"kind\": convex, directory or s3",
+                   s->name);
     }
+    at->source.keys[2] = "kind";
     err = kind_of(kind, strlen(kind), at, &s->kind);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)entry, key, value)
     {
-        if (err == YD_OK && strcmp(key, "kind") != 0) err = value_read(s, key, value, at);
+        if (err != YD_OK || strcmp(key, "kind") == 0) continue;
+        at->source.keys[2] = key;
+        err = value_read(s, key, value, at);
     }
+    if (err == YD_OK) at->source.keys[2] = NULL;
     return err == YD_OK ? sink_check(s, at) : err;
 }
 
-yd_err sinks_read(struct sinks *sinks, const char *text, const json_t *object, const char *file,
-                  char *why, size_t why_size)
+yd_err sinks_read(struct sinks *sinks, const char *text, const json_t *object,
+                  const struct source *source, char *why, size_t why_size)
 {
-    struct place at = {object != NULL ? file : "settings", why, why_size};
+    struct place at = {object != NULL ? *source : (struct source){.file = "settings"}, why,
+                       why_size};
+    at.source.keys[0] = "backup";
     yd_err err = YD_OK;
     if (object == NULL) return text_read(sinks, text, &at);
     if (text[0] != 0) {
-        return BAD(&at, "%s: backup stands there and in PARTYD_BACKUP or --backup; leave one out",
-                   file);
+        return BAD(&at, "backup stands there and in PARTYD_BACKUP or --backup; leave one out");
     }
     const char *name;
     json_t *entry;
     json_object_foreach((json_t *)object, name, entry)
     {
+        at.source.keys[1] = name;
+        at.source.keys[2] = NULL;
         if (err == YD_OK) err = entry_read(sinks, name, entry, &at);
     }
     return err;
@@ -263,6 +266,30 @@ void sinks_deinit(struct sinks *sinks)
         for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) free(texts[k]);
     }
     *sinks = (struct sinks){0};
+}
+
+static json_t *kind_schema(int kind)
+{
+    json_t *properties = json_pack("{s:{s:s}}", "kind", "const", kinds[kind]);
+    for (int i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = &keys[i];
+        if (key->kind >= 0 && key->kind != kind) continue;
+        json_object_set_new(properties, key->name,
+                            key->form == TEXT
+                                ? json_pack("{s:s}", "type", "string")
+                                : json_pack("{s:s, s:I, s:I}", "type", "integer", "minimum",
+                                            (json_int_t)key->min, "maximum", (json_int_t)key->max));
+    }
+    return json_pack("{s:s, s:b, s:[s], s:o}", "type", "object", "additionalProperties", 0,
+                     "required", "kind", "properties", properties);
+}
+
+json_t *sinks_schema(void)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < KIND_COUNT; i++) json_array_append_new(all, kind_schema(i));
+    return json_pack("{s:s, s:i, s:{s:o}}", "type", "object", "maxProperties", SINKS_MAX,
+                     "additionalProperties", "anyOf", all);
 }
 
 bool sinks_named(const struct sinks *sinks, const char *names, uint32_t *bits, char bad[64])

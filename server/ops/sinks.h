@@ -19,6 +19,7 @@
 
 #include <jansson.h>
 
+#include "ops/source.h"
 #include "ydoc/base.h"
 
 #define SINKS_MAX 8
@@ -39,11 +40,13 @@ struct sinks {
     uint32_t count;
 };
 
-/* Fills an empty list. text: the setting as text, "" if there is none; object: as an object, or
- * NULL. Errors: YD_EMALFORMED, with a sentence in why that names what is wrong and the nearest
- * valid name. */
+/* Fills an empty list. text: the setting as text, "" if there is none; object: as an object in
+ * source, or NULL. Errors: YD_EMALFORMED, with a sentence in why that names what is wrong and the
+ * nearest valid name. */
 YD_NODISCARD yd_err sinks_read(struct sinks *sinks, const char *text, const json_t *object,
-                               const char *file, char *why, size_t why_size);
+                               const struct source *source, char *why, size_t why_size);
+/* The object, for editors: a JSON schema. The caller's. */
+json_t *sinks_schema(void);
 void sinks_deinit(struct sinks *sinks);
 
 /* The names in a comma separated list as bits. False: bad has the name that there is not. */

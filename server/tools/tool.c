@@ -10,8 +10,9 @@
 #include "ops/nearest.h"
 
 static const struct command *const commands[] = {
-    &command_rooms,   &command_export, &command_import,  &command_backup, &command_restore,
-    &command_compact, &command_check,  &command_analyze, &command_erase,  &command_undelete};
+    &command_rooms,   &command_export,   &command_import, &command_backup,
+    &command_restore, &command_compact,  &command_check,  &command_analyze,
+    &command_erase,   &command_undelete, &command_health};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const struct tool_option common[] = {

@@ -115,6 +115,6 @@ void progress_end(struct progress *p);
 /* ---- the commands, a file each */
 extern const struct command command_rooms, command_export, command_check, command_erase,
     command_undelete, command_import, command_backup, command_restore, command_compact,
-    command_analyze;
+    command_analyze, command_health;
 
 #endif

@@ -16,14 +16,16 @@ struct http_request {
     bool expects_continue;
     int64_t body_bytes; /* Content-Length; 0: none; INT64_MAX: no number, or a larger one */
     yd_slice method, target;
-    yd_slice ws_key, ws_version, ws_protocol;
+    yd_slice ws_key, ws_version, ws_protocol, ws_extensions;
     yd_slice authorization, cookie, origin;
+    yd_slice x_forwarded_for, forwarded; /* of several lines the last */
+    bool is_forwarded;                   /* either was there */
     yd_slice collab_timestamp, collab_sha256, collab_signature;
 };
 
 /* Reads a request head from its start. Returns the bytes it takes, or HTTP_MORE, or HTTP_BAD; a
- * head that says one of these fields twice is HTTP_BAD, but for ws_protocol: its first line holds.
- * The slices of the request point into the bytes. */
+ * head that says one of these fields twice is HTTP_BAD, but for ws_protocol and ws_extensions:
+ * their first line holds. The slices of the request point into the bytes. */
 int http_request_read(yd_slice bytes, struct http_request *request);
 
 #define HTTP_ACCEPT_LEN 28

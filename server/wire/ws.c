@@ -5,6 +5,8 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
+#include "wire/deflate.h"
+
 struct ws_reader {
     wslay_event_context_ptr wslay;
     const struct ws_sink *sink; /* during ws_read() only */
@@ -13,6 +15,7 @@ struct ws_reader {
     uint64_t frame_left;  /* payload of the current frame that has not come yet */
     bool in_message;      /* a fragmented message is under way */
     bool stopped;
+    uint16_t broken; /* code of the close for a compressed message that is none; 0: none was */
 };
 
 static ssize_t on_recv(wslay_event_context_ptr wslay, uint8_t *buf, size_t len, int flags,
@@ -61,6 +64,28 @@ static void on_frame_chunk(wslay_event_context_ptr wslay,
     r->frame_left -= arg->data_length;
 }
 
+static void deliver(struct ws_reader *r, enum ws_opcode opcode, yd_slice payload)
+{
+    if (!r->sink->on_message(r->sink->ctx, opcode, payload)) r->stopped = true;
+}
+
+static void deliver_inflated(struct ws_reader *r, enum ws_opcode opcode, yd_slice payload)
+{
+    struct yd_buf out;
+    yd_buf_init(&out, r->sink->alloc, r->sink->message_bytes_max);
+    yd_err err = ws_inflate(r->sink->inflate, payload, &out);
+    // wslay cannot see the text that a compressed message holds.
+    bool is_text = opcode == WS_TEXT && err == YD_OK;
+    if (is_text && !yd_utf8_check(yd_buf_slice(&out))) err = YD_EMALFORMED;
+    if (err == YD_OK) {
+        deliver(r, opcode, yd_buf_slice(&out));
+    } else {
+        r->stopped = true;
+        r->broken = err == YD_ETOOBIG ? 1009 : err == YD_ENOMEM ? 1011 : 1007;
+    }
+    yd_buf_deinit(&out);
+}
+
 static void on_msg(wslay_event_context_ptr wslay, const struct wslay_event_on_msg_recv_arg *arg,
                    void *ctx)
 {
@@ -70,7 +95,11 @@ static void on_msg(wslay_event_context_ptr wslay, const struct wslay_event_on_ms
         return;
     yd_slice payload = arg->msg_length == 0 ? YD_EMPTY : (yd_slice){arg->msg, arg->msg_length};
     enum ws_opcode opcode = arg->opcode == WSLAY_TEXT_FRAME ? WS_TEXT : WS_BINARY;
-    if (!r->sink->on_message(r->sink->ctx, opcode, payload)) r->stopped = true;
+    if (wslay_get_rsv1(arg->rsv)) {
+        deliver_inflated(r, opcode, payload);
+    } else {
+        deliver(r, opcode, payload);
+    }
 }
 
 struct ws_reader *ws_reader_new(void)
@@ -111,11 +140,17 @@ enum ws_state ws_read(struct ws_reader *reader, yd_slice bytes, const struct ws_
     reader->sink = sink;
     reader->input = bytes;
     wslay_event_config_set_max_recv_msg_length(reader->wslay, sink->message_bytes_max);
+    // wslay takes the bit on the first frame of a data message only.
+    wslay_event_config_set_allowed_rsv_bits(reader->wslay, sink->inflate != NULL ? WSLAY_RSV1_BIT
+                                                                                 : WSLAY_RSV_NONE);
     int err = wslay_event_recv(reader->wslay);
     if (wslay_event_want_write(reader->wslay)) {
         if (wslay_event_send(reader->wslay) != 0) err = -1;
     }
     if (err != 0) err = end_with_reason(sink->reply, err);
+    if (err == 0 && reader->broken != 0) {
+        if (ws_close_frame(sink->reply, reader->broken, NULL) != YD_OK) err = -1;
+    }
     reader->sink = NULL;
     bool ended = err != 0 || reader->stopped || !wslay_event_get_read_enabled(reader->wslay) ||
                  wslay_event_get_close_received(reader->wslay) ||

@@ -7,6 +7,8 @@
 
 #include "ydoc/base.h"
 
+struct ws_inflate; /* wire/deflate.h */
+
 enum ws_opcode { WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10 };
 
 /* Who takes what a reader finds. */
@@ -16,6 +18,8 @@ struct ws_sink {
     void *ctx;
     size_t message_bytes_max; /* of this stream; a larger message ends it with 1009 */
     struct yd_buf *reply;     /* pongs and the answer to a close are appended here, ready to send */
+    struct ws_inflate *inflate; /* NULL: this stream may not send compressed messages */
+    yd_alloc alloc;             /* for a compressed message, while it is handed over */
 };
 
 struct ws_reader;

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import fs from 'node:fs'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import http from 'node:http'
 import path from 'node:path'
 import { Client, Y, sleep, startServer, temporary, until } from './support.mjs'
-import { COLLAB_SECRET, api, now, startTicketServer, ticket, wire } from './access-support.mjs'
+import { COLLAB_SECRET, ISSUER, api, now, startTicketServer, ticket, wire } from './access-support.mjs'
 import { Hocuspocus, auth, frame, libraries, openDocument, openSocket, speak } from './hocuspocus-support.mjs'
 
 const VERSIONS = Object.keys(libraries)
@@ -376,6 +377,47 @@ test('D40: the other modes decide from the token frame too: hook', async () => {
   ws.terminate() // while tokens wait
   await s.stop()
   backend.close()
+})
+
+test('D40: the other modes decide from the token frame too: jwt', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const jwt = (sub, rooms, exp = now() + 60) => {
+    const base64 = value => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const text = `${base64({ alg: 'EdDSA' })}.${base64({ iss: ISSUER, aud: 'convex', sub, exp, rooms })}`
+    const token = `${text}.${sign(null, Buffer.from(text), privateKey).toString('base64url')}`
+    tokens.add(token)
+    return token
+  }
+  const s = await startServer({ env: { PARTYD_AUTH: 'jwt', PARTYD_ISSUERS: ISSUER, PARTYD_JWKS: JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] }), COLLAB_SECRET } })
+  servers.push(s)
+  const rights = { 'doc-*': 'write', 'doc-old-*': 'read' }
+  await Promise.all(VERSIONS.map(async version => {
+    const room = what => `doc-${what}-${version.replace(' ', '-')}`
+    const writer = new Guest(s, version, room('new'), jwt('ann', rights))
+    await writer.synced()
+    writer.text.insert(0, 'kept')
+    await until(`${version}: to be saved`, () => writer.unsaved === 0)
+    // The pattern that fits best decides; what it does not allow is not saved.
+    const reader = new Guest(s, version, room('old'), jwt('ann', rights))
+    await reader.synced()
+    assert.equal(reader.scopes.at(-1), 'readonly')
+    reader.text.insert(0, 'not kept')
+    const stranger = new Guest(s, version, 'diagram-1', jwt('ann', rights))
+    await until(`${version}: the refusal`, () => stranger.told.length > 0, 4000)
+    assert.deepEqual(stranger.told, ['forbidden'])
+    // A token whose time is over is asked for anew; the fresh one lets in.
+    const late = new Guest(s, version, room('new'), (made => () => jwt('ben', rights, made++ ? now() + 60 : now() - 120))(0))
+    await until(`${version}: a fresh token`, () => late.provider.synced, 8000)
+    await until(`${version}: the content`, () => late.says === 'kept')
+    const second = new Guest(s, version, room('old'), jwt('ben', { 'doc-*': 'write' }))
+    await second.synced()
+    assert.equal(second.says, '')
+    for (const guest of [writer, reader, stranger, late, second]) guest.end()
+  }))
+  // The socket's own token (its query) holds for a document that brings none.
+  const ws = await open(`${s.url}/?token=${jwt('ann', rights)}`, auth('doc-q', ''))
+  await until('to be in', () => ws.received.some(m => m.equals(frame('doc-q', 2, 2, 'read-write'))), 4000)
+  ws.terminate()
 })
 
 test('D11: each decision is one line, and no token is in any output', async () => {

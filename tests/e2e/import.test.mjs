@@ -4,20 +4,9 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import zlib from 'node:zlib'
 import { Client, Y, sleep, startServer, temporary, until } from './support.mjs'
-import { docOf, expected, liveAndStopped, partyd } from './operator-support.mjs'
+import { docOf, expected, liveAndStopped, partyd, recorded, unpack } from './operator-support.mjs'
 
-const recorded = name => JSON.parse(fs.readFileSync(new URL(`../vectors/data/${name}.json`, import.meta.url)))
-/** The files of a recording in a fresh directory. */
-function unpack ({ files }) {
-  const dir = temporary()
-  for (const [name, bytes] of Object.entries(files)) {
-    fs.mkdirSync(path.dirname(path.join(dir, name)), { recursive: true })
-    fs.writeFileSync(path.join(dir, name), zlib.gunzipSync(Buffer.from(bytes, 'base64')))
-  }
-  return dir
-}
 const digest = dir => fs.readdirSync(dir, { recursive: true, withFileTypes: true }).filter(e => e.isFile()).map(e => {
   const file = path.join(e.path ?? e.parentPath, e.name)
   return `${file} ${createHash('sha1').update(fs.readFileSync(file)).digest('hex')}`

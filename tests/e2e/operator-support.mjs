@@ -1,5 +1,8 @@
 // The operator's commands as a person runs them.
 import { spawn } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import zlib from 'node:zlib'
 import { BINARY, Y, startServer, temporary } from './support.mjs'
 
 /** Runs `partyd ...words --data data` and gives { status, out, err, json, lines }. */
@@ -55,3 +58,15 @@ export const expected = doc => ({
   large: doc.getText('large').length,
   vector: Buffer.from(Y.encodeStateVector(doc)).toString('base64')
 })
+
+/** What a real server of another kind has stored: { rooms, files } (tests/peers). */
+export const recorded = name => JSON.parse(fs.readFileSync(new URL(`../vectors/data/${name}.json`, import.meta.url)))
+/** The files of a recording in a fresh directory. */
+export function unpack ({ files }) {
+  const dir = temporary()
+  for (const [name, bytes] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(dir, name)), { recursive: true })
+    fs.writeFileSync(path.join(dir, name), zlib.gunzipSync(Buffer.from(bytes, 'base64')))
+  }
+  return dir
+}

@@ -1,18 +1,18 @@
 // What every end-to-end test needs: a freshly started server, the real clients, and waiting.
 import { spawn, spawnSync } from 'node:child_process'
-import fs from 'node:fs'
 import net from 'node:net'
-import os from 'node:os'
 import path from 'node:path'
 import { after } from 'node:test'
 import * as Y from 'yjs'
 import { WebSocket } from 'ws'
 import { WebsocketProvider as YWebsocket3 } from 'y-websocket'
 import { WebsocketProvider as YWebsocket2 } from 'y-websocket-2'
+import { WebsocketProvider as YWebsocket1 } from 'y-websocket-1'
 import YPartyKit from 'y-partykit/provider'
 import YPartyServer from 'y-partyserver/provider'
 import { Hocuspocus, libraries } from './hocuspocus-support.mjs'
 
+import { temporary } from '../support/temporary.mjs'
 import { EDGE, checkEdge, nativeOnly, startEdge } from '../support/edge.mjs'
 
 export { Y, WebSocket, EDGE, nativeOnly }
@@ -44,7 +44,7 @@ export const freePort = () => new Promise((resolve, reject) => {
   })
 })
 
-export const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-test-'))
+export { temporary }
 
 /** Starts the server and waits for its line. Options: command, data, port, args, env, files (how many it may
  * open). */
@@ -80,11 +80,11 @@ const options = { WebSocketPolyfill: WebSocket, disableBc: true }
 export const families = {
   'y-websocket 3': (s, room, doc, party = 'main', more = {}) => new YWebsocket3(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, { ...options, ...more }),
   'y-websocket 2': (s, room, doc, party = 'main', more = {}) => new YWebsocket2(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, { ...options, ...more }),
+  'y-websocket 1': (s, room, doc, party = 'main', more = {}) => new YWebsocket1(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, { ...options, ...more }),
   'y-partykit': (s, room, doc, party = 'main', more = {}) => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more }),
   'y-partyserver': (s, room, doc, party = 'main', more = {}) => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more })
 }
-// The edge has one document on a socket: docs/edge.md.
-for (const version of EDGE === undefined ? Object.keys(libraries) : []) {
+for (const version of Object.keys(libraries)) {
   families[version] = (s, room, doc, party = 'main', more = {}) => new Hocuspocus(version, party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, more)
 }
 

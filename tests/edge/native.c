@@ -21,6 +21,7 @@ static struct session *seats[SEATS];
 static struct yd_buf row;
 static struct out out;
 static uint64_t now_ms;
+static bool presence_only;
 
 static void must(yd_err err)
 {
@@ -46,20 +47,37 @@ static void record(uint32_t kind, uint32_t member, bool gated, uint32_t number, 
 
 static yd_slice text(const char *why) { return (yd_slice){(const uint8_t *)why, strlen(why)}; }
 
+static void tell(uint32_t to, uint32_t member, const struct room_effect *fx)
+{
+    struct session_head head;
+    if (!session_head(seats[member], 0, fx->message, fx->bytes.len, &head)) return;
+    record(ABI_SEND, to, fx->gate_seq != 0 && row.len > 0, head.opcode == SESSION_TEXT,
+           (yd_slice){head.bytes, head.len}, fx->bytes);
+}
+
 static void on_send(const struct room_effect *fx)
 {
-    struct session *session = fx->to == ROOM_TO_ONE ? seats[fx->member] : NULL;
-    for (int i = 0; session == NULL && fx->to == ROOM_TO_ALL && i < SEATS; i++) session = seats[i];
-    struct session_head head;
-    if (session == NULL || !session_head(session, 0, fx->message, fx->bytes.len, &head)) return;
-    record(ABI_SEND, fx->to == ROOM_TO_ONE ? fx->member : ABI_ALL, fx->gate_seq != 0 && row.len > 0,
-           head.opcode == SESSION_TEXT, (yd_slice){head.bytes, head.len}, fx->bytes);
+    if (fx->to == ROOM_TO_ONE) {
+        if (seats[fx->member] != NULL) tell(fx->member, fx->member, fx);
+        return;
+    }
+    bool is_told[SESSION_WIRES] = {false};
+    for (uint32_t i = 0; i < SEATS; i++) {
+        if (seats[i] == NULL) continue;
+        uint32_t wire = session_wire(seats[i], 0);
+        if (wire == SESSION_WIRE_OWN) {
+            tell(i, i, fx);
+        } else if (!is_told[wire]) {
+            tell(ABI_ALL - wire, i, fx);
+            is_told[wire] = true;
+        }
+    }
 }
 
 static void on_effect(const struct room_effect *fx)
 {
     uint8_t sum[SUM_BYTES];
-    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE;
+    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE, has_more;
     switch (fx->kind) {
     case ROOM_FX_APPEND: must(yd_buf_varbytes(&row, fx->bytes)); break;
     case ROOM_FX_SEND: on_send(fx); break;
@@ -70,9 +88,10 @@ static void on_effect(const struct room_effect *fx)
     case ROOM_FX_HOLD: // nobody is behind here either
     case ROOM_FX_RESUME: break;
     case ROOM_FX_SNAPSHOT:
+        has_more = row.len > 0;
         yd_buf_clear(&row);
         sum_make(is_base ? SUM_BASE : SUM_DELTA, fx->bytes, sum);
-        record(ABI_SNAPSHOT, ABI_ALL, false, is_base, (yd_slice){sum, sizeof sum}, fx->bytes);
+        record(ABI_SNAPSHOT, ABI_ALL, has_more, is_base, (yd_slice){sum, sizeof sum}, fx->bytes);
         break;
     }
 }
@@ -99,7 +118,24 @@ static void on_open(yd_slice bytes)
                                    .compact_idle_ms = o.compact_idle_ms,
                                    .keep_deleted = o.keep_deleted != 0,
                                    .presence_only = o.presence_only != 0};
+    presence_only = opts.presence_only;
     must(room_new(heap_alloc(), &opts, &room));
+}
+
+static void admit(uint32_t member, uint32_t flags)
+{
+    yd_slice right = (flags & ABI_WRITER) != 0 && !presence_only ? YD_LITERAL("read-write")
+                                                                 : YD_LITERAL("readonly");
+    struct session_head head;
+    if (!session_note(seats[member], 0, SESSION_NOTE_ADMITTED, right.len, &head)) return;
+    record(ABI_SEND, member, false, 0, (yd_slice){head.bytes, head.len}, right);
+}
+
+static void on_right(uint32_t member, uint32_t flags)
+{
+    enum room_right right = (flags & ABI_WRITER) != 0 ? ROOM_WRITE : ROOM_READ;
+    admit(member, flags);
+    step((struct room_event){.kind = ROOM_EV_RIGHT, .member = member, .right = right});
 }
 
 static void on_join(enum room_event_kind kind, uint32_t member, uint32_t flags, yd_slice bytes)
@@ -112,12 +148,20 @@ static void on_join(enum room_event_kind kind, uint32_t member, uint32_t flags, 
         who.name = yd_read_varbytes(&r);
         who.color = yd_read_varbytes(&r);
     }
-    struct session_opts opts = {.speaks_text = (flags & ABI_SPEAKS_TEXT) != 0,
+    bool many = (flags & ABI_HOCUSPOCUS) != 0;
+    struct session_opts opts = {.dialect = many ? SESSION_HOCUSPOCUS : SESSION_YWS,
+                                .speaks_text = (flags & ABI_SPEAKS_TEXT) != 0,
                                 .batch_bytes_max = (size_t)48 << 20};
     must(session_new(heap_alloc(), opts, &seats[member]));
+    if (many) {
+        struct session_event ev;
+        must(session_recv(seats[member], SESSION_BINARY, yd_read_varbytes(&r), &ev));
+        if (kind == ROOM_EV_JOIN) admit(member, flags);
+    }
     step((struct room_event){.kind = kind,
                              .member = member,
                              .right = (flags & ABI_WRITER) != 0 ? ROOM_WRITE : ROOM_READ,
+                             .wants = session_wants(seats[member], 0),
                              .identity = named ? &who : NULL,
                              .bytes = {r.at, yd_reader_left(&r)}});
 }
@@ -131,6 +175,8 @@ static void on_message(uint32_t member, enum session_opcode opcode, yd_slice byt
             .kind = ROOM_EV_MESSAGE, .member = member, .message = ev.message, .bytes = ev.bytes});
     } else if (ev.kind == SESSION_EV_CLOSE) {
         record(ABI_CLOSE, member, false, ev.close_code, YD_EMPTY, text(ev.why));
+    } else if (ev.kind == SESSION_EV_OTHER) {
+        record(ABI_OTHER, member, false, 0, YD_EMPTY, YD_EMPTY);
     } else if (ev.kind == SESSION_EV_IGNORED) {
         record(ABI_IGNORED, member, false, 0, YD_EMPTY, text(ev.why));
     }
@@ -163,6 +209,7 @@ static void on_event(uint32_t event, uint32_t member, uint32_t flags, yd_slice b
     case ABI_RESUME: on_join(ROOM_EV_RESUME, member, flags, bytes); break;
     case ABI_TEXT: on_message(member, SESSION_TEXT, bytes); break;
     case ABI_BINARY: on_message(member, SESSION_BINARY, bytes); break;
+    case ABI_RIGHT: on_right(member, flags); break;
     case ABI_TICK: step((struct room_event){.kind = ROOM_EV_TICK}); break;
     case ABI_TIMER: step((struct room_event){.kind = ROOM_EV_TIMER}); break;
     case ABI_COMPACT: step((struct room_event){.kind = ROOM_EV_COMPACT}); break;

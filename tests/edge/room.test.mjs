@@ -1,29 +1,16 @@
 // The Durable Object in the real runtime: storage and the gate before it. Rules E2 to E6, E8 of docs/edge.md.
 // EDGE names the folder edge/.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
-import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Client, Y, sleep, startServer, temporary, until } from '../e2e/support.mjs'
-import { databases, isUpdate, live, message, open, received, sql, updates } from './support.mjs'
+import { databases, isUpdate, live, message, open, received, sql, startFragile, updates } from './support.mjs'
 
 let server
 before(async () => { server = await startServer() })
 after(async () => { await server.stop() })
 
 const rows = (s, room, table = 'journal') => Number(sql(databases(s.data).get(`main/${room}`), `SELECT count(*) FROM ${table}`))
-/** A server whose disk is full from break() on. */
-async function startFragile (options = {}) {
-  const folder = temporary(), library = path.join(folder, 'faildisk.so'), flag = path.join(folder, 'full')
-  const cc = spawnSync('cc', ['-O2', '-D_GNU_SOURCE', '-shared', '-fPIC', '../tests/preload/faildisk.c', '-o', library, '-ldl'], { encoding: 'utf8' })
-  assert.equal(cc.status, 0, cc.stderr)
-  const fragile = await startServer({ ...options, env: { ...options.env, LD_PRELOAD: library, FAILDISK_FILE: flag } })
-  fragile.break = () => fs.writeFileSync(flag, '')
-  fragile.mend = () => fs.rmSync(flag)
-  return fragile
-}
-
 describe('storage', () => {
   test('E2: what the disk does not take is neither relayed nor acknowledged; what was confirmed is there', async t => {
     if (process.platform !== 'linux') return t.skip('the disk is broken by LD_PRELOAD')

@@ -12,7 +12,7 @@ import { message, varint } from './support.mjs'
 const NATIVE = path.resolve(process.env.NATIVE_ROOM ?? '../build/release/nativeroom')
 const WASM = path.resolve(process.env.EDGE ?? '../edge', 'dist/room.wasm')
 const SCENARIOS = Number(process.env.SCENARIOS ?? 60)
-const Ev = { OPEN: 0, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8, TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15 }
+const Ev = { OPEN: 0, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8, TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15, RIGHT: 16 }
 const module = new WebAssembly.Module(fs.readFileSync(WASM))
 
 function random (seed) {
@@ -26,15 +26,20 @@ function record (seed) {
   const add = (event, member = 0, flags = 0, bytes = Buffer.alloc(0)) => { now += dice(40); events.push({ event, member, flags, now, bytes: Buffer.from(bytes) }) }
   const opts = [0, 0, 12000, dice(2) ? 0 : 5, 0, 0, dice(4) === 0 ? 1 : 0, dice(12) === 0 ? 1 : 0, 0]
   add(Ev.OPEN, 0, 0, Buffer.from(new Uint32Array(opts).buffer))
+  const say = (member, bytes) => add(Ev.BINARY, member, 0, Buffer.concat([docs.get(member).address, bytes]))
   const join = member => {
     const named = dice(3) === 0, doc = new Y.Doc()
     doc.clientID = clients++
     const sent = []
     doc.on('update', u => sent.push(u))
-    docs.set(member, { doc, clock: 0, sent })
     const text = s => Buffer.concat([varint(Buffer.byteLength(s)), Buffer.from(s)])
-    add(Ev.JOIN, member, (dice(5) ? 1 : 0) | (named ? 2 : 0) | (dice(2) ? 4 : 0), named ? Buffer.concat([text(`user${dice(3)}`), text('Ann "A"'), text('')]) : undefined)
-    add(Ev.BINARY, member, 0, message.step1(Y.encodeStateVector(doc)))
+    // A third are of Hocuspocus: what they say has an address in front, and some have an id of their own in it.
+    const address = dice(3) ? Buffer.alloc(0) : text(dice(3) ? 'doc' : `doc\0${member}`)
+    const flags = (dice(5) ? 1 : 0) | (named ? 2 : 0) | (address.length ? 8 : dice(2) ? 4 : 0)
+    docs.set(member, { doc, clock: 0, sent, flags, address })
+    const opening = Buffer.concat([address, Buffer.from([2, 0, 0]), dice(2) ? text('4.5.0') : Buffer.alloc(0)])
+    add(Ev.JOIN, member, flags, Buffer.concat([...(named ? [text(`user${dice(3)}`), text('Ann "A"'), text('')] : []), ...(address.length ? [varint(opening.length), opening] : [])]))
+    say(member, message.step1(Y.encodeStateVector(doc)))
   }
   const edit = ({ doc }) => {
     const text = doc.getText('t'), map = doc.getMap('m')
@@ -52,27 +57,29 @@ function record (seed) {
     for (const { doc } of docs.values()) if (dice(5)) Y.applyUpdate(doc, update, 'net') // some miss it
     const frame = message.update(update)
     if (dice(10) === 0) { one.late = frame; return } // comes later, out of turn
-    if (dice(12) === 0) {
+    if (dice(12) === 0 && one.address.length === 0) {
       const marker = type => Buffer.from(`y-pk-batch#${JSON.stringify({ id: `c${chunk}`, type, size: frame.length, count: 2 })}`)
       add(Ev.TEXT, member, 0, marker('start')); add(Ev.BINARY, member, 0, frame.subarray(0, 3)); add(Ev.BINARY, member, 0, frame.subarray(3)); add(Ev.TEXT, member, 0, marker('end'))
       chunk++
       return
     }
-    add(Ev.BINARY, member, 0, frame)
-    if (one.late) { add(Ev.BINARY, member, 0, one.late); one.late = undefined }
+    say(member, frame)
+    if (one.late) { say(member, one.late); one.late = undefined }
   }
   join(0)
   for (let i = 0; i < 150; i++) {
     const member = dice(6), one = docs.get(member), act = dice(30)
     if (one === undefined) { if (act < 8) join(member) } else if (act < 14) speak(member, one)
-    else if (act < 19) add(Ev.BINARY, member, 0, message.presence(one.doc.clientID, one.clock += dice(2), dice(6) ? { user: { name: 'x', id: 'eve' }, at: dice(99) } : null))
+    else if (act < 19) say(member, message.presence(one.doc.clientID, one.clock += dice(2), dice(6) ? { user: { name: 'x', id: 'eve' }, at: dice(99) } : null))
     else if (act === 19) add(Ev.BINARY, member, 0, Buffer.from(Array.from({ length: dice(12) }, () => dice(256))))
     else if (act === 20) add(Ev.TEXT, member, 0, ['hello', '__YPS:x', 'y-pk-batch#{'][dice(3)])
-    else if (act === 21) { add(Ev.LEAVE, member); docs.delete(member) } else if (act === 22) add(Ev.BINARY, member, 0, Buffer.from([3]))
+    else if (act === 21) { add(Ev.LEAVE, member); docs.delete(member) } else if (act === 22) say(member, Buffer.from([3]))
     else if (act === 23) { now += 13000; add(Ev.TIMER) } else if (act === 24) add(Ev.ROW)
     else if (act === 25) add(Ev.PRESENCE, member)
     else if (act === 26 && dice(4) === 0) add(Ev.COMPACT)
-    else if (act === 27) add(Ev.BINARY, member, 0, message.step1(Y.encodeStateVector(one.doc)))
+    else if (act === 28 && one.address.length && dice(2)) add(Ev.RIGHT, member, one.flags ^= 1)
+    else if (act === 28 && one.address.length) say(member, Buffer.concat([Buffer.from([5]), varint(2), Buffer.from('hi')]))
+    else if (act === 27) say(member, message.step1(Y.encodeStateVector(one.doc)))
     else add(Ev.TICK)
   }
   for (const event of [Ev.ROW, Ev.COMPACT, Ev.STATE, Ev.VECTOR]) add(event)
@@ -113,16 +120,17 @@ function playWasm (events) {
 }
 
 test(`E12: ${SCENARIOS} recorded scenarios give the same messages natively and at the edge, byte for byte`, () => {
-  const kinds = new Map()
+  const kinds = new Map(), wires = new Map()
   for (let seed = 1; seed <= SCENARIOS; seed++) {
     const events = record(seed)
     const native = playNative(events), wasm = playWasm(events)
     for (let i = 0; i < events.length; i++) {
       assert.deepEqual(wasm[i], native[i], `scenario ${seed}, event ${i} (${JSON.stringify(events[i])})`)
-      for (const r of native[i]) kinds.set(r.kind, (kinds.get(r.kind) ?? 0) + 1)
+      for (const r of native[i]) { kinds.set(r.kind, (kinds.get(r.kind) ?? 0) + 1); if (r.kind === 0 && r.member > 0xffff) wires.set(r.member, (wires.get(r.member) ?? 0) + 1) }
     }
   }
   for (const kind of [0, 2, 3, 4]) assert.ok(kinds.get(kind) > 20, `records of kind ${kind}: ${kinds.get(kind)}`)
+  for (const wire of [0xffffffff, 0xfffffffe]) assert.ok(wires.get(wire) > 20, `to all on a wire: ${wires.get(wire)}`)
 })
 
 test('E13: the wasm has 200 kB at most, 80 kB with gzip, and asks for nothing', () => {

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { WebSocket, Y, sleep } from '../e2e/support.mjs'
+import { WebSocket, Y, sleep, startServer, temporary } from '../e2e/support.mjs'
 
 /** The databases of rooms, by their names. */
 export function databases (data) {
@@ -49,3 +49,14 @@ export const updates = (edit, client) => { const doc = new Y.Doc(), list = []; i
 
 /** How many journal rows of a room are in no snapshot. */
 export const live = (s, room) => Number(sql(databases(s.data).get(`main/${room}`), 'SELECT count(*) FROM journal WHERE no > (SELECT COALESCE(MAX(through), 0) FROM snapshot)'))
+
+/** A server whose disk is full from break() on. */
+export async function startFragile (options = {}) {
+  const folder = temporary(), library = path.join(folder, 'faildisk.so'), flag = path.join(folder, 'full')
+  const cc = spawnSync('cc', ['-O2', '-D_GNU_SOURCE', '-shared', '-fPIC', '../tests/preload/faildisk.c', '-o', library, '-ldl'], { encoding: 'utf8' })
+  if (cc.status !== 0) throw new Error(cc.stderr)
+  const fragile = await startServer({ ...options, env: { ...options.env, LD_PRELOAD: library, FAILDISK_FILE: flag } })
+  fragile.break = () => fs.writeFileSync(flag, '')
+  fragile.mend = () => fs.rmSync(flag)
+  return fragile
+}

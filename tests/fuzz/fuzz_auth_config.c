@@ -1,13 +1,17 @@
 /* fuzz_auth_config.c - settings as they may be written, answers as an application may give them,
  * requests as somebody may sign them.
  *
- * Input   a byte that says what the rest is, then that.
+ * Input   a byte that says what the rest is, then that. Byte 0xc0: a configuration file.
  * Checks  an error names something; a decision keeps its promises; nothing is signed by chance.
  */
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "auth/app.h"
 #include "auth/claims.h"
 #include "auth/signature.h"
 #include "fuzz_auth.h"
+#include "ops/settings.h"
 
 static void config_run(enum auth_mode mode, yd_slice rest)
 {
@@ -87,6 +91,39 @@ static void signature_run(yd_slice rest)
     text_list_deinit(&secrets);
 }
 
+static long count_of(yd_slice text, uint8_t byte)
+{
+    long count = 0;
+    for (size_t i = 0; i < text.len; i++) count += text.ptr[i] == byte;
+    return count;
+}
+
+/* The file as somebody may write it. What it takes for a secret is never told. */
+static void settings_run(yd_slice text)
+{
+    static const char secret[] = "hunter2-hunter2";
+    char path[64], why[SETTINGS_ERROR_MAX] = "", key[] = "--config";
+    char *args[] = {key, path};
+    struct settings settings;
+    int fd = memfd_create("partyd.json", 0);
+    need(fd >= 0 && write(fd, text.ptr, text.len) == (ssize_t)text.len);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (settings_read(&settings, 2, args, why) != YD_OK) {
+        size_t used = strlen(path);
+        need(strlen(why) < SETTINGS_ERROR_MAX);
+        need(strncmp(why, path, used) == 0 || strncmp(why, "cookie", 6) == 0);
+        long lines = 1 + count_of(text, '\n');
+        if (why[used] == ':' && why[used + 1] >= '0' && why[used + 1] <= '9') {
+            need(strtol(why + used + 1, NULL, 10) <= lines);
+        }
+        bool is_secret = memmem(text.ptr, text.len, "-secret\": \"hunter2", 18) != NULL &&
+                         strstr(why, "is a secret") != NULL;
+        need(!is_secret || strstr(why, secret) == NULL);
+    }
+    settings_deinit(&settings);
+    (void)close(fd);
+}
+
 static void rooms_run(yd_slice text)
 {
     struct auth_decision decision = {.why = ""};
@@ -103,6 +140,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2) return 0;
     yd_slice rest = {data + 2, size - 2};
+    if (data[0] == 0xc0) {
+        settings_run(rest);
+        return 0;
+    }
     switch (data[0] % 8) {
     case 0: config_run(AUTH_MODE_TICKET, rest); break;
     case 1: config_run(AUTH_MODE_CONVEX, rest); break;

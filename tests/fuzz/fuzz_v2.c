@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ydoc/parse.h"
 #include "ydoc/position.h"
 
 static void *heap_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
@@ -45,30 +46,107 @@ static struct yd_doc *doc_of(const struct yd_buf *state, enum yd_format format)
     return NULL;
 }
 
-static void expect_equal(const struct yd_buf *a, const struct yd_buf *b)
+static void put(struct yd_buf *list, const void *bytes, size_t len)
 {
-    if (!yd_slice_equal(yd_buf_slice(a), yd_buf_slice(b))) abort();
+    if (yd_buf_append(list, (yd_slice){bytes, len}) != YD_OK) abort();
 }
 
-/* Both formats say the same document. Not with parked structs, see fuzz_apply.c. (That a state
- * loads and is written as itself does not hold: an item that names one element as its origin and
- * its right origin makes Yjs cut and join in turns.) */
+/* One struct into a list of all, but for values of embeds and marks. */
+static yd_err struct_note(void *ctx, const struct yd_struct *s)
+{
+    uint64_t fields[] = {
+        s->id.client,
+        s->id.clock,
+        s->len,
+        s->content,
+        s->has_origin ? s->origin.client : 0,
+        s->has_origin ? s->origin.clock + 1 : 0,
+        s->has_right_origin ? s->right_origin.client : 0,
+        s->has_right_origin ? s->right_origin.clock + 1 : 0,
+        s->has_parent && !s->is_root ? s->parent.client : 0,
+        s->has_parent && !s->is_root ? s->parent.clock + 1 : 0,
+        s->root.len,
+        s->key.len,
+        s->type_ref,
+    };
+    bool has_value = s->content == YD_CONTENT_EMBED || s->content == YD_CONTENT_FORMAT;
+    put(ctx, fields, sizeof fields);
+    put(ctx, s->root.ptr, s->root.len);
+    put(ctx, s->key.ptr, s->key.len);
+    if (!has_value) put(ctx, s->bytes.ptr, s->bytes.len);
+    return YD_OK;
+}
+
+static yd_err range_note(void *ctx, const struct yd_deleted *range)
+{
+    uint64_t fields[] = {range->id.client, range->id.clock, range->len};
+    put(ctx, fields, sizeof fields);
+    return YD_OK;
+}
+
+static struct yd_buf list_of(struct yd_doc *doc)
+{
+    struct yd_buf state = state_of(doc, YD_V1);
+    struct yd_buf list;
+    yd_buf_init(&list, heap, SIZE_MAX / 2);
+    struct yd_visitor visitor = {struct_note, range_note, &list};
+    struct yd_parsed parsed;
+    if (yd_update_parse((struct yd_update){yd_buf_slice(&state), YD_V1}, heap, &visitor, &parsed) !=
+        YD_OK)
+        abort();
+    yd_buf_deinit(&state);
+    return list;
+}
+
+static struct yd_doc *passed_through(const struct yd_doc *doc, enum yd_format format)
+{
+    struct yd_buf state = state_of((struct yd_doc *)doc, format);
+    struct yd_doc *next = doc_of(&state, format);
+    yd_buf_deinit(&state);
+    return next;
+}
+
+/* The state after each value was text and a value of V2 and text again; empty beyond a limit. */
+static struct yd_buf plain_state(const struct yd_doc *doc)
+{
+    struct yd_buf state;
+    yd_buf_init(&state, heap, SIZE_MAX / 2);
+    struct yd_doc *text = passed_through(doc, YD_V1);
+    struct yd_doc *value = text != NULL ? passed_through(text, YD_V2) : NULL;
+    if (value != NULL) state = state_of(value, YD_V1);
+    yd_doc_free(text);
+    yd_doc_free(value);
+    return state;
+}
+
+static void expect_equal(struct yd_buf a, struct yd_buf b)
+{
+    if (!yd_slice_equal(yd_buf_slice(&a), yd_buf_slice(&b))) abort();
+    yd_buf_deinit(&a);
+    yd_buf_deinit(&b);
+}
+
+/* Both formats say the same document. Values of embeds and marks are only the same to somebody who
+ * reads them: V1 keeps JSON text as it came (`0.0`, blanks), V2 holds what JSON.parse makes of it,
+ * and values that JSON cannot say (U52, U76, U79). Not with parked structs, see fuzz_apply.c.
+ * (That a state loads and is written as itself does not hold: an item that names one element as its
+ * origin and its right origin makes Yjs cut and join in turns.) */
 static void expect_reload_equal(struct yd_doc *doc)
 {
     if (yd_doc_pending(doc).structs) return;
-    struct yd_buf v1 = state_of(doc, YD_V1);
-    struct yd_buf v2 = state_of(doc, YD_V2);
-    struct yd_doc *first = doc_of(&v1, YD_V1);
-    struct yd_doc *second = doc_of(&v2, YD_V2);
+    struct yd_doc *first = passed_through(doc, YD_V1);
+    struct yd_doc *second = passed_through(doc, YD_V2);
     if (first != NULL && second != NULL) {
-        struct yd_buf a = state_of(first, YD_V1);
-        struct yd_buf b = state_of(second, YD_V1);
-        expect_equal(&a, &b);
-        yd_buf_deinit(&a);
-        yd_buf_deinit(&b);
+        expect_equal(list_of(first), list_of(second));
+        struct yd_buf a = plain_state(first);
+        struct yd_buf b = plain_state(second);
+        if (a.len > 0 && b.len > 0)
+            expect_equal(a, b);
+        else {
+            yd_buf_deinit(&a);
+            yd_buf_deinit(&b);
+        }
     }
-    yd_buf_deinit(&v1);
-    yd_buf_deinit(&v2);
     yd_doc_free(first);
     yd_doc_free(second);
 }

@@ -54,7 +54,7 @@ static void stream_run(struct stream *s, yd_slice bytes, size_t cut)
 {
     yd_alloc alloc = {fuzz_resize, NULL};
     struct ws_reader *reader = ws_reader_new();
-    struct ws_sink sink = {on_message, s, MESSAGE_MAX, &s->reply};
+    struct ws_sink sink = {on_message, s, MESSAGE_MAX, &s->reply, NULL, alloc};
     yd_buf_init(&s->seen, alloc, SIZE_MAX / 2);
     yd_buf_init(&s->reply, alloc, SIZE_MAX / 2);
     struct session_opts opts = {SESSION_YWS, true, MESSAGE_MAX};

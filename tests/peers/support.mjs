@@ -1,13 +1,12 @@
 // What the recorders share: waiting, free ports, documents and what is expected of them.
 import fs from 'node:fs'
 import net from 'node:net'
-import os from 'node:os'
 import path from 'node:path'
 import zlib from 'node:zlib'
 import * as Y from 'yjs'
 
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
-export const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-peers-'))
+export { temporary } from '../support/temporary.mjs'
 export const freePort = () => new Promise(resolve => {
   const probe = net.createServer().listen(0, '127.0.0.1', () => { const { port } = probe.address(); probe.close(() => resolve(port)) })
 })

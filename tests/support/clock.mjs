@@ -1,11 +1,11 @@
 // Clocks of a server that a test moves: see preload/clock.c.
 import fs from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
+import { temporary } from './temporary.mjs'
 
 /** {env, move({monotonic, day})}: env is for the server; move adds ms from now on. */
 export function movableClock () {
-  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-clock-')), 'clock')
+  const file = path.join(temporary('clock'), 'clock')
   const ahead = [0, 0]
   const write = () => {
     const bytes = Buffer.alloc(16)

@@ -45,7 +45,7 @@ function settings (args) {
   return env
 }
 
-const answers = port => new Promise(resolve => {
+export const answers = port => new Promise(resolve => {
   const socket = net.connect(port, '127.0.0.1')
   socket.once('connect', () => { socket.destroy(); resolve(true) }).once('error', () => resolve(false))
 })

@@ -3,10 +3,10 @@
 import crypto from 'node:crypto'
 import fs from 'node:fs'
 import http from 'node:http'
-import os from 'node:os'
 import path from 'node:path'
 import aws4 from 'aws4'
 import S3rver from 's3rver'
+import { temporary } from './temporary.mjs'
 
 export const KEYS = { accessKeyId: 'AKIDTEST', secretAccessKey: 'a secret of the test/+=' }
 export const BUCKET = 'backups'
@@ -31,7 +31,7 @@ function refusal (request, body, now) {
 
 /** {endpoint, requests: [{method, url, status}], fail(request) -> {status, body} | 'hang' | null, addMs, objects(), stop()} */
 export async function startS3 () {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-s3-'))
+  const directory = temporary('s3')
   const store = new S3rver({ address: '127.0.0.1', port: 0, silent: true, directory, configureBuckets: [{ name: BUCKET }], allowMismatchedSignatures: true, vhostBuckets: false })
   const { port } = await store.run()
   const s3 = { requests: [], fail: () => null, addMs: 0, directory }

@@ -107,7 +107,7 @@ static void h11_an_unknown_flag_or_key_is_named(void **unused)
     write_file("{\"port\": [1]}");
     REFUSED(config, file, "port", "1 to 65535");
     write_file("{\n\"port\": }");
-    REFUSED(config, file, "line 2");
+    REFUSED(config, file, ":2:");
     write_file("[]");
     REFUSED(config, file, "one JSON object");
 }
@@ -195,12 +195,12 @@ static void d3_the_nearest_name_is_told(void **unused)
     struct settings s;
     char why[SETTINGS_ERROR_MAX] = "";
     (void)unused;
-    REFUSED(flag, "--prot", "did you mean port");
+    REFUSED(flag, "--prot", "did you mean --port");
     assert_int_equal(settings_read(&s, 2, far, why), YD_EMALFORMED);
     assert_null(strstr(why, "did you mean"));
     settings_deinit(&s);
     write_file("{\"romos\": {}}");
-    REFUSED(config, "did you mean rooms");
+    REFUSED(config, "did you mean \"rooms\"");
 }
 
 int main(void)

@@ -17,7 +17,8 @@ static yd_err read_table(struct policies *table, const char *text, char why[512]
 {
     json_t *json = json_loads(text, JSON_DECODE_ANY, NULL);
     assert_non_null(json);
-    yd_err err = policies_read(table, json, "party.json", why, 512);
+    const struct source source = {.file = "party.json", .text = YD_EMPTY};
+    yd_err err = policies_read(table, json, &source, why, 512);
     json_decref(json);
     return err;
 }

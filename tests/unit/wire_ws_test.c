@@ -46,7 +46,7 @@ static void talk_end(struct talk *t)
 
 static void takes(struct talk *t, yd_slice bytes)
 {
-    struct ws_sink sink = {on_message, t, t->max, &t->reply};
+    struct ws_sink sink = {on_message, t, t->max, &t->reply, NULL, heap_alloc()};
     if (t->state != WS_ENDED) t->state = ws_read(t->reader, bytes, &sink);
 }
 

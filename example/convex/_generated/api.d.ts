@@ -21,6 +21,7 @@ import type * as crons from "../crons.js";
 import type * as documents from "../documents.js";
 import type * as events from "../events.js";
 import type * as http from "../http.js";
+import type * as images from "../images.js";
 import type * as users from "../users.js";
 import type * as workspaces from "../workspaces.js";
 
@@ -41,6 +42,7 @@ declare const fullApi: ApiFromModules<{
   documents: typeof documents;
   events: typeof events;
   http: typeof http;
+  images: typeof images;
   users: typeof users;
   workspaces: typeof workspaces;
 }>;

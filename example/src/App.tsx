@@ -1,0 +1,25 @@
+// Who is signed in, and which workspace the address names.
+import { useConvexAuth, useQuery } from "convex/react";
+import { api } from "../convex/_generated/api";
+import { SignIn } from "./account/SignIn";
+import { useRoute } from "./route";
+import { Splash } from "./ui/Splash";
+import { Workspace } from "./workspace/Workspace";
+import { Workspaces } from "./workspace/Workspaces";
+
+export function App() {
+  const { isLoading, isAuthenticated } = useConvexAuth();
+  const me = useQuery(api.users.me, isAuthenticated ? {} : "skip");
+  const workspaces = useQuery(api.workspaces.list, isAuthenticated ? {} : "skip");
+  const route = useRoute();
+
+  if (!isLoading && !isAuthenticated) return <SignIn />;
+  if (!me || workspaces === undefined) return <Splash />;
+  if (route.workspaceId === null) return <Workspaces me={me} workspaces={workspaces} />;
+  const workspace = workspaces.find(({ _id }) => _id === route.workspaceId);
+  // Who was removed a moment ago comes here as well: the list is a subscription.
+  if (workspace === undefined) {
+    return <Workspaces me={me} workspaces={workspaces} notice="You have no access to this workspace. If you had, somebody has removed you." />;
+  }
+  return <Workspace key={workspace._id} me={me} workspace={workspace} room={route.room} />;
+}

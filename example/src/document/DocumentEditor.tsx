@@ -1,0 +1,35 @@
+// A BlockNote document in a room.
+import "@blocknote/mantine/style.css";
+import { withCollaboration } from "@blocknote/core/yjs";
+import { BlockNoteView } from "@blocknote/mantine";
+import { useCreateBlockNote } from "@blocknote/react";
+import { useConvex } from "convex/react";
+import { useRef } from "react";
+import { Cursors, useMyCursor } from "../presence/Cursors";
+import type { EditorProps } from "../workspace/PageView";
+import { nameOf } from "../types";
+import { useTheme } from "../ui/theme";
+import { documentImages } from "./images";
+
+/** All clients must agree on it. */
+const FRAGMENT = "document-store";
+
+export default function DocumentEditor({ me, room, page, editable, presences, presenceRoom }: EditorProps) {
+  const convex = useConvex();
+  const theme = useTheme();
+  const paper = useRef<HTMLDivElement>(null);
+  useMyCursor(presenceRoom, paper);
+  const user = { id: me.id, name: nameOf(me), color: me.color };
+  const editor = useCreateBlockNote(withCollaboration({
+    ...documentImages(convex, room),
+    collaboration: { provider: room.provider as never, fragment: room.doc.getXmlFragment(FRAGMENT), user },
+  }), [room]);
+  return (
+    <div className="scroll">
+      <div className="paper" ref={paper}>
+        <BlockNoteView editor={editor} editable={editable} theme={theme} />
+        <Cursors presences={presences} page={page.room} />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,222 @@
+// The application as two and three people use it, each in a browser profile of their own.
+import assert from 'node:assert/strict'
+import { after, afterEach, before, test } from 'node:test'
+import { clickOn, drawRectangle, hasColor, pasteImage, showsExactly } from './diagram-support.mjs'
+import { enter, openBrowser, openPage, shot, sleep, startDev, status, until } from './support.mjs'
+
+let dev, browser, ann, ben, vera
+const editor = page => page.locator('.bn-editor')
+const reads = (page, text) => until(() => `the document to say "${text}"`, async () => (await editor(page).innerText()).includes(text))
+/** Puts the caret at the end of the block that says `where`. */
+async function place (page, where) {
+  await editor(page).getByText(where).click()
+  await page.keyboard.press('End')
+}
+async function type (page, where, text) {
+  await place(page, where)
+  await page.keyboard.type(text, { delay: 5 })
+}
+
+before(async () => {
+  [dev, browser] = await Promise.all([startDev(), openBrowser()])
+  ann = await browser.open('Ann', dev.url)
+  ben = await browser.open('Ben', dev.url, { colorScheme: 'dark' })
+  await Promise.all([enter(ann, 'Ann'), enter(ben, 'Ben')])
+})
+afterEach(() => assert.deepEqual(browser.problems.splice(0), []))
+after(async () => {
+  await browser?.close()
+  if (dev !== undefined) {
+    assert.equal(await dev.stop(), 0)
+    assert.match(dev.out, /\[partyd\].* stopped/)
+  }
+})
+
+test('somebody new makes an account and a workspace, signs out, and in again', async () => {
+  const page = await browser.open('Cleo', dev.url)
+  await shot(page, 'sign-in')
+  const account = { 'E-mail': 'cleo@example.com', Password: 'a good password' }
+  const fill = async () => { for (const [label, value] of Object.entries(account)) await page.getByLabel(label).fill(value) }
+  await page.getByRole('button', { name: /Create one/ }).click()
+  await page.getByLabel('Your name').fill('Cleo')
+  await fill()
+  await page.getByRole('button', { name: 'Create account' }).click()
+  await page.getByRole('heading', { name: 'Hello, Cleo' }).waitFor()
+  await page.getByLabel('Name of a new workspace').fill('Cleo’s things')
+  await page.getByRole('button', { name: 'Create' }).click()
+  await page.getByRole('heading', { name: 'Cleo’s things' }).waitFor()
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor()
+  await fill()
+  await page.getByLabel('Password').fill('a wrong password')
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.getByRole('alert').waitFor()
+  browser.problems.splice(0) // Convex's client writes a failed action to the console
+  await fill()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.getByRole('link', { name: /Cleo’s things/ }).waitFor()
+  await page.goto(ann.url())
+  await page.getByText('You have no access to this workspace').waitFor()
+  await page.context().close()
+})
+
+test('the list shows who is where, and pointers are at the same place', async () => {
+  const title = await ann.getByRole('heading', { name: 'Members' }).boundingBox()
+  await ann.mouse.move(title.x + 50, title.y + 10)
+  await ann.mouse.move(title.x + 60, title.y + 10)
+  await until('the pointer to be where it is', async () => {
+    const box = await ben.locator('.cursor[data-user="Ann"]').boundingBox().catch(() => null)
+    return box !== null && Math.abs(box.x - title.x - 60) < 3 && Math.abs(box.y - title.y - 10) < 3
+  })
+  await openPage(ann, 'Welcome')
+  await ben.getByRole('img', { name: 'In here now: Ann' }).first().waitFor()
+  await shot(ben, 'overview-dark')
+})
+
+test('two people write one document and see each other by name', async () => {
+  await openPage(ben, 'Welcome')
+  await type(ann, 'This page is shared', ' Ann was here.')
+  await reads(ben, 'Ann was here.')
+  await place(ann, 'Press / for blocks')
+  await place(ben, 'Go offline')
+  await Promise.all([ann.keyboard.type(' one', { delay: 15 }), ben.keyboard.type(' two', { delay: 15 })])
+  for (const page of [ann, ben]) { await reads(page, 'pictures one'); await reads(page, 'come back two') }
+  await ann.locator('.bn-editor .bn-collaboration-cursor__label, .bn-editor [class*=cursor] >> text=Ben').first().waitFor({ state: 'attached' })
+  await status(ann, /Saved/)
+  await ben.mouse.move(700, 420)
+  await ben.mouse.move(720, 430)
+  await ann.locator('.cursor[data-user="Ben"]').waitFor()
+  await shot(ann, 'document')
+  await shot(ben, 'document-dark')
+})
+
+test('who goes offline writes on, and comes back with it', async () => {
+  await browser.withoutNetwork(async () => {
+    await ben.context().setOffline(true)
+    await status(ben, /Offline/)
+    await type(ben, 'What you see above', ' (Ben, offline)')
+    await type(ann, 'Things to try', ' (Ann, meanwhile)')
+    await sleep(200)
+    assert.equal((await editor(ann).innerText()).includes('offline)'), false)
+    await ben.context().setOffline(false)
+    await status(ben, /Saved/)
+  })
+  for (const page of [ann, ben]) { await reads(page, '(Ben, offline)'); await reads(page, '(Ann, meanwhile)') }
+})
+
+test('the server is restarted under open pages', async () => {
+  await browser.withoutNetwork(async () => {
+    await Promise.all([dev.restartPartyd(), type(ann, 'Sign in as Vera', ' while it restarts')])
+    await status(ann, /Saved/)
+    await status(ben, /Saved/)
+  })
+  await reads(ben, 'while it restarts')
+  await ann.reload()
+  await reads(ann, 'while it restarts')
+})
+
+test('shapes, order, deleting several, and undo', async () => {
+  const room = async page => {
+    await page.getByRole('button', { name: 'New diagram' }).first().click()
+    await status(page, /Saved/)
+  }
+  await room(ann)
+  await until('Ben to have it', () => ben.getByRole('link', { name: 'Untitled diagram' }).first().isVisible())
+  await openPage(ben, 'Untitled diagram')
+  for (const page of [ann, ben]) await page.locator('canvas.excalidraw__canvas.interactive').waitFor()
+  const boxes = Object.fromEntries(['A', 'B', 'C', 'D', 'E'].map((name, n) => [name, { x: 520 + n * 130, y: 300, width: 90, height: 70 }]))
+  const both = [ann, ben]
+  for (const name of ['A', 'B', 'C', 'D']) await drawRectangle(ann, boxes[name])
+  await showsExactly(both, boxes, ['A', 'B', 'C', 'D'])
+  // Excalidraw gives pointers colors of its own.
+  const pointer = { x: 1005, y: 595, width: 30, height: 30 }
+  assert.equal(await hasColor(ann, pointer, undefined, 'interactive'), false)
+  await ben.mouse.move(1000, 600)
+  await ben.mouse.move(1010, 600)
+  await until('Ben’s pointer at Ann', () => hasColor(ann, pointer, undefined, 'interactive'))
+  // To the front, then two others are deleted together.
+  await clickOn(ann, boxes.A)
+  await ann.keyboard.press('Control+Shift+BracketRight')
+  await clickOn(ann, boxes.B)
+  await clickOn(ann, boxes.C, ['Shift'])
+  await ann.keyboard.press('Delete')
+  await showsExactly(both, boxes, ['A', 'D'])
+  await drawRectangle(ben, boxes.E)
+  await showsExactly(both, boxes, ['A', 'D', 'E'])
+  // Takes back what Ann did, and nothing of Ben.
+  await ann.keyboard.press('Control+z')
+  await showsExactly(both, boxes, ['A', 'B', 'C', 'D', 'E'])
+  await ann.keyboard.press('Control+Shift+z')
+  await showsExactly(both, boxes, ['A', 'D', 'E'])
+})
+
+test('a picture in a diagram is seen by the others, and comes back with the page', async () => {
+  const at = { x: 900, y: 560 }
+  const middle = { x: at.x - 20, y: at.y - 20, width: 40, height: 40 }
+  assert.equal(await hasColor(ben, middle), false)
+  await pasteImage(ann, at, '#c81e64')
+  await until('the picture at Ann', () => hasColor(ann, middle, '200,30,100'))
+  // Excalidraw draws pictures in other colors on a dark page, so that they look the same.
+  await until('the picture at Ben', () => hasColor(ben, middle))
+  await status(ann, /Saved/)
+  await ann.reload()
+  await status(ann, /Saved/)
+  await until('the picture after coming back', () => hasColor(ann, { x: 300, y: 130, width: 960, height: 600 }, '200,30,100'))
+})
+
+test('a viewer sees everything and changes nothing; with another role that changes at once', async () => {
+  vera = await browser.open('Vera', dev.url, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' })
+  await enter(vera, 'Vera')
+  await shot(vera, 'phone-dark')
+  await openPage(vera, 'Welcome')
+  await openPage(ann, 'Welcome')
+  await reads(vera, 'Ann was here.')
+  assert.equal(await editor(vera).getAttribute('contenteditable'), 'false')
+  await editor(vera).getByText('This page is shared').click()
+  await vera.keyboard.type('I may not')
+  await sleep(300)
+  assert.equal((await editor(vera).innerText()).includes('I may not'), false)
+  await shot(vera, 'document-phone-dark')
+  const overflow = await vera.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+  assert.ok(overflow <= 0, `the page is ${overflow} px wider than the screen`)
+
+  await ann.getByRole('link', { name: 'Demo workspace' }).click()
+  await ann.getByLabel('Role of Vera').selectOption('editor')
+  await until('Vera to be let write', async () => await editor(vera).getAttribute('contenteditable') === 'true')
+  await status(vera, /Saved/)
+  await type(vera, 'Welcome', ' from Vera')
+  await openPage(ben, 'Welcome')
+  await reads(ben, 'from Vera')
+  await ann.getByLabel('Role of Vera').selectOption('viewer')
+  await until('Vera to be a viewer again', async () => await editor(vera).getAttribute('contenteditable') === 'false')
+  await status(vera, /Live/)
+})
+
+test('who is removed is out at once, and does not come in again', async () => {
+  await ann.getByRole('button', { name: 'Remove Ben' }).click()
+  await ben.getByText('You have no access to this workspace').waitFor()
+  await until('Ben’s connection to be over', () => ben.locator('.bn-editor').count().then(count => count === 0))
+  await ben.reload()
+  await ben.getByText('You have no access to this workspace').waitFor()
+  await ann.getByLabel('E-mail').fill('ben@example.com')
+  await ann.getByRole('button', { name: 'Add' }).click()
+  await openPage(ben, 'Welcome')
+  await reads(ben, 'from Vera')
+})
+
+test('light, dark, wide and narrow, for looking at', async () => {
+  await openPage(ann, 'How it fits together')
+  await vera.getByRole('link', { name: 'Back to the list' }).click()
+  await openPage(vera, 'How it fits together')
+  await openPage(ben, 'How it fits together')
+  await ben.locator('canvas.interactive').waitFor()
+  await sleep(500)
+  await ben.mouse.move(700, 420)
+  await ben.mouse.move(720, 430)
+  await sleep(800)
+  await shot(ann, 'diagram')
+  await shot(vera, 'diagram-phone-dark')
+  await openPage(ben, 'Welcome')
+  await ben.getByRole('button', { name: 'Light colors' }).click()
+  await shot(ben, 'document-light')
+})

@@ -1,0 +1,1 @@
+export { binaryPath } from './lib/binary.mjs'
