@@ -12,6 +12,7 @@ T     ?= 60
 mode_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 mode_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 mode_cov     := -O1 -g --coverage
+mode_errs    := -O1 -g -fprofile-instr-generate -fcoverage-mapping
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla
 ifdef CI
@@ -62,7 +63,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
+.PHONY: all sim unit asan auth crash storm copies soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -157,17 +158,21 @@ unit: $(UNITS) ## unit tests, one program per file of tests/unit
 # A leak, an overflow or undefined behaviour ends the program with an error, so its test fails. The
 # preloads of the disk tests come before the checker's library: that order is meant.
 asan: wasm ## all tests that run our code, under address and undefined-behaviour checks
-	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd $(BUILD)/asan/preload/clock.so
+	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd $(BUILD)/asan/preload/clock.so $(BUILD)/asan/frames/frames
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/run.mjs --sessions 200
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/peers-run.mjs --sessions 100
 	$(Q)cd tests && ASAN_OPTIONS=verify_asan_link_order=0 PARTYD=../$(BUILD)/asan/partyd \
-	  CLOCK=../$(BUILD)/asan/preload/clock.so \
+	  CLOCK=../$(BUILD)/asan/preload/clock.so GENERATOR=../$(BUILD)/asan/frames/frames \
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
-coverage: wasm ## lines of libydoc/src that unit tests and vectors reach; V=-v names the others
-	$(Q)$(MAKE) -s MODE=cov $(patsubst tests/unit/%.c,$(BUILD)/cov/unit/%,$(wildcard tests/unit/ydoc_*_test.c)) $(BUILD)/cov/ydoc
+# Lines by gcov, error returns by clang, which knows the two sides of a condition.
+ENGINE_UNITS := $(notdir $(basename $(wildcard tests/unit/ydoc_*_test.c)))
+coverage: wasm ## lines and error returns of libydoc/src that its tests reach; V=-v names the others
+	$(Q)$(MAKE) -s MODE=cov $(ENGINE_UNITS:%=$(BUILD)/cov/unit/%) $(BUILD)/cov/ydoc
 	$(Q)tools/coverage $(BUILD)/cov $(V)
+	$(Q)$(MAKE) -s MODE=errs CC=$(CLANG) $(ENGINE_UNITS:%=$(BUILD)/errs/unit/%) $(BUILD)/errs/ydoc
+	$(Q)tools/coverage-errors $(BUILD)/errs 114 $(V)
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
 	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 # What the tests of yjs itself ask for, with the engine as wasm, with yjs, and with peers of both.
@@ -205,19 +210,26 @@ copies: $(B)/crash/crash ## a process that copies rooms between stores is killed
 soak: $(B)/crash/crash ## N minutes of work on one store: what must stay bounded does
 	$(Q)$(B)/crash/crash soak $(N)
 
-e2e: $(BUILD)/partyd $(B)/preload/clock.so ## the built server with the real providers, kills and failing disks
-	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so \
+# Frames that no client would send.
+$(B)/frames/frames: $(B)/tests/frames/frames.o
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -lz -o $@
+frames: $(BUILD)/partyd $(B)/frames/frames ## N fuzzed frames against the built server, beside real clients
+	$(Q)cd tests && FRAMES=$(N) PARTYD=../$(BUILD)/partyd GENERATOR=../$(B)/frames/frames node --test e2e/frames.test.mjs
+
+e2e: $(BUILD)/partyd $(B)/preload/clock.so $(B)/frames/frames ## the built server with the real providers, kills and failing disks
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so GENERATOR=../$(B)/frames/frames \
 	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
 
 # The Worker with the room in wasm, and the tests of the edge: its own, and those of e2e that are not about the
 # native host alone. Most of their time they wait, so six at a time.
 edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/types/index.d.ts edge/package-lock.json
 	$(Q)cd edge && node_modules/.bin/tsc -p . && ROOM_WASM=../$(BUILD)/wasm/room.wasm node build.mjs
-EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
+EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/hocuspocus*.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
 # A native room behind the same events, to be compared with.
 $(B)/nativeroom: $(B)/tests/edge/native.o $(B)/edge/abi/sum.o $(LIBS_OURS)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
-edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom ## the rooms as Durable Objects, in the local runtime of Cloudflare
+edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom web/convex/dist/index.js ## the rooms as Durable Objects, in the local runtime of Cloudflare
 	$(Q)cd tests && AUTHDRIVER=edge/authdriver.mjs $(NODE_TEST) auth/app.test.mjs auth/keys.test.mjs auth/tokens.test.mjs
 	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=6 $(EDGE_TESTS)
 

@@ -35,6 +35,7 @@ export default defineConfig({
     alias: {
       "@excalidraw/mermaid-to-excalidraw": fileURLToPath(new URL("src/diagram/noMermaid.ts", import.meta.url)),
       // Yjs writes its three warnings in colors; without those 4 kB less are loaded.
+      "lib0/dom": fileURLToPath(new URL("src/document/lib0Dom.ts", import.meta.url)),
       "lib0/logging": fileURLToPath(new URL("node_modules/lib0/logging.node.js", import.meta.url)),
     },
   },

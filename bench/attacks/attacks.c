@@ -7,6 +7,7 @@
  */
 #include "ydoc/analysis.h"
 #include "ydoc/cold.h"
+#include "ydoc/export.h"
 #include "ydoc/update.h"
 
 #include <stdio.h>
@@ -243,6 +244,125 @@ static void bomb(struct bed *bed, uint32_t n)
     send_as(bed, YD_V2);
 }
 
+/* One mark again and again, whose long key stands in the update once. */
+static void long_key(struct bed *bed, uint32_t n)
+{
+    enum { KEY = 1000 };
+    char texts[KEY + 2] = "t";
+    memset(texts + 1, 'k', KEY);
+    struct yd_buf *u = &bed->update, column;
+    yd_buf_init(&column, heap, 4096);
+    put(bed, 0);
+    // Keys: number 0 of the table each time.
+    must(yd_buf_u8(&column, 1));
+    must(yd_buf_varuint(&column, n - 2));
+    must(yd_buf_varbytes(u, yd_buf_slice(&column)));
+    yd_buf_clear(&column);
+    // Clients: 5 each time.
+    must(yd_buf_u8(&column, 0x45));
+    must(yd_buf_varuint(&column, n - 2));
+    must(yd_buf_varbytes(u, yd_buf_slice(&column)));
+    yd_buf_clear(&column);
+    // Left clocks: 0, 1, 2, ...
+    must(yd_buf_append(&column, (yd_slice){(const uint8_t *)"\0\3", 2}));
+    must(yd_buf_varuint(&column, n - 4));
+    must(yd_buf_varbytes(u, yd_buf_slice(&column)));
+    yd_buf_clear(&column);
+    put(bed, 0);
+    must(yd_buf_varbytes(u, (yd_slice){(const uint8_t *)"\x06\0\x86", 3}));
+    // Texts with their lengths, 1 and 1,000.
+    must(yd_buf_varbytes(&column, (yd_slice){(const uint8_t *)texts, KEY + 1}));
+    must(yd_buf_append(&column, (yd_slice){(const uint8_t *)"\1\xa8\x0f", 3}));
+    must(yd_buf_varbytes(u, yd_buf_slice(&column)));
+    yd_buf_deinit(&column);
+    must(yd_buf_varbytes(u, (yd_slice){(const uint8_t *)"\1", 1}));
+    put(bed, 0);
+    put(bed, 0);
+    put(bed, 1);
+    put(bed, n);
+    put(bed, 0);
+    for (uint32_t i = 0; i < n; i++) must(yd_buf_u8(u, 0x78));
+    put(bed, 0);
+    send_as(bed, YD_V2);
+}
+
+/* A state that is none: its last struct waits for somebody, so that all of it is read twice. */
+static void false_state(struct bed *bed, uint32_t n)
+{
+    section(bed, n, 5, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        must(yd_buf_u8(&bed->update, i + 1 < n ? 4 : 0x84));
+        if (i + 1 < n) {
+            put(bed, 1);
+            put_text(bed, "t");
+        } else {
+            put(bed, 9);
+            put(bed, 0);
+        }
+        put_text(bed, "x");
+    }
+    finish(bed);
+}
+
+/* Clients that have written nearly all that there are clocks for, in seven bytes. */
+static void large_clocks(struct bed *bed, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        section(bed, 1, 1000 + i, 0);
+        put(bed, 0);
+        put(bed, INT32_MAX - 1);
+        finish(bed);
+    }
+}
+
+static void child_of(struct bed *bed, uint32_t clock, unsigned info)
+{
+    put(bed, info);
+    put(bed, 0);
+    put(bed, 5);
+    put(bed, clock);
+}
+
+/* A list in the last item of the list around it, or at the top. */
+static void list_level(struct bed *bed, uint32_t clock)
+{
+    if (clock == 0) {
+        put(bed, 7);
+        put(bed, 1);
+        put_text(bed, "x");
+    } else {
+        must(yd_buf_u8(&bed->update, 0x87));
+        put(bed, 5);
+        put(bed, clock - 3); // behind the paragraph
+    }
+    put(bed, 3);
+    put_text(bed, "bulletList");
+    child_of(bed, clock, 7);
+    put(bed, 3);
+    put_text(bed, "listItem");
+    child_of(bed, clock + 1, 7);
+    put(bed, 3);
+    put_text(bed, "paragraph");
+    child_of(bed, clock + 2, 7);
+    put(bed, 6);
+    child_of(bed, clock + 3, 4);
+    put_text(bed, "x");
+}
+
+/* Lists in lists, written as Markdown, where each level is set in further: up to the 64th. */
+static void indent(struct bed *bed, uint32_t n)
+{
+    section(bed, (uint64_t)5 * n, 5, 0);
+    for (uint32_t i = 0; i < n; i++) list_level(bed, 5 * i);
+    finish(bed);
+    struct yd_buf out;
+    yd_buf_init(&out, heap, (size_t)16 << 20);
+    double from = now_ms();
+    must(yd_doc_markdown(bed->doc, YD_LITERAL("x"), &out));
+    bed->ms += now_ms() - from;
+    yd_buf_deinit(&out);
+}
+
 /* A cold document that is asked after every update. */
 static void cold(struct bed *bed, uint32_t n)
 {
@@ -285,6 +405,10 @@ static const struct attack {
     {"tower", tower, 100000, "O(n); doc_bytes_max"},
     {"names", names, 50000, "O(n); doc_bytes_max"},
     {"v2-bomb", bomb, 30000, "U75: refused beyond 65,536 and 64 a byte"},
+    {"long-key", long_key, 20000, "O(n); the form of V1 counts for update_bytes_max"},
+    {"false-state", false_state, 100000, "O(n): what a load costs, twice"},
+    {"large-clocks", large_clocks, 20000, "O(n)"},
+    {"indent", indent, 10000, "O(n): 64 levels are set in"},
     {"cold", cold, 1000, "O(n^2): a merge for each question; ask seldom"},
 };
 

@@ -1,7 +1,9 @@
 /* store.c - what the store costs: beside a raw append log and beside one row per update, in one
  * run.
  *
- *   build/bench/store [DIR]   files are made in a new directory under DIR and removed again
+ *   build/bench/store [DIR [PART]]   files are made in a new directory under DIR and removed again
+ *                                    PART: appends, loads, stalls (five times); or
+ *                                    commits WAY BATCH COUNT, to be counted by strace -f -c
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -20,7 +22,8 @@
 #include "store/store.h"
 
 #define ROOMS       1000
-#define CELL_MS     1500
+#define ROUNDS      30
+#define ROUND_MS    100
 #define SAMPLES_MAX 200000
 #define MB          ((size_t)1000 * 1000)
 /* An update that says nothing. */
@@ -243,6 +246,13 @@ static void partyd_commit(struct bench *b, void *ctx, int batch)
 
 static void partyd_close(void *ctx) { store_close(ctx); }
 
+static void bench_init(struct bench *b)
+{
+    *b = (struct bench){.random = 1};
+    b->samples = malloc(SAMPLES_MAX * sizeof *b->samples);
+    if (b->samples == NULL || sem_init(&b->event, 0, 0) != 0) stop("memory");
+}
+
 static const struct way ways[] = {{"raw log", log_open, log_commit, log_close},
                                   {"partyd", partyd_open, partyd_commit, partyd_close},
                                   {"row per update", rows_open, rows_commit, rows_close}};
@@ -261,34 +271,94 @@ static void dir_make(struct bench *b, const char *under)
 
 static void dir_remove(struct bench *b) { (void)nftw(b->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
 
-static void appends(struct bench *b, const char *under)
+/* One of the ways, while it takes turns with the others. */
+struct lane {
+    struct bench bench; /* a directory and samples of its own */
+    void *ctx;
+    double rates[ROUNDS], of_log[ROUNDS]; /* updates a second; beside the log in the same round */
+    double written;
+};
+
+enum { LOG, WAYS = sizeof ways / sizeof *ways };
+
+static double lane_round(struct lane *lane, const struct way *way, int batch)
 {
-    static const int batches[] = {1, 16, 256};
-    printf("%-16s %6s %12s %9s %9s %9s %8s\n", "appends", "batch", "updates/s", "p50 us", "p99 us",
-           "of log", "written");
-    for (size_t i = 0; i < 3; i++) {
-        double of_log = 0;
-        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
-            dir_make(b, under);
-            void *ctx = ways[k].open(b);
-            double start = now_ms(), io = written_bytes(), last = start;
-            b->count = 0;
-            b->payload = 0;
-            while (last < start + CELL_MS && b->count < SAMPLES_MAX) {
-                ways[k].commit(b, ctx, batches[i]);
-                double now = now_ms();
-                b->samples[b->count++] = now - last;
-                last = now;
-            }
-            double rate = (double)b->count * batches[i] / (last - start) * 1e3;
-            ways[k].close(ctx);
-            if (k == 0) of_log = rate;
-            printf("%-16s %6d %12.0f %9.0f %9.0f %9.2f %8.1f\n", ways[k].name, batches[i], rate,
-                   quantile(b, 0.5) * 1e3, quantile(b, 0.99) * 1e3, rate / of_log,
-                   (written_bytes() - io) / b->payload);
-            dir_remove(b);
+    struct bench *b = &lane->bench;
+    double start = now_ms(), io = written_bytes(), last = start;
+    int commits = 0;
+    while (last < start + ROUND_MS && b->count < SAMPLES_MAX) {
+        way->commit(b, lane->ctx, batch);
+        double now = now_ms();
+        b->samples[b->count++] = now - last;
+        last = now;
+        commits++;
+    }
+    lane->written += written_bytes() - io;
+    return commits * batch / (last - start) * 1e3;
+}
+
+static double median_of(double values[ROUNDS], double q)
+{
+    qsort(values, ROUNDS, sizeof *values, by_value);
+    return values[(size_t)((ROUNDS - 1) * q)];
+}
+
+/* All ways are open and take turns, a tenth of a second each: what else goes on meets all of them.
+ * What counts is the median of the rounds' ratios. */
+static void appends_of(const char *under, int batch, struct lane *lanes)
+{
+    for (size_t k = 0; k < WAYS; k++) {
+        dir_make(&lanes[k].bench, under);
+        lanes[k].ctx = ways[k].open(&lanes[k].bench);
+        lanes[k].bench.count = 0;
+        lanes[k].bench.payload = lanes[k].written = 0;
+    }
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t k = 0; k < WAYS; k++) {
+            lanes[k].rates[round] = lane_round(&lanes[k], &ways[k], batch);
+            lanes[k].of_log[round] = lanes[k].rates[round] / lanes[LOG].rates[round];
         }
     }
+    for (size_t k = 0; k < WAYS; k++) {
+        struct lane *lane = &lanes[k];
+        struct bench *b = &lane->bench;
+        printf("%-16s %6d %12.0f %9.0f %9.0f %9.2f (%.2f to %.2f) %8.1f\n", ways[k].name, batch,
+               median_of(lane->rates, 0.5), quantile(b, 0.5) * 1e3, quantile(b, 0.99) * 1e3,
+               median_of(lane->of_log, 0.5), median_of(lane->of_log, 0.25),
+               median_of(lane->of_log, 0.75), lane->written / b->payload);
+        ways[k].close(lane->ctx);
+        dir_remove(b);
+    }
+}
+
+static void appends(const char *under)
+{
+    static const int batches[] = {1, 16, 256};
+    struct lane *lanes = calloc(WAYS, sizeof *lanes);
+    if (lanes == NULL) stop("memory");
+    for (size_t k = 0; k < WAYS; k++) bench_init(&lanes[k].bench);
+    printf("%-16s %6s %12s %9s %9s %9s %16s %8s\n", "appends", "batch", "updates/s", "p50 us",
+           "p99 us", "of log", "(quartiles)", "written");
+    for (size_t i = 0; i < 3; i++) appends_of(under, batches[i], lanes);
+    for (size_t k = 0; k < WAYS; k++) free(lanes[k].bench.samples);
+    free(lanes);
+}
+
+/* So many commits and nothing else: for strace -f -c. */
+static int commits_only(const char *under, char **args)
+{
+    struct bench b;
+    size_t k = 0;
+    while (k < WAYS && strcmp(ways[k].name, args[0]) != 0) k++;
+    if (k == WAYS) stop("commits takes: 'raw log', partyd or 'row per update'; BATCH; COUNT");
+    bench_init(&b);
+    dir_make(&b, under);
+    void *ctx = ways[k].open(&b);
+    for (int i = 0; i < atoi(args[2]); i++) ways[k].commit(&b, ctx, atoi(args[1]));
+    ways[k].close(ctx);
+    dir_remove(&b);
+    free(b.samples);
+    return 0;
 }
 
 /* ---- rooms of some size -----------------------------------------------------------------------
@@ -443,14 +513,19 @@ static void stalls(struct bench *b, const char *under)
 
 int main(int argc, char **argv)
 {
-    const char *under = argc > 1 ? argv[1] : "/tmp";
-    struct bench b = {.random = 1};
-    b.samples = malloc(SAMPLES_MAX * sizeof *b.samples);
-    if (b.samples == NULL || sem_init(&b.event, 0, 0) != 0) return 1;
-    appends(&b, under);
-    loads(&b, under, 1 * MB);
-    loads(&b, under, 20 * MB);
-    stalls(&b, under);
+    const char *under = argc > 1 ? argv[1] : "/tmp", *part = argc > 2 ? argv[2] : "";
+    struct bench b;
+    bool all = part[0] == 0;
+    if (strcmp(part, "commits") == 0 && argc == 6) return commits_only(under, argv + 3);
+    bench_init(&b);
+    if (all || strcmp(part, "appends") == 0) appends(under);
+    if (all || strcmp(part, "loads") == 0) {
+        loads(&b, under, 1 * MB);
+        loads(&b, under, 20 * MB);
+    }
+    if (all || strcmp(part, "stalls") == 0) {
+        for (int i = 0; i < (all ? 1 : 5); i++) stalls(&b, under);
+    }
     free(b.samples);
     return 0;
 }

@@ -101,13 +101,14 @@ static yd_err on_append(const struct room_effect *fx)
 static yd_err on_snapshot(const struct room_effect *fx)
 {
     uint8_t sum[SUM_BYTES];
-    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE;
+    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE, has_more = row.len > 0;
     yd_err err = relay_row(yd_buf_slice(&row), box.row_updates);
     if (err != YD_OK) return err;
     yd_buf_clear(&row);
     box.row_updates = 0;
     sum_make(is_base ? SUM_BASE : SUM_DELTA, fx->bytes, sum);
-    struct abi_record record = {.kind = ABI_SNAPSHOT, .member = ABI_ALL, .number = is_base};
+    struct abi_record record = {
+        .kind = ABI_SNAPSHOT, .member = ABI_ALL, .gated = has_more, .number = is_base};
     return outbox_send(&outbox, record, (yd_slice){sum, sizeof sum}, fx->bytes);
 }
 

@@ -63,7 +63,7 @@ enum abi_kind {
     ABI_SEND,     /* a WebSocket message to member, or to all: head, then body */
     ABI_CLOSE,    /* member, number: close code; body: why */
     ABI_SNAPSHOT, /* number: 1 whole, 0 since the last whole one; body. It covers all rows that were
-                     given and all that waits for the next one */
+                     given and all that waits for the next one; gated: something did */
     ABI_IGNORED,  /* member; body: why */
     ABI_BYTES,    /* body: what was asked for */
     ABI_OTHER     /* member: its first message asks for a document (Hocuspocus) */

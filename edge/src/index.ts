@@ -86,7 +86,7 @@ async function knock(request: Request, url: URL, env: Env, settings: Settings, r
   const visit: Visit = { party: route.party, room: route.room, hasPk: route.hasPk, protocol, decision: null, decidedAt: 0, token: "" };
   if (settings.auth === "none" || !policy.decided) {
     const answer = await enter(request, env, visit);
-    return answer.status === 404 ? refuseHere("not_found") : answer;
+    return answer.status === 404 ? refuseHere("not_found") : answer.status === 503 ? refuseHere("unavailable") : answer;
   }
 
   let fresh = false;
@@ -103,6 +103,7 @@ async function knock(request: Request, url: URL, env: Env, settings: Settings, r
     });
     if (answer.status === 410) return refuseHere("token_invalid", refused("token_invalid", "the ticket has been used already"));
     if (answer.status === 404) return refuseHere("not_found", refused("not_found", "the document was deleted"));
+    if (answer.status === 503) return refuseHere("unavailable", refused("unavailable", "nobody can say whether there is a backup"));
     if (answer.status === 429) return refuseHere("unavailable", refused("unavailable", "too many tickets are in use at once"));
     if (answer.status !== 409) {
       audit(true, whoOf(request, route), d);

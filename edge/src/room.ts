@@ -7,6 +7,7 @@
 // written one for each update: an update that comes soon after a row waits, so that several share one and are relayed as one
 // (rules E3, E4). Everything a socket needs after a sleep is in its attachment (E7).
 import { DurableObject } from "cloudflare:workers";
+import type { Copy } from "./backup.ts";
 import { onCall } from "./calls.ts";
 import { ALL, ALL_HOCUSPOCUS, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type RoomRecord } from "./core.ts";
 import { WORDS, type Decision, type Refusal } from "./access/decision.ts";
@@ -16,6 +17,7 @@ import { Store } from "./store.ts";
 import { Alarm } from "./alarm.ts";
 import { Desk, UNREADABLE } from "./desk.ts";
 import { bytesOf } from "./frames.ts";
+import { Keeper } from "./keeper.ts";
 import { log } from "./log.ts";
 import { type Renewal, type Visit, visitOf } from "./visit.ts";
 
@@ -30,6 +32,7 @@ const GAP_MS = 5000;
 const REFUSE_MS = 1500;
 const COLLECT_MS = 60_000; // between two parts of a message in chunks
 const TOKEN_MS = 10_000; // for a token that was asked for
+const GRACE_MS = 30 * 86_400_000; // of what was deleted elsewhere
 const EMPTY_UPDATE = [1, 1, 0] as const; // presence of nobody: a message that nobody reacts to
 const QUERY = 3;
 const QUESTION = [2, 0] as const; // of Hocuspocus: send a token
@@ -47,6 +50,7 @@ export class Room extends DurableObject<Env> {
   readonly #seats: (Member | undefined)[] = [];
   /** Sockets of this room's path on which documents are asked for one by one. */
   readonly #desks = new Map<WebSocket, Desk>();
+  #keeper: Keeper | null = null; // of backups, once it is known which room this is
   #other: Member | null = null; // the first message of this one asks for a document
   #core: Core | null = null;
   #of: { party: string; room: string } | null = null; // which room this is, once somebody has said it
@@ -86,6 +90,8 @@ export class Room extends DurableObject<Env> {
   override async fetch(request: Request): Promise<Response> {
     const visit = visitOf(request);
     if (visit === null) return new Response("This object is reached through its Worker.\n", { status: 403 });
+    const begins = await this.#begins(visit);
+    if (begins !== "ready") return new Response(null, { status: begins === "gone" ? 404 : 503 });
     if (visit.call !== undefined) return onCall(this, visit, new Uint8Array(await request.arrayBuffer()));
     if (this.isDeleted) return new Response(null, { status: 404 });
     if (this.#wasSentAway(visit)) return new Response(null, { status: 409 });
@@ -96,6 +102,38 @@ export class Room extends DurableObject<Env> {
     if (this.#policy(visit) === null || !this.#load(visit)) this.#refuse(server);
     else this.#join(server, visit);
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
+  }
+
+  /** Content from elsewhere comes before anybody does. */
+  #begins(visit: Visit): Promise<"ready" | "gone" | "unavailable"> | "ready" {
+    const kind = visit.call?.kind;
+    if (kind !== undefined && kind !== "state" && kind !== "import") return "ready";
+    return this.#keeperOf(visit)?.ready() ?? "ready";
+  }
+
+  #keeperOf(of: { party: string; room: string }): Keeper | null {
+    const policy = this.#policy(of);
+    if (policy === null || !policy.backed || !policy.stored) return null;
+    this.#keeper ??= new Keeper(this.#settings, {
+      store: this.store,
+      wake: when => this.#alarm.by(when),
+      copy: () => this.#copy(of),
+      merge: update => this.merge(of, update) === null && (this.#guarded(() => this.#flush()), this.#core !== null),
+      replace: update => this.replace(of, update),
+      gone: () => { this.letGo(4404, "the document was deleted"); this.store.change({ status: "deleted", deletedAt: Date.now(), eraseAt: Date.now() + GRACE_MS }); },
+    }, { party: of.party, room: of.room });
+    return this.#keeper;
+  }
+
+  #flush(): void { if (this.#core !== null && this.#core.rowBytes > 0) this.#row(); }
+
+  /** All that is confirmed, under the numbers that the store has. */
+  #copy(of: { party: string; room: string }): Copy | null {
+    if (!this.#load(of)) return null;
+    this.#guarded(() => this.#flush());
+    const stored = this.store.stored();
+    if (this.#core === null || stored === null) return null;
+    return { epoch: stored.epoch, seq: stored.seq, bytes: this.#core.ask(Ev.STATE), vector: this.#core.ask(Ev.VECTOR) };
   }
 
   #useTicket(of: { party: string; room: string }, { ticket }: Renewal): "new" | "seen" | "full" {
@@ -343,7 +381,8 @@ export class Room extends DurableObject<Env> {
         break;
       }
       case Kind.SNAPSHOT:
-        this.store.snapshot(this.#name, record.number === 1, record.bytes);
+        this.store.snapshot(this.#name, record.number === 1, record.bytes, record.gated);
+        if (record.gated && this.#of !== null) this.#keeperOf(this.#of)?.touched(Date.now());
         log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes, rows_written: this.store.rowsWritten });
         this.#release();
         break;
@@ -434,6 +473,7 @@ export class Room extends DurableObject<Env> {
     }
     this.#rowAt = Date.now();
     this.#alarm.by(this.#rowAt + COMPACT_IDLE_MS);
+    if (this.#of !== null) this.#keeperOf(this.#of)?.touched(this.#rowAt);
   }
 
   // ---- what outlives a sleep ---------------------------------------------------------------------
@@ -469,7 +509,7 @@ export class Room extends DurableObject<Env> {
 
   // ---- alarm -------------------------------------------------------------------------------------
 
-  override alarm(): void {
+  override async alarm(): Promise<void> {
     this.#alarm.rang();
     const now = Date.now();
     for (const member of [...this.#members.values()]) {
@@ -482,6 +522,8 @@ export class Room extends DurableObject<Env> {
     if (this.#core?.hasGap === true && this.#anyone !== undefined) {
       this.#guarded(() => { this.#step(Ev.TIMER, 0); this.#after(); });
     }
+    const of = this.#of ?? this.#stored();
+    if (of !== null) await this.#keeperOf(of)?.alarm(now);
   }
 
   /** Stock clients close a socket on which no message came for 30 s. Nothing has to be loaded for that. */
@@ -552,7 +594,7 @@ export class Room extends DurableObject<Env> {
   /** Ends all connections; what they had to say is stored. */
   letGo(code: number, reason: string): number {
     const all = [...this.#members.values()];
-    if (this.#core !== null && this.#core.rowBytes > 0) this.#guarded(() => this.#row());
+    this.#guarded(() => this.#flush());
     for (const member of all) this.close(member, code, reason);
     this.#core = null;
     this.#waiting = [];

@@ -14,6 +14,7 @@ export interface Policy {
   keepDeleted: boolean;
   messageBytesMax: number;
   documentBytesMax: number;
+  backed: boolean;
 }
 
 export interface Settings {
@@ -41,6 +42,10 @@ export interface Settings {
   parties: string[];
   socketDocumentsMax: number;
   hocuspocusPath: string;
+  backup: boolean;
+  convexSite: string;
+  backupIdleMs: number;
+  backupMaxAgeMs: number;
   rooms: Map<string, Policy> | null;
   logLevel: string;
 }
@@ -77,6 +82,7 @@ function read(env: Env): Settings {
   if (!["none", "ticket", "convex", "jwt", "hook"].includes(auth)) {
     throw new SettingsError(`PARTYD_AUTH: '${auth}' is none of none, ticket, convex, jwt, hook`);
   }
+  if (!["", "convex"].includes(text("PARTYD_BACKUP"))) throw new SettingsError(`PARTYD_BACKUP: '${text("PARTYD_BACKUP")}' is no sink here; it takes convex`);
   const messageBytesMax = Math.min(number("PARTYD_MESSAGE_BYTES_MAX", MESSAGE_BYTES_MAX, 1024, 1 << 30), MESSAGE_BYTES_MAX);
   const site = text("CONVEX_SITE_URL");
   const settings: Settings = {
@@ -104,6 +110,10 @@ function read(env: Env): Settings {
     parties: list(text("PARTYD_PARTIES", "main")),
     socketDocumentsMax: number("PARTYD_SOCKET_DOCUMENTS_MAX", 256, 1, 65536),
     hocuspocusPath: text("PARTYD_HOCUSPOCUS_PATH"),
+    backup: text("PARTYD_BACKUP") === "convex",
+    convexSite: site,
+    backupIdleMs: number("PARTYD_BACKUP_IDLE_MS", 10_000, 0, 86_400_000),
+    backupMaxAgeMs: number("PARTYD_BACKUP_MAX_AGE_MS", 60_000, 0, 86_400_000),
     rooms: null,
     logLevel: text("PARTYD_LOG_LEVEL", "info"),
   };
@@ -121,6 +131,7 @@ function check(s: Settings): void {
   if (s.auth === "convex") need(s.convexUrl !== "", "PARTYD_AUTH=convex needs CONVEX_URL");
   if (s.auth === "convex" || s.auth === "jwt") need(s.issuers.length > 0, "PARTYD_ISSUERS or CONVEX_SITE_URL has to name who issues tokens");
   if (s.auth === "hook") need(s.hookUrl !== "" && s.collabSecrets.length > 0, "PARTYD_AUTH=hook needs PARTYD_HOOK_URL and COLLAB_SECRET");
+  need(!s.backup || (s.convexSite !== "" && s.collabSecrets.length > 0), "PARTYD_BACKUP=convex needs CONVEX_SITE_URL and COLLAB_SECRET");
   need(s.cookie === "" || s.origins !== "", "PARTYD_COOKIE needs PARTYD_ORIGINS");
 }
 
@@ -146,15 +157,16 @@ function policyOf(pattern: string, entry: unknown, s: Settings): Policy {
       case "auth": policy.decided = choice("none", "default"); break;
       case "gc": policy.keepDeleted = typeof value === "boolean" ? !value : bad("true or false"); break;
       case "message-bytes-max": policy.messageBytesMax = Math.min(bytes(), MESSAGE_BYTES_MAX); break;
+      case "backup": policy.backed = policy.backed && (value === "none" ? false : Array.isArray(value) && value.every(one => one === "convex") ? value.length > 0 : bad('"none" or ["convex"]')); break;
       case "document-bytes-max": policy.documentBytesMax = bytes(); break;
-      default: throw new SettingsError(`PARTYD_ROOMS: "${pattern}": there is no key "${key}"; the keys are store, auth, gc, message-bytes-max and document-bytes-max`);
+      default: throw new SettingsError(`PARTYD_ROOMS: "${pattern}": there is no key "${key}"; the keys are store, auth, backup, gc, message-bytes-max and document-bytes-max`);
     }
   }
   return policy;
 }
 
 function plain(s: Settings): Policy {
-  return { stored: true, decided: true, keepDeleted: false, messageBytesMax: s.messageBytesMax, documentBytesMax: 0 };
+  return { stored: true, decided: true, keepDeleted: false, messageBytesMax: s.messageBytesMax, documentBytesMax: 0, backed: s.backup };
 }
 
 /** The policy of a room; null: the table has no entry for it (rules D1, D2). */

@@ -141,6 +141,14 @@ export class Store {
     return { ...rest, seq, bytes: Number(s.bytes) + Number(j.bytes), updates: Number(j.updates), ...(deletedAt > 0 && { deletedAt, eraseAt }) };
   }
 
+  /** What the application has of this room; a row each time. */
+  get copied(): { epoch: number; seq: number } {
+    const row = this.exists() ? this.#sql.exec("SELECT v FROM meta WHERE k = 'copied'").toArray()[0] : undefined;
+    return row === undefined ? { epoch: 0, seq: 0 } : JSON.parse(String(row.v)) as { epoch: number; seq: number };
+  }
+
+  set copied(version: { epoch: number; seq: number }) { this.#write("INSERT OR REPLACE INTO meta VALUES ('copied', ?)", JSON.stringify(version)); }
+
   /** Only what is known about it changes; `next` of an erased one also ends its content. */
   change(next: Partial<About>): void {
     const about = this.about() ?? NEW;
@@ -235,24 +243,24 @@ export class Store {
     this.#last += pieces;
   }
 
-  /** Replaces what is stored: all rows so far, and whatever was to become the next one. */
-  snapshot(name: string, whole: boolean, data: Uint8Array): void {
+  /** Replaces what is stored: all rows so far, and whatever was to become the next one: hasMore, then it counts as one. */
+  snapshot(name: string, whole: boolean, data: Uint8Array, hasMore = false): void {
     const first = whole ? BASE : DELTA;
-    const of = whole ? this.#base + 1 : this.#base;
+    const of = whole ? this.#base + 1 : this.#base, through = this.#last + Number(hasMore);
     const pieces = Math.max(1, Math.ceil(data.byteLength / PIECE));
     this.#together(() => {
       this.#begin(name);
       for (let i = 0; i < pieces; i++) {
         this.#write(
           "INSERT INTO snapshot VALUES (?, ?, ?, ?, ?) ON CONFLICT (piece) DO UPDATE SET base = excluded.base, total = excluded.total, through = excluded.through, data = excluded.data",
-          first + i, of, data.byteLength, this.#last, data.subarray(i * PIECE, (i + 1) * PIECE));
+          first + i, of, data.byteLength, through, data.subarray(i * PIECE, (i + 1) * PIECE));
       }
       if (pieces < (this.#pieces.get(first) ?? 0)) {
         this.#write("DELETE FROM snapshot WHERE piece >= ? AND piece < ?", first + pieces, first + DELTA);
       }
     });
     this.#base = of;
-    this.#through = this.#last;
+    this.#through = this.#last = through;
     this.#pieces.set(first, pieces);
   }
 

@@ -15,7 +15,7 @@ const DIAGRAM_MAX = 490_000
 test('each view loads its own JavaScript and no more', async () => {
   const outDir = fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-bundle-'))
   try {
-    await build({ logLevel: 'warn', build: { outDir } })
+    await build({ logLevel: 'warn', build: { outDir, emptyOutDir: true } })
     const manifest = JSON.parse(fs.readFileSync(path.join(outDir, '.vite/manifest.json'), 'utf8'))
     const sizeOf = file => zlib.gzipSync(fs.readFileSync(path.join(outDir, file)), { level: 9 }).length
     // The chunk of diagrams is named after something in Excalidraw.

@@ -31,6 +31,48 @@ export interface PartydConfig {
   'hocuspocus-path'?: string
   /** documents that a Hocuspocus provider may have open on one socket (1 to 65536); default 256 */
   'socket-documents-max'?: number
+  /** connections of the process; fewer if it may open fewer files (16 to 16777216); default 65536 */
+  'connections-max'?: number
+  /** connections that nobody has let into a room yet (16 to 16777216); default 8192 */
+  'handshakes-max'?: number
+  /** a request has to be complete within (100 to 600000); default 10000 */
+  'handshake-ms'?: number
+  /** connections taken in a second; others wait in the kernel (0 to 1000000); default 2000 */
+  'connects-per-s'?: number
+  /** rooms in memory; others are refused meanwhile (1 to 16777216); default 100000 */
+  'rooms-max'?: number
+  /** connections of one address (1 to 16777216); default 4096 */
+  'address-connections-max'?: number
+  /** of these: that nobody has let into a room yet (1 to 16777216); default 1024 */
+  'address-handshakes-max'?: number
+  /** requests for a room of one address (0 to 1000000); default 100 */
+  'address-connects-per-s'?: number
+  /** messages of one address; beyond it is read more slowly (0 to 100000000); default 100000 */
+  'address-messages-per-s'?: number
+  /** bytes of one address; beyond it is read more slowly (0 to 1099511627776); default 67108864 */
+  'address-bytes-per-s'?: number
+  /** messages of one connection; beyond it is read more slowly (0 to 100000000); default 2000 */
+  'connection-messages-per-s'?: number
+  /** bytes of one connection; beyond it is read more slowly (0 to 1099511627776); default 16777216 */
+  'connection-bytes-per-s'?: number
+  /** connections in one room; the table of rooms may say other numbers (1 to 100000); default 10000 */
+  'room-connections-max'?: number
+  /** messages into one room; beyond who sends is read more slowly (0 to 100000000); default 100000 */
+  'room-messages-per-s'?: number
+  /** bytes into one room; beyond who sends is read more slowly (0 to 1099511627776); default 67108864 */
+  'room-bytes-per-s'?: number
+  /** one presence state; a larger one is ignored (64 to 16777216); default 65536 */
+  'presence-bytes-max'?: number
+  /** presence of one connection is told on so often, the newest (1 to 1000000); default 60 */
+  'presence-updates-per-s'?: number
+  /** client ids with presence of one connection (1 to 16777216); default 64 */
+  'presence-clients-max'?: number
+  /** addresses and ranges, comma separated, that may say for whom they ask; also loopback, private; default loopback */
+  'trusted-proxies'?: string
+  /** where they say it; the other one is not read; default x-forwarded-for */
+  'proxy-header'?: 'x-forwarded-for' | 'forwarded'
+  /** who may read /metrics: who has the token, who connects from this machine, everybody; default loopback */
+  metrics?: 'off' | 'token' | 'loopback' | 'open'
   /** permessage-deflate for clients that offer it; a number: zlib's level, on is 1; default on */
   compression?: 'off' | 'on' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9'
   /** smaller messages are sent as they are (0 to 1073741824); default 1024 */
@@ -98,6 +140,8 @@ export interface RoomConfig {
   'history-bytes-max'?: number
   /** days kept with store history; 0: no limit; default 30 (0 to 36500) */
   'history-days-max'?: number
+  /** connections in one room; default: the setting room-connections-max (1 to 100000) */
+  'connections-max'?: number
   /** names of the sinks that get copies, or none; default: all */
   backup?: 'none' | string[]
 }

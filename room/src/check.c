@@ -7,6 +7,7 @@
  *       nothing else is in a chain, and each is linked both ways
  *   I4  every entry is found by its client id; the changed list holds exactly the changed entries
  *   I6  who is held, awaited or walks along the stem is counted; nobody is without a flow
+ *   I7  what waits to be told is present, is on no list for the next tick, and is counted
  *   I5  covered_seq <= seq; with a member in, something is due
  */
 #include "state.h"
@@ -36,7 +37,9 @@ static void members_check(struct room *room)
     for (uint32_t i = 0; i < room->member_cap; i++) {
         if (!room->members[i].is_in) continue;
         in++;
-        chained += chain_check(room, room->members[i].owned, true, i);
+        uint32_t owned = chain_check(room, room->members[i].owned, true, i);
+        YD_ASSERT(owned == room->members[i].owned_count);
+        chained += owned;
     }
     YD_ASSERT(in == room->member_count);        // I1
     YD_ASSERT(chained == room->presence.count); // I3
@@ -45,7 +48,7 @@ static void members_check(struct room *room)
 static void presence_check(struct room *room)
 {
     const struct presence_table *t = &room->presence;
-    uint32_t changed = 0;
+    uint32_t changed = 0, waiting = 0;
     size_t bytes = 0;
     for (uint32_t i = 0; i < t->count; i++) {
         const struct presence *p = &t->list[i];
@@ -54,7 +57,10 @@ static void presence_check(struct room *room)
         YD_ASSERT(presence_find(t, p->client) == i); // I4
         bytes += p->state_len;
         changed += p->changed;
+        waiting += p->waits;
+        YD_ASSERT(!p->waits || (p->present && !p->changed)); // I7
     }
+    YD_ASSERT(waiting == t->waiting_count);
     YD_ASSERT(bytes == t->state_bytes);
     YD_ASSERT(changed == t->changed_count);
     for (uint32_t i = 0; i < t->changed_count; i++) YD_ASSERT(t->list[t->changed[i]].changed);

@@ -49,9 +49,10 @@ yd_err document_load(struct room *room, yd_slice update)
 }
 
 /* What is dropped is never acknowledged as saved. */
-static yd_err update_dropped(struct room *room, uint32_t member, const char *why)
+static yd_err update_dropped(struct room *room, uint32_t member, enum room_cause cause,
+                             const char *why)
 {
-    yd_err err = effect_ignored(room, member, why);
+    yd_err err = effect_ignored(room, member, cause, why);
     return err == YD_OK ? member_status(room, member, false) : err;
 }
 
@@ -59,7 +60,8 @@ static yd_err update_dropped(struct room *room, uint32_t member, const char *why
 static yd_err ask_again(struct room *room, uint32_t member)
 {
     struct member *m = &room->members[member];
-    yd_err err = update_dropped(room, member, "too much waits for missing updates");
+    yd_err err =
+        update_dropped(room, member, ROOM_CAUSE_FULL, "too much waits for missing updates");
     if (err != YD_OK) return err;
     if (m->was_asked && m->asked_ms + STEP1_AGAIN_MS > room->now_ms) return YD_OK;
     m->was_asked = true;
@@ -119,7 +121,7 @@ static yd_err write_refused(struct room *room, uint32_t member, enum room_messag
                              : YD_LITERAL("permission denied: read-only");
     // The answer of a client that has nothing for us is no attempt to write.
     if (yd_slice_equal(update, nothing)) return member_status(room, member, true);
-    yd_err err = effect_ignored(room, member, "read-only");
+    yd_err err = effect_ignored(room, member, ROOM_CAUSE_READ_ONLY, "read-only");
     if (err == YD_OK && (room->members[member].wants & ROOM_WANTS_STATUS) != 0) {
         return write_status(room, member, message, update);
     }
@@ -140,12 +142,14 @@ yd_err document_update(struct room *room, uint32_t member, enum room_message mes
         return write_refused(room, member, message, update);
     }
     if (update.len > room->opts.update_bytes_max) {
-        return update_dropped(room, member, "update too large");
+        return update_dropped(room, member, ROOM_CAUSE_TOO_LARGE, "update too large");
     }
     struct yd_applied applied;
     yd_err err = yd_doc_apply(room->doc, update, YD_V1, &applied);
-    if (err == YD_EMALFORMED) return update_dropped(room, member, "malformed update");
-    if (err == YD_EUNSUPPORTED) return update_dropped(room, member, "unsupported update");
+    if (err == YD_EMALFORMED)
+        return update_dropped(room, member, ROOM_CAUSE_MALFORMED, "malformed update");
+    if (err == YD_EUNSUPPORTED)
+        return update_dropped(room, member, ROOM_CAUSE_MALFORMED, "unsupported update");
     if (err == YD_ETOOBIG) return ask_again(room, member);
     if (err != YD_OK) return err;
 

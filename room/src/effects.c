@@ -73,13 +73,15 @@ yd_err effect_send_all(struct room *room, enum room_message message, yd_slice by
                        at);
 }
 
-yd_err effect_ignored(struct room *room, uint32_t member, const char *why)
+yd_err effect_ignored(struct room *room, uint32_t member, enum room_cause cause, const char *why)
 {
-    return effect_push(
-        room,
-        (struct room_effect){
-            .kind = ROOM_FX_IGNORED, .member = member, .why = why, .bytes = YD_EMPTY},
-        FX_BORROWED);
+    return effect_push(room,
+                       (struct room_effect){.kind = ROOM_FX_IGNORED,
+                                            .member = member,
+                                            .cause = cause,
+                                            .why = why,
+                                            .bytes = YD_EMPTY},
+                       FX_BORROWED);
 }
 
 void effects_finish(struct room *room, struct room_effects *fx)

@@ -413,7 +413,8 @@ yd_err flow_step1(struct room *room, uint32_t member, yd_slice sv)
     struct member *m = &room->members[member];
     bool is_empty, was_held = m->flow != NULL && m->flow->held;
     struct flow *f;
-    if (!vector_read(sv, &is_empty)) return effect_ignored(room, member, "malformed state vector");
+    if (!vector_read(sv, &is_empty))
+        return effect_ignored(room, member, ROOM_CAUSE_MALFORMED, "malformed state vector");
     if (was_held && (m->was_answered || m->flow->wants_step2)) {
         // It is being sent all that it lacks; the last of it will be the answer.
         m->flow->wants_step2 = true;

@@ -118,12 +118,13 @@ yd_err member_status(struct room *room, uint32_t number, bool saved)
 yd_err member_stateless(struct room *room, uint32_t number, yd_slice text)
 {
     if (room->members[number].right != ROOM_WRITE) {
-        return effect_ignored(room, number, "stateless message of a reader");
+        return effect_ignored(room, number, ROOM_CAUSE_READ_ONLY, "stateless message of a reader");
     }
     if (text.len > room->opts.awareness_state_max) {
-        return effect_ignored(room, number, "stateless message too large");
+        return effect_ignored(room, number, ROOM_CAUSE_TOO_LARGE, "stateless message too large");
     }
-    if (!yd_utf8_check(text)) return effect_ignored(room, number, "stateless message is no UTF-8");
+    if (!yd_utf8_check(text))
+        return effect_ignored(room, number, ROOM_CAUSE_MALFORMED, "stateless message is no UTF-8");
     return effect_push(
         room,
         (struct room_effect){

@@ -41,7 +41,8 @@ struct incoming {
     bool is_first;       /* of this member */
     bool came_back;      /* it was here before, on another connection */
     const char *ignored; /* why the first refused entry was */
-    size_t nudges_at;    /* in room->out: a byte for the count, then the entries */
+    enum room_cause cause;
+    size_t nudges_at; /* in room->out: a byte for the count, then the entries */
     uint8_t nudges;
 };
 
@@ -138,11 +139,48 @@ static yd_err presence_put(struct room *room, uint32_t index, uint32_t member,
     return YD_OK;
 }
 
+/* A member's budget: so many states a second are told on, and a second's worth at once. Who says
+ * more is heard all the same, but what the others are sent is the newest of it (R71). */
+static bool pace_try(struct room *room, uint32_t member)
+{
+    struct member *m = &room->members[member];
+    uint64_t now_us = room->now_ms * 1000, from = m->pace_us > now_us ? m->pace_us : now_us;
+    uint64_t after = from + 1000000 / room->opts.member_states_per_s;
+    if (after > now_us + 1000000) {
+        room_due_by(room, (after - 1000000) / 1000 + 1);
+        return false;
+    }
+    m->pace_us = after;
+    return true;
+}
+
+/* Has a state told to all, at the next tick or as soon as its owner may. */
+static yd_err presence_tell(struct room *room, uint32_t index)
+{
+    struct presence *p = &room->presence.list[index];
+    if (p->changed || pace_try(room, p->owner)) return presence_mark(room, index);
+    room->presence.waiting_count += !p->waits;
+    p->waits = true;
+    return YD_OK;
+}
+
+yd_err presence_release(struct room *room)
+{
+    yd_err err = YD_OK;
+    uint32_t left = room->presence.waiting_count;
+    for (uint32_t i = 0; left > 0 && i < room->presence.count && err == YD_OK; i++) {
+        if (!room->presence.list[i].waits) continue;
+        left--;
+        err = presence_tell(room, i);
+    }
+    return err;
+}
+
 static yd_err presence_set(struct room *room, uint32_t index, uint32_t member,
                            const struct entry *e)
 {
     yd_err err = presence_put(room, index, member, e);
-    return err == YD_OK ? presence_mark(room, index) : err;
+    return err == YD_OK ? presence_tell(room, index) : err;
 }
 
 /* Adds an entry to the nudge that goes back to the sender of this message. */
@@ -199,38 +237,49 @@ static bool clock_for(const struct room *room, uint32_t member, const struct pre
     return true;
 }
 
-/* Why a state that is new may not come in; NULL: it may. */
+/* Why a state that is new may not come in; NULL: it may. old: the entry it is for, or NULL. */
 static const char *state_refusal(const struct room *room, uint32_t member, const struct entry *e,
-                                 size_t old_len)
+                                 const struct presence *old, enum room_cause *cause)
 {
+    *cause = ROOM_CAUSE_STATE_BYTES;
+    size_t old_len = old == NULL ? 0 : old->state_len;
     if (e->state.len > room->opts.awareness_state_max) return "presence state too large";
     if (room->presence.state_bytes - old_len + e->state.len > STATE_BYTES_MAX) {
         return "too much presence";
     }
+    *cause = ROOM_CAUSE_STATE_CLIENTS;
+    bool is_own = old != NULL && old->present && old->owner == member;
+    if (!is_own && room->members[member].owned_count >= room->opts.member_clients_max) {
+        return "too many clients of one connection";
+    }
+    *cause = ROOM_CAUSE_MALFORMED;
     // Clients read it as UTF-8 and throw where it is none.
     if (!yd_utf8_check(e->state) || !yd_json_check(e->state)) return "presence state is no JSON";
     bool fits = room->members[member].identity == NULL || identity_fits(e->state);
     return fits ? NULL : "presence state is no object";
 }
 
-static void refuse(struct incoming *in, const char *why)
+static void refuse(struct incoming *in, enum room_cause cause, const char *why)
 {
-    if (in->ignored == NULL) in->ignored = why;
+    if (in->ignored != NULL) return;
+    in->ignored = why;
+    in->cause = cause;
 }
 
 static yd_err entry_first(struct room *room, struct incoming *in, const struct entry *e)
 {
     // Receivers ignore a first state at clock 0; of an unknown client there is nothing to remove.
     if (e->clock == 0 || e->is_null) return YD_OK;
-    const char *why = state_refusal(room, in->member, e, 0);
+    enum room_cause cause;
+    const char *why = state_refusal(room, in->member, e, NULL, &cause);
     if (why != NULL) {
-        refuse(in, why);
+        refuse(in, cause, why);
         return YD_OK;
     }
     uint32_t index;
     yd_err err = presence_add(room, e->client, &index);
     if (err == YD_ETOOBIG) {
-        refuse(in, "too many presence entries");
+        refuse(in, ROOM_CAUSE_STATE_CLIENTS, "too many presence entries");
         return YD_OK;
     }
     if (err == YD_OK) err = presence_take(room, index, in->member, e);
@@ -288,15 +337,17 @@ static yd_err entry_take(struct room *room, struct incoming *in, const struct en
     // With identities, nobody speaks for a client of somebody else who is here.
     if (p->present &&
         !identity_same(room->members[in->member].identity, room->members[p->owner].identity)) {
-        refuse(in, "presence of somebody else");
+        refuse(in, ROOM_CAUSE_STATE_OWNER, "presence of somebody else");
         return YD_OK;
     }
     if (e->is_null) return presence_remove(room, index, told.clock);
-    const char *why = state_refusal(room, in->member, e, p->state_len);
+    enum room_cause cause;
+    const char *why = state_refusal(room, in->member, e, p, &cause);
     if (why != NULL) {
-        refuse(in, why);
+        refuse(in, cause, why);
         return YD_OK;
     }
+    if (p->waits) refuse(in, ROOM_CAUSE_STATE_PACE, "a newer state came before it was told");
     yd_err err = presence_take(room, index, in->member, &told);
     room->presence.list[index].heard = e->clock;
     return err;
@@ -304,7 +355,8 @@ static yd_err entry_take(struct room *room, struct incoming *in, const struct en
 
 yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes)
 {
-    if (!is_well_formed(bytes)) return effect_ignored(room, member, "malformed awareness update");
+    if (!is_well_formed(bytes))
+        return effect_ignored(room, member, ROOM_CAUSE_MALFORMED, "malformed awareness update");
     struct incoming in = {.member = member, .is_first = !room->members[member].spoke_presence};
     room->members[member].spoke_presence = true;
 
@@ -323,7 +375,8 @@ yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes)
         room->stirs_all = true;
         err = stir_all(room);
     }
-    if (err == YD_OK && in.ignored != NULL) err = effect_ignored(room, member, in.ignored);
+    if (err == YD_OK && in.ignored != NULL)
+        err = effect_ignored(room, member, in.cause, in.ignored);
     return err;
 }
 
@@ -334,8 +387,10 @@ yd_err presence_resume(struct room *room, uint32_t member, yd_slice bytes)
     struct yd_reader r = yd_reader_of(bytes);
     for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
         struct entry e = entry_read(&r);
+        enum room_cause cause;
         bool is_known = presence_find(&room->presence, e.client) != PRESENCE_NONE;
-        if (is_known || e.is_null || state_refusal(room, member, &e, 0) != NULL) continue;
+        if (is_known || e.is_null) continue;
+        if (state_refusal(room, member, &e, NULL, &cause) != NULL) continue;
         uint32_t index;
         yd_err err = presence_add(room, e.client, &index);
         if (err == YD_ETOOBIG) return YD_OK;

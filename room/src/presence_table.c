@@ -65,6 +65,7 @@ void presence_chain_in(struct room *room, uint32_t index)
         chain->first = index + 1;
     }
     chain->last = index + 1;
+    if (p->present) room->members[p->owner].owned_count++;
 }
 
 /* Takes an entry out of its chain; to be put into one again after its state was changed. */
@@ -83,6 +84,7 @@ void presence_chain_out(struct room *room, uint32_t index)
     } else {
         chain->last = p->prev;
     }
+    if (p->present) room->members[p->owner].owned_count--;
 }
 
 static yd_err table_grow(struct room *room)
@@ -137,6 +139,8 @@ yd_err presence_mark(struct room *room, uint32_t index)
 {
     struct presence_table *t = &room->presence;
     t->list[index].change_no = ++room->change_no;
+    t->waiting_count -= t->list[index].waits;
+    t->list[index].waits = false;
     if (t->list[index].changed) return YD_OK;
     if (t->changed_count == t->changed_cap) {
         uint32_t cap = t->changed_cap == 0 ? 4 : t->changed_cap * 2;

@@ -19,6 +19,8 @@ static struct room_opts opts_filled(const struct room_opts *given)
     if (o.pending_bytes_max == 0) o.pending_bytes_max = (size_t)16 << 20;
     if (o.awareness_state_max == 0) o.awareness_state_max = (size_t)64 << 10;
     if (o.awareness_clients_max == 0) o.awareness_clients_max = 16384;
+    if (o.member_clients_max == 0) o.member_clients_max = 64;
+    if (o.member_states_per_s == 0) o.member_states_per_s = 60;
     if (o.members_max == 0) o.members_max = 100000;
     if (o.members_max > MEMBERS_CEILING) o.members_max = MEMBERS_CEILING;
     if (o.part_bytes == 0) o.part_bytes = (size_t)256 << 10;
@@ -93,13 +95,15 @@ static yd_err on_message(struct room *room, const struct room_event *ev)
     }
     case ROOM_MSG_AWARENESS: return presence_message(room, ev->member, ev->bytes);
     case ROOM_MSG_QUERY: return presence_send_all_to(room, ev->member);
-    case ROOM_MSG_TEXT: return effect_ignored(room, ev->member, "text message without a handler");
+    case ROOM_MSG_TEXT:
+        return effect_ignored(room, ev->member, ROOM_CAUSE_MALFORMED,
+                              "text message without a handler");
     case ROOM_MSG_STATELESS: return member_stateless(room, ev->member, ev->bytes);
     case ROOM_MSG_DENIED:
     case ROOM_MSG_STATUS:
     case ROOM_MSG_KINDS: break;
     }
-    return effect_ignored(room, ev->member, "unknown message");
+    return effect_ignored(room, ev->member, ROOM_CAUSE_MALFORMED, "unknown message");
 }
 
 static yd_err on_timer(struct room *room)
@@ -107,6 +111,7 @@ static yd_err on_timer(struct room *room)
     room->due_ms = UINT64_MAX;
     yd_err err = members_keepalive(room);
     if (err == YD_OK) err = presence_renew(room);
+    if (err == YD_OK) err = presence_release(room);
     if (err == YD_OK) err = flow_timer(room);
     if (err == YD_OK) err = document_gap(room);
     if (err == YD_OK) err = compact_if_due(room);

@@ -55,6 +55,8 @@ struct member {
     bool sent_step2;             /* it has said what it has */
     uint8_t nudges;              /* first-sight nudges sent */
     struct presence_chain owned; /* present entries whose owner this is */
+    uint32_t owned_count;        /* so many */
+    uint64_t pace_us;            /* when its budget of presence is whole again */
     uint64_t join_no;            /* counts JOINs of this room; tells a reconnect from a late echo */
     uint64_t sent_ms;            /* last message to this member alone */
     uint64_t asked_ms;           /* last extra STEP1 to it */
@@ -75,6 +77,7 @@ struct presence {
     uint32_t prev, next; /* in the owner's chain while present, in the chain of gone ones else */
     bool present;
     bool changed; /* is in the changed list */
+    bool waits;   /* has changed, and its owner has no budget left to have it told */
 };
 
 struct presence_table {
@@ -86,6 +89,7 @@ struct presence_table {
     uint32_t changed_count, changed_cap;
     struct presence_chain gone; /* the one gone longest first */
     size_t state_bytes;         /* sum of state_len */
+    uint32_t waiting_count;     /* entries that wait */
 };
 
 struct room {
@@ -147,7 +151,8 @@ YD_NODISCARD yd_err effect_send_one(struct room *room, uint32_t member, enum roo
                                     size_t at, uint64_t gate_seq);
 YD_NODISCARD yd_err effect_send_all(struct room *room, enum room_message message, yd_slice bytes,
                                     size_t at, uint64_t gate_seq);
-YD_NODISCARD yd_err effect_ignored(struct room *room, uint32_t member, const char *why);
+YD_NODISCARD yd_err effect_ignored(struct room *room, uint32_t member, enum room_cause cause,
+                                   const char *why);
 void effects_finish(struct room *room, struct room_effects *fx);
 
 /* members.c */
@@ -190,6 +195,8 @@ YD_NODISCARD yd_err presence_leave(struct room *room, uint32_t member);
 YD_NODISCARD yd_err presence_tick(struct room *room);
 YD_NODISCARD yd_err presence_send_all_to(struct room *room, uint32_t member);
 YD_NODISCARD yd_err presence_renew(struct room *room);
+/* Puts those on the list for the next tick that had to wait and need not any more. */
+YD_NODISCARD yd_err presence_release(struct room *room);
 
 YD_NODISCARD yd_err presence_send_since(struct room *room, uint32_t member, uint64_t change_no);
 

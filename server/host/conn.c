@@ -19,8 +19,9 @@
 
 #include "host/desk.h"
 
-#define HEAD_DEADLINE_MS  10000
 #define CLOSE_DEADLINE_MS 2000
+#define CLOSE_TOO_BIG     1009
+#define TOO_BIG_MS        1800
 #define PING_AFTER_MS     30000
 #define DEAD_AFTER_MS     75000
 #define KERNEL_UNSENT_MAX (256 * 1024)
@@ -40,6 +41,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct conn *conn = handle->data;
     struct shard *shard = conn->shard;
+    limits_leave(conn);
     if (conn->prev != NULL) {
         conn->prev->next = conn->next;
     } else {
@@ -123,9 +125,28 @@ void conn_close(struct conn *conn, uint32_t code, const char *reason)
 /* ---- WebSocket --------------------------------------------------------------------------------
  */
 
+/* Its client comes back with the same message, most of them 100 ms after the close: that waits. */
+static void too_big(struct conn *conn)
+{
+    limits_hit(conn->shard, LIMIT_MESSAGE_BYTES);
+    seats_leave(conn);
+    (void)uv_read_stop((uv_stream_t *)&conn->tcp);
+    conn->state = CONN_LOADING; // upgraded, and in no room
+    conn->close_code = CLOSE_TOO_BIG;
+    conn->deadline_ms = shard_now(conn->shard) + TOO_BIG_MS;
+}
+
+static void conn_not_understood(struct conn *conn)
+{
+    conn->shard->ignored++;
+    conn->shard->metrics.not_understood++;
+}
+
 bool conn_on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
 {
     struct conn *conn = ctx;
+    conn->allowance.came++;
+    conn->allowance.came_bytes += payload.len;
     struct session_event ev;
     enum session_opcode kind = opcode == WS_TEXT ? SESSION_TEXT : SESSION_BINARY;
     if (session_recv(conn->session, kind, payload, &ev) != YD_OK) {
@@ -134,8 +155,14 @@ bool conn_on_message(void *ctx, enum ws_opcode opcode, yd_slice payload)
     }
     switch (ev.kind) {
     case SESSION_EV_NONE: break;
-    case SESSION_EV_IGNORED: conn->shard->ignored++; break;
-    case SESSION_EV_CLOSE: conn_close(conn, ev.close_code, ev.why); break;
+    case SESSION_EV_IGNORED: conn_not_understood(conn); break;
+    case SESSION_EV_CLOSE:
+        if (ev.close_code == CLOSE_TOO_BIG) {
+            too_big(conn);
+        } else {
+            conn_close(conn, ev.close_code, ev.why);
+        }
+        break;
     case SESSION_EV_MESSAGE: seat_message(seat_get(conn, ev.doc), ev.message, ev.bytes); break;
     case SESSION_EV_OPEN:
     case SESSION_EV_TOKEN:
@@ -163,6 +190,12 @@ static size_t message_bytes_max(const struct conn *conn)
     bool is_in = seat != NULL && seat->slot != NULL;
     int64_t own = is_in ? seat->slot->policy->message_bytes_max : 0;
     return (size_t)(own > 0 ? own : settings->message_bytes_max);
+}
+
+static bool ends_with_too_big(const struct yd_buf *reply)
+{
+    static const uint8_t frame[] = {0x88, 2, CLOSE_TOO_BIG >> 8, CLOSE_TOO_BIG & 0xff};
+    return reply->len >= 4 && memcmp(reply->ptr + reply->len - 4, frame, 4) == 0;
 }
 
 /* A connection at rest borrows the shard's reader; one that stops inside a message keeps it. */
@@ -193,7 +226,12 @@ static void conn_read_frames(struct conn *conn, yd_slice bytes)
         conn->reader = NULL;
         if (!own) shard->resting = NULL;
     }
-    bool closing = conn->state == CONN_CLOSING;
+    bool closing = conn->state != CONN_OPEN;
+    if (state == WS_ENDED && !closing && ends_with_too_big(&reply)) {
+        too_big(conn);
+        yd_buf_deinit(&reply);
+        return;
+    }
     if (reply.len > 0 && !closing && !uv_is_closing((uv_handle_t *)&conn->tcp)) {
         outbox_put(shard, outbox_of_conn(conn), yd_buf_slice(&reply), YD_EMPTY, 0);
     }
@@ -251,6 +289,7 @@ static void conn_read_head(struct conn *conn, yd_slice bytes)
     }
     struct yd_buf *held = conn->held;
     yd_slice rest = {held->ptr + used, held->len - (size_t)used};
+    if (conn->awaits == 0) limits_from(conn, &request);
     uint32_t body_bytes = conn_on_request(conn, &request, rest);
     conn->awaits = (uint32_t)used + body_bytes;
     if (conn->state != CONN_DECIDING && conn->state != CONN_OPEN) return;
@@ -262,6 +301,22 @@ static void conn_read_head(struct conn *conn, yd_slice bytes)
     } else {
         conn_read_held(conn);
     }
+}
+
+/* Until its rates, those of its address or of its room are what they may be again. */
+static void slow_down(struct conn *conn, size_t bytes)
+{
+    if (!limits_read(conn, bytes)) return;
+    if (conn->state != CONN_OPEN || uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    (void)uv_read_stop((uv_stream_t *)&conn->tcp);
+}
+
+static void read_again(struct conn *conn)
+{
+    conn->heard_ms = shard_now(conn->shard);
+    if (conn->state != CONN_OPEN || uv_is_closing((uv_handle_t *)&conn->tcp)) return;
+    if (conn->paused || conn->allowance.slowed_ms != 0 || conn->shard->stopping) return;
+    (void)uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, conn_on_read);
 }
 
 static void pause_if_store_lags(struct conn *conn)
@@ -279,9 +334,7 @@ void conns_resume(struct shard *shard)
     for (struct conn *c = shard->conns; c != NULL; c = c->next) {
         if (!c->paused) continue;
         c->paused = false;
-        c->heard_ms = shard_now(shard);
-        if (c->state != CONN_OPEN || uv_is_closing((uv_handle_t *)&c->tcp)) continue;
-        (void)uv_read_start((uv_stream_t *)&c->tcp, on_alloc, conn_on_read);
+        read_again(c);
     }
 }
 
@@ -294,12 +347,14 @@ static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
     conn->heard_ms = shard_now(conn->shard);
+    conn->shard->metrics.bytes_in += (size_t)n;
     yd_slice bytes = {(const uint8_t *)buf->base, (size_t)n};
     switch ((enum conn_state)conn->state) {
     case CONN_HTTP: conn_read_head(conn, bytes); break;
     case CONN_DECIDING: (void)conn_hold(conn, bytes); break;
     case CONN_OPEN:
         conn_read_frames(conn, bytes);
+        slow_down(conn, bytes.len);
         pause_if_store_lags(conn);
         break;
     case CONN_HELD:
@@ -318,7 +373,7 @@ static void limit_unsent(struct conn *conn)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
-void conn_accept(struct shard *shard)
+static void conn_take(struct shard *shard)
 {
     struct conn *conn = heap_new(sizeof *conn);
     conn->shard = shard;
@@ -329,14 +384,32 @@ void conn_accept(struct shard *shard)
     shard->conns = conn;
     shard->conn_count++;
     conn->heard_ms = shard_now(shard);
-    conn->deadline_ms = conn->heard_ms + HEAD_DEADLINE_MS;
+    conn->deadline_ms = conn->heard_ms + (uint64_t)shard->settings->handshake_ms;
     if (uv_accept((uv_stream_t *)&shard->listener, (uv_stream_t *)&conn->tcp) != 0 ||
-        uv_tcp_nodelay(&conn->tcp, 1) != 0 ||
+        uv_tcp_nodelay(&conn->tcp, 1) != 0 || !limits_arrive(conn) ||
         uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, conn_on_read) != 0) {
         conn_end(conn);
         return;
     }
     limit_unsent(conn);
+}
+
+static void on_accept_timer(uv_timer_t *timer)
+{
+    struct shard *shard = timer->data;
+    if (!shard->stopping) conn_accept(shard);
+}
+
+/* One that is not taken keeps the loop from looking for more: they wait in the kernel. */
+void conn_accept(struct shard *shard)
+{
+    uint64_t wait_ms = limits_accept_wait(shard);
+    if (wait_ms == 0) {
+        conn_take(shard);
+        return;
+    }
+    shard->accept_timer.data = shard;
+    (void)uv_timer_start(&shard->accept_timer, on_accept_timer, wait_ms, 0);
 }
 
 /* Called every quarter of a second: deadlines, and peers that have gone without a word. */
@@ -348,13 +421,17 @@ void conn_sweep(struct conn *conn, uint64_t now_ms)
     if (conn->caller != NULL) desk_sweep(conn, now_ms);
     if (conn->deadline_ms != 0 && conn->deadline_ms <= now_ms) {
         if (conn->state == CONN_LOADING && conn->close_code != 0) {
-            conn_close(conn, conn->close_code, "this room cannot be read");
+            bool is_big = conn->close_code == CLOSE_TOO_BIG;
+            conn_close(conn, conn->close_code,
+                       is_big ? "see message-bytes-max" : "this room cannot be read");
         } else {
+            if (conn->state == CONN_HTTP) limits_hit(conn->shard, LIMIT_HANDSHAKE_TIME);
             conn_end(conn);
         }
         return;
     }
-    if (conn->state != CONN_OPEN || conn->paused) return;
+    if (limits_sweep(conn, now_ms)) read_again(conn);
+    if (conn->state != CONN_OPEN || conn->paused || conn->allowance.slowed_ms != 0) return;
     if (conn->heard_ms + DEAD_AFTER_MS <= now_ms) {
         conn_end(conn);
     } else if (conn->heard_ms + PING_AFTER_MS <= now_ms &&

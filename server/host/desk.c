@@ -109,6 +109,7 @@ static void on_open(struct conn *conn, const struct session_event *ev)
     caller->doc_count++;
     caller->has_asked = true;
     if (caller->doc_count > (uint32_t)conn->shard->settings->socket_documents_max) {
+        limits_hit(conn->shard, LIMIT_SOCKET_DOCUMENTS);
         seat_note(seat, SESSION_NOTE_REFUSED, refusal_words(REFUSE_TOO_MANY)->word);
         give_back(seat);
         session_forget(conn->session, ev->doc);

@@ -200,7 +200,12 @@ void door_knock(struct conn *conn, const struct http_request *request, const str
     conn->speaks_text = route->has_pk;
     conn->state = CONN_DECIDING;
     conn->deadline_ms = 0; // the seat has its own
-    if (route->kind == ROUTE_BAD) {
+    enum limit limit = limits_refuse(conn);
+    if (limit != LIMIT_COUNT) {
+        bool is_full = limit == LIMIT_CONNECTIONS || limit == LIMIT_HANDSHAKES;
+        door_refuse(seat, is_full ? REFUSE_NO_PLACE : REFUSE_RATE);
+        limits_forget(conn);
+    } else if (route->kind == ROUTE_BAD) {
         door_refuse(seat, REFUSE_ROOM_NAME);
     } else if (upgrade_read(conn, request, upgrade)) {
         if (!credentials_origin_ok(request->origin, shard->settings->origins)) {
@@ -250,6 +255,18 @@ static void guest_begin(struct seat *seat, const struct auth_decision *d)
     seat->guest = guest;
 }
 
+/* In memory, for the room; in the room, for one more. */
+static bool has_place(struct shard *shard, const struct visit *visit)
+{
+    const struct room_slot *slot = slot_find(shard, visit->name);
+    int64_t most = visit->policy->connections_max;
+    if (most == 0) most = shard->settings->room_connections_max;
+    bool is_full = slot == NULL ? HASH_COUNT(shard->rooms) >= (uint64_t)shard->settings->rooms_max
+                                : slot->member_count >= (uint64_t)most;
+    if (is_full) limits_hit(shard, slot == NULL ? LIMIT_ROOMS : LIMIT_ROOM_CONNECTIONS);
+    return !is_full;
+}
+
 static void admit(struct seat *seat)
 {
     struct conn *conn = seat->conn;
@@ -263,11 +280,16 @@ static void admit(struct seat *seat)
         }
         return;
     }
+    if (!has_place(shard, visit)) {
+        refuse(seat, slot_find(shard, visit->name) == NULL ? REFUSE_BUSY : REFUSE_ROOM_FULL);
+        return;
+    }
     if (visit->upgrade != NULL) {
         switch_protocols(conn, visit->upgrade);
         conn->state = CONN_LOADING;
     }
     seat->deadline_ms = 0;
+    limits_admitted(conn);
     slot_add(slot_get(shard, visit->name, visit->policy), seat);
     visit_free(visit);
     seat->visit = NULL;
@@ -333,11 +355,19 @@ static void renewed(struct seat *seat, bool granted, const struct auth_decision 
     if (is_in) (void)door_decide_newer(seat);
 }
 
+static void count_decision(const struct seat *seat, enum auth_reason reason)
+{
+    struct metrics *metrics = &seat->conn->shard->metrics;
+    metrics->decisions[reason]++;
+    times_add(&metrics->decision_times, (uv_hrtime() - seat->visit->asked_ns) / 1000);
+}
+
 static void on_decision(void *ctx, const struct auth_decision *decision)
 {
     struct seat *seat = ctx;
     seat->visit->wait = NULL;
     bool granted = decision->reason == AUTH_ALLOWED && decision->permission != AUTH_NONE;
+    count_decision(seat, decision->reason);
     audit(seat, granted, decision, decision->why);
     if (seat->state == SEAT_IN) {
         renewed(seat, granted, decision);

@@ -29,7 +29,11 @@ enum refusal {
     REFUSE_SESSION_OVER,
     REFUSE_CHANGED,    /* still welcome, with other rights: come again */
     REFUSE_UNREADABLE, /* what is stored of it cannot be read */
-    REFUSE_TOO_MANY    /* documents on this socket */
+    REFUSE_TOO_MANY,   /* documents on this socket */
+    REFUSE_ROOM_FULL,  /* connections in it */
+    REFUSE_BUSY,       /* rooms in memory */
+    REFUSE_NO_PLACE,   /* connections of the process */
+    REFUSE_RATE        /* a limit of its address */
 };
 
 /* How it is told. */

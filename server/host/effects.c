@@ -139,6 +139,8 @@ static void snapshot_effect(struct shard *shard, struct room_slot *slot,
     yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
     enum store_snapshot kind = fx->snapshot == ROOM_SNAPSHOT_BASE ? STORE_BASE : STORE_DELTA;
     if (yd_buf_append(&bytes, fx->bytes) != YD_OK) abort();
+    shard->metrics.snapshots[fx->snapshot]++;
+    shard->metrics.snapshot_bytes[fx->snapshot] += fx->bytes.len;
     const struct policy *policy = slot->policy;
     struct store_keep keep = {.updates = (uint64_t)policy->history_updates,
                               .bytes = (uint64_t)policy->history_bytes,
@@ -149,6 +151,31 @@ static void snapshot_effect(struct shard *shard, struct room_slot *slot,
     if (err != YD_OK) abort();
 }
 
+static void count_ignored(struct shard *shard, enum room_cause cause)
+{
+    static const enum limit limits[ROOM_CAUSES] = {
+        [ROOM_CAUSE_MALFORMED] = LIMIT_COUNT,
+        [ROOM_CAUSE_READ_ONLY] = LIMIT_COUNT,
+        [ROOM_CAUSE_TOO_LARGE] = LIMIT_MESSAGE_BYTES,
+        [ROOM_CAUSE_FULL] = LIMIT_DOCUMENT_BYTES,
+        [ROOM_CAUSE_STATE_BYTES] = LIMIT_PRESENCE_BYTES,
+        [ROOM_CAUSE_STATE_CLIENTS] = LIMIT_PRESENCE_CLIENTS,
+        [ROOM_CAUSE_STATE_OWNER] = LIMIT_COUNT,
+        [ROOM_CAUSE_STATE_PACE] = LIMIT_PRESENCE_UPDATES,
+    };
+    shard->ignored++;
+    shard->metrics.ignored[cause]++;
+    if (limits[cause] != LIMIT_COUNT) limits_hit(shard, limits[cause]);
+}
+
+static void count_out(struct shard *shard, const struct room_slot *slot,
+                      const struct room_effect *fx)
+{
+    uint64_t receivers = fx->to == ROOM_TO_ONE ? 1 : slot->member_count - slot->held_count;
+    shard->metrics.messages_out[fx->message] += receivers;
+    shard->metrics.message_bytes_out[fx->message] += receivers * fx->bytes.len;
+}
+
 void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct room_effects *fx,
                        uint32_t from)
 {
@@ -156,6 +183,8 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
         const struct room_effect *e = &fx->list[i];
         switch (e->kind) {
         case ROOM_FX_APPEND:
+            shard->metrics.updates++;
+            shard->metrics.update_bytes += e->bytes.len;
             if (shard->store == NULL) break;
             if (slot->append_batch <= shard->durable) slot->settled_seq = slot->append_seq;
             slot->append_seq = e->seq;
@@ -165,7 +194,10 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
                 backups_touch(shard, slot);
             }
             break;
-        case ROOM_FX_SEND: send_effect(shard, slot, e, from); break;
+        case ROOM_FX_SEND:
+            count_out(shard, slot, e);
+            send_effect(shard, slot, e, from);
+            break;
         case ROOM_FX_SNAPSHOT:
             if (shard->store != NULL) snapshot_effect(shard, slot, e);
             break;
@@ -181,7 +213,7 @@ void effects_carry_out(struct shard *shard, struct room_slot *slot, const struct
             }
             break;
         case ROOM_FX_IGNORED:
-            shard->ignored++;
+            count_ignored(shard, e->cause);
             LOG(&shard->log, LOG_DEBUG, "message ignored", LOG_TEXT("room", slot_name(slot)),
                 LOG_CSTR("why", e->why));
             break;

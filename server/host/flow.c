@@ -128,6 +128,7 @@ void flow_turn(struct shard *shard)
         struct conn *conn = shard->flow_first;
         flow_forget(conn);
         if (is_slow(conn)) {
+            if (conn->held_count == 0) limits_hit(shard, LIMIT_WINDOW_BYTES);
             behind(conn);
         } else if (conn_waiting(conn) == 0) {
             drained(conn);

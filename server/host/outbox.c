@@ -104,6 +104,7 @@ static void conn_too_slow(struct conn *conn, size_t waiting)
     if (uv_is_closing((uv_handle_t *)&conn->tcp)) return;
     LOG(&conn->shard->log, LOG_WARN, "connection reads too slowly, closed",
         LOG_NUM("waiting_bytes", waiting));
+    limits_hit(conn->shard, LIMIT_OUTBOX_BYTES);
     conn_end(conn);
 }
 
@@ -259,11 +260,13 @@ static void on_written(uv_write_t *req, int status)
 {
     struct conn *conn = req->data;
     struct backlog *b = conn->backlog;
+    size_t waited = b->bytes;
     b->writing = false;
     for (size_t i = 0; i < b->sending; i++) {
         b->bytes -= b->list[i]->len - (i == 0 ? b->first_offset : 0);
         chunk_unref(b->list[i]);
     }
+    if (status == 0) conn->shard->metrics.bytes_out += waited - b->bytes;
     b->count -= b->sending;
     memmove(b->list, b->list + b->sending, b->count * sizeof(struct chunk *));
     b->first_offset = 0;
@@ -341,6 +344,7 @@ void conn_write(struct conn *conn, struct chunk *first, struct chunk *second)
             return;
         }
         done = n < 0 ? 0 : (size_t)n;
+        conn->shard->metrics.bytes_out += done;
         if (done == (size_t)first->len + (second == NULL ? 0 : second->len)) {
             flow_notice(conn);
             return;

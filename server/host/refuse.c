@@ -37,6 +37,12 @@ const struct refusal_words *refusal_words(enum refusal refusal)
         [REFUSE_UNREADABLE] = {503, 1011, "unreadable", "what is stored of it cannot be read",
                                false},
         [REFUSE_TOO_MANY] = {403, 4403, "too_many_documents", "see socket-documents-max", false},
+        [REFUSE_ROOM_FULL] = {503, 4503, "room_full", "too many are in this room, come again later",
+                              false},
+        [REFUSE_BUSY] = {503, 4503, "busy", "the server has no room left, come again later", false},
+        [REFUSE_NO_PLACE] = {503, 4503, "busy", "the server has no room left, come again later",
+                             true},
+        [REFUSE_RATE] = {429, 4503, "too_many", "too many connections from this address", true},
     };
     return &table[refusal];
 }
@@ -153,6 +159,10 @@ static void peer_name(const struct conn *conn, char name[64])
     struct sockaddr_storage address;
     int len = sizeof address;
     name[0] = 0;
+    if (conn->allowance.from_proxy && conn->allowance.peer != NULL) {
+        address_text(&conn->allowance.peer->address, name);
+        return;
+    }
     if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &len) != 0) return;
     (void)uv_ip_name((const struct sockaddr *)&address, name, 64);
 }

@@ -85,6 +85,9 @@ static yd_err slot_begin(const struct shard *shard, struct room_slot *slot)
         .part_bytes = (size_t)shard->settings->sync_part_bytes,
         .keep_deleted = policy->keeps_deleted,
         .presence_only = !policy->stored,
+        .awareness_state_max = (size_t)shard->settings->presence_bytes_max,
+        .member_states_per_s = (uint32_t)shard->settings->presence_updates_per_s,
+        .member_clients_max = (uint32_t)shard->settings->presence_clients_max,
     };
     return room_new(heap_alloc(), &opts, &slot->room);
 }
@@ -326,6 +329,9 @@ void slot_loaded(struct shard *shard, struct store_event *ev)
     bool is_unknown = ev->kind == STORE_EV_LOADED && ev->lsn == 0;
     if (is_unknown && !slot->was_asked_for && backups_restore(shard, slot)) return;
     slot_expects_nothing(shard, slot);
+    shard->metrics.loads[ev->kind == STORE_EV_LOADED         ? 0
+                         : ev->kind == STORE_EV_LOAD_DELETED ? 1
+                                                             : 2]++;
     if (ev->kind == STORE_EV_LOAD_FAILED) {
         slot_refuse(shard, slot, CODE_BAD, ev->why);
         return;

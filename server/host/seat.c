@@ -119,10 +119,14 @@ static void say_held(struct seat *seat)
 
 void seat_message(struct seat *seat, enum room_message message, yd_slice bytes)
 {
+    struct metrics *metrics = &seat->conn->shard->metrics;
     if (seat->state != SEAT_IN) {
         hold(seat, message, bytes);
         return;
     }
+    metrics->messages_in[message]++;
+    metrics->message_bytes_in[message] += bytes.len;
+    limits_message(seat, bytes.len);
     if (message == ROOM_MSG_STEP1) flow_before(seat);
     if (seat->slot == NULL) return; // its room has failed
     slot_event(

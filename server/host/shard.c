@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SWEEP_MS       250
 #define REOPEN_MS      5000
@@ -52,6 +53,14 @@ void shard_store_failed(struct shard *shard, const struct store_event *ev)
     shard->reopen_ms = ev->disk_full ? shard_now(shard) + REOPEN_MS : 0;
 }
 
+/* From when it was handed over, as those see it who wait for it. */
+static void commit_ends(struct shard *shard)
+{
+    struct metrics *m = &shard->metrics;
+    if (m->commit_begun_ns != 0) times_add(&m->commits, (uv_hrtime() - m->commit_begun_ns) / 1000);
+    m->commit_begun_ns = 0;
+}
+
 void shard_on_store(struct shard *shard)
 {
     struct store_event ev;
@@ -60,6 +69,7 @@ void shard_on_store(struct shard *shard)
         switch (ev.kind) {
         case STORE_EV_DURABLE:
             shard->durable = ev.batch;
+            commit_ends(shard);
             durable = true;
             break;
         case STORE_EV_LOADED:
@@ -207,6 +217,7 @@ void shard_begin(struct shard *shard)
 {
     (void)uv_async_init(&shard->loop, &shard->store_wake, on_store_wake);
     (void)uv_timer_init(&shard->loop, &shard->sweep);
+    (void)uv_timer_init(&shard->loop, &shard->accept_timer);
     shard->store_wake.data = shard->sweep.data = shard;
     (void)uv_timer_start(&shard->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     turn_init(shard);
@@ -217,6 +228,10 @@ static int start(struct shard *shard)
 {
     char why[AUTH_ERROR_MAX] = ""; // as long as those of settings
     if (is_open_by_accident(shard->settings)) return 2;
+    if (!limits_open(shard, why, sizeof why)) {
+        fprintf(stderr, "partyd: %s\n", why);
+        return 2;
+    }
     if (door_open(shard, why) != YD_OK) {
         fprintf(stderr, "partyd: %s\n", why);
         return 2;
@@ -278,6 +293,7 @@ void shard_free(struct shard *shard)
     admin_free(shard);
     outboxes_free(shard);
     ws_reader_free(shard->resting);
+    limits_close(shard);
     deflate_free(shard);
     free(shard);
 }
@@ -286,6 +302,7 @@ struct shard *shard_new(struct settings *settings)
 {
     struct shard *shard = heap_new(sizeof *shard);
     shard->settings = settings;
+    shard->started_s = (uint64_t)time(NULL);
     (void)uv_loop_init(&shard->loop);
     shard->relaxed = strcmp(settings->durability, "relaxed") == 0;
     shard->log =

@@ -11,6 +11,8 @@
 #include <uthash.h>
 #include <uv.h>
 
+#include "host/limits.h"
+#include "host/metrics.h"
 #include "ops/heap.h"
 #include "ops/log.h"
 #include "ops/settings.h"
@@ -122,15 +124,16 @@ struct conn {
     struct yd_buf *held;                /* request, or frames that came before the room was ready */
     struct api_wait *api;               /* NULL, or what an API call has asked the store */
     uint64_t heard_ms, pinged_ms, deadline_ms; /* deadline 0: none */
+    struct allowance allowance;                /* limits.h */
     uint32_t seat_cap;
     uint32_t awaits;     /* bytes of the request before it is looked at again */
     uint16_t close_code; /* of a close that waits for its deadline */
     uint8_t state;       /* enum conn_state */
-    bool speaks_text, finished;
+    bool speaks_text : 1, finished : 1;
+    bool deflates : 1; /* large messages may be compressed, in both directions */
     bool in_flow;  /* is in the shard's list of those that are too slow, or can take more */
     bool paused;   /* not read until the batch has gone to the store */
     bool is_http;  /* answered without an upgrade */
-    bool deflates; /* large messages may be compressed, in both directions */
 };
 
 /* A message to one member that others of the same wire are sent too. */
@@ -164,10 +167,11 @@ struct room_slot {
     uint64_t append_batch;        /* that holds its last append */
     uint64_t empty_ms;            /* since when nobody is in; 0: somebody is */
     struct outbox *outs[SESSION_WIRES];
-    uint64_t append_seq;   /* of its last append */
-    uint64_t settled_seq;  /* one that is on disk for certain */
-    uint32_t held_count;   /* members that are held */
-    struct shared *shared; /* frames of what several of them are sent */
+    uint64_t append_seq;           /* of its last append */
+    uint64_t settled_seq;          /* one that is on disk for certain */
+    struct bucket messages, bytes; /* into it: limits.h */
+    uint32_t held_count;           /* members that are held */
+    struct shared *shared;         /* frames of what several of them are sent */
     uint32_t shared_count, shared_cap;
     const struct policy *policy;
     struct room_slot *next_gone;
@@ -186,6 +190,9 @@ struct shard {
     uv_signal_t on_int, on_term;
     struct settings *settings;
     struct log log;
+    struct limits limits;
+    struct metrics metrics;
+    uv_timer_t accept_timer; /* a connection is taken when it fires */
     struct store *store;
     struct door *door;
     struct backups *backups; /* NULL: there are no sinks */
@@ -220,6 +227,7 @@ struct shard {
     bool closed_all;
     bool maintains; /* for the commands alone: no listener, no door; see host/maintain.h */
     uint64_t stop_ms, close_ms;
+    uint64_t started_s; /* since 1970 */
     uint8_t recv[128 * 1024];
 };
 
@@ -235,7 +243,7 @@ void shard_on_store(struct shard *shard);
 void shard_store_failed(struct shard *shard, const struct store_event *ev);
 
 /* conn.c */
-void conn_accept(struct shard *shard);
+void conn_accept(struct shard *shard); /* the next that waits, or a little later */
 /* It is open: makes its session, and reads. */
 void conn_open(struct conn *conn, struct session_opts opts);
 /* One message of it. False: it is read no further. */

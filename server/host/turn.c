@@ -82,12 +82,23 @@ static void arm_turn(struct shard *shard, uint64_t now)
     (void)uv_timer_start(&shard->turn_timer, on_turn_timer, (wait_ns + 999999) / 1000000, 0);
 }
 
+static void submit(struct shard *shard)
+{
+    if (shard->store == NULL || store_busy(shard->store)) return;
+    size_t bytes = store_batch_bytes(shard->store);
+    if (bytes > 0) {
+        sizes_add(&shard->metrics.batches, bytes);
+        shard->metrics.commit_begun_ns = uv_hrtime();
+    }
+    store_submit(shard->store);
+}
+
 void turn_now(struct shard *shard)
 {
     plan_next(shard, uv_hrtime());
     flow_turn(shard);
     slots_tick(shard);
-    if (shard->store != NULL && !store_busy(shard->store)) store_submit(shard->store);
+    submit(shard);
     bool submitted = shard->store == NULL || store_batch_bytes(shard->store) == 0;
     if (shard->any_paused && submitted && !shard->stopping) conns_resume(shard);
     flush_slice(shard);

@@ -19,6 +19,7 @@ static const char *status_text(int status)
     case 405: return "Method Not Allowed";
     case 411: return "Length Required";
     case 413: return "Content Too Large";
+    case 429: return "Too Many Requests";
     case 426: return "Upgrade Required";
     default: return "Service Unavailable";
     }
@@ -29,7 +30,7 @@ void conn_answer(struct conn *conn, int status, const char *type, yd_slice body)
     char head[512];
     const char *more = "";
     if (status == 426) more = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
-    if (status == 503) more = "Retry-After: 5\r\n";
+    if (status == 503 || status == 429) more = "Retry-After: 5\r\n";
     if (status == 401) more = "WWW-Authenticate: Bearer\r\n";
     if (status == 405) more = "Allow: GET\r\n";
     int n = snprintf(head, sizeof head,
@@ -82,10 +83,13 @@ static void answer_health(struct conn *conn)
     conn_answer(conn, 503, "application/json", (yd_slice){(const uint8_t *)body, (size_t)n});
 }
 
-static void answer_plain_get(struct conn *conn, yd_slice path, const struct route *route)
+static void answer_plain_get(struct conn *conn, const struct http_request *request, yd_slice path,
+                             const struct route *route)
 {
     if (yd_slice_equal(path, YD_LITERAL("/health"))) {
         answer_health(conn);
+    } else if (yd_slice_equal(path, YD_LITERAL("/metrics"))) {
+        metrics_answer(conn, request);
     } else if (yd_slice_equal(path, YD_LITERAL("/")) && !conn->shard->settings->is_serve) {
         conn_answer(conn, 200, "text/html", (yd_slice){page_html, page_html_len});
     } else if (route->kind == ROUTE_ROOM) {
@@ -135,7 +139,7 @@ uint32_t conn_on_request(struct conn *conn, const struct http_request *request, 
     } else if (request->is_upgrade) {
         on_upgrade(conn, request, &route);
     } else {
-        answer_plain_get(conn, path, &route);
+        answer_plain_get(conn, request, path, &route);
     }
     return 0;
 }

@@ -70,6 +70,12 @@ static const struct key keys[] = {
      0,
      36500,
      "days kept with store history; 0: no limit; default 30"},
+    {"connections-max",
+     BYTES,
+     {NULL},
+     1,
+     100000,
+     "connections in one room; default: the setting room-connections-max"},
     {"backup", NAMES, {NULL}, 0, 0, "names of the sinks that get copies, or none; default: all"},
 };
 enum {
@@ -81,6 +87,7 @@ enum {
     KEY_HISTORY_UPDATES,
     KEY_HISTORY_BYTES,
     KEY_HISTORY_DAYS,
+    KEY_CONNECTIONS,
     KEY_BACKUP,
     KEY_COUNT
 };
@@ -107,7 +114,7 @@ static yd_err bad_key(const struct place *at, const char *key)
     return BAD(at,
                "rooms.\"%.100s\": there is no key \"%.100s\"; the keys are store, auth, gc,"
                " message-bytes-max, document-bytes-max, history-updates-max, history-bytes-max,"
-               " history-days-max and backup",
+               " history-days-max, connections-max and backup",
                at->pattern, key);
 }
 
@@ -212,6 +219,7 @@ static bool value_read(struct policy *policy, int key, const json_t *value)
     case KEY_HISTORY_UPDATES: ok = bytes_read(&keys[key], value, &policy->history_updates); break;
     case KEY_HISTORY_BYTES: ok = bytes_read(&keys[key], value, &policy->history_bytes); break;
     case KEY_HISTORY_DAYS: ok = bytes_read(&keys[key], value, &policy->history_days); break;
+    case KEY_CONNECTIONS: ok = bytes_read(&keys[key], value, &policy->connections_max); break;
     case KEY_BACKUP: ok = names_read(value, &policy->backup); break;
     default: break;
     }

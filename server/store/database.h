@@ -231,7 +231,7 @@ struct packer {
     enum form form;
     bool is_begun, is_finished;
 };
-/* Packs at most 1 MiB more; is_finished: that was all. The bytes of `update` have to stay. */
+/* Packs at most 256 KiB more, or up to 1 MiB if that is all; is_finished: that was all. The bytes of `update` have to stay. */
 yd_err packer_more(struct packer *p, yd_slice update);
 void packer_deinit(struct packer *p);
 
@@ -247,7 +247,7 @@ yd_err unpacker_more(struct unpacker *u, const struct piece *piece, yd_slice byt
 yd_err unpacker_finish(struct unpacker *u, const struct piece *piece, struct yd_buf *out);
 void unpacker_deinit(struct unpacker *u);
 
-/* ---- piece.c: pieces in the table `base`. What is written is packed and written 1 MiB a slice */
+/* ---- piece.c: pieces in the table `base`. What is large is packed 256 KiB a slice */
 struct piece_writer {
     struct yd_buf bytes; /* what is stored */
     struct packer packer;

@@ -16,7 +16,8 @@
 
 #define LEVEL       3
 #define V2_MAX      ((size_t)384 * 1024) /* there and back takes about 10 ns a byte */
-#define SLICE_BYTES ((size_t)1 << 20)
+#define SLICE_BYTES ((size_t)256 << 10) /* 1.5 to 3 ms of packing */
+#define WHOLE_MAX   ((size_t)1 << 20)   /* is packed at once: piece.c commits it as one */
 #define V2_RAW_MAX  ((size_t)64 << 20) /* unpacked; more is damage */
 
 static yd_err to_v2_and_back(struct packer *p, yd_slice update, bool *same)
@@ -68,7 +69,8 @@ yd_err packer_more(struct packer *p, yd_slice update)
 {
     yd_err err = p->is_begun ? YD_OK : packer_begin(p, update);
     if (err != YD_OK) return err;
-    size_t more = p->from.len - p->fed < SLICE_BYTES ? p->from.len - p->fed : SLICE_BYTES;
+    size_t most = update.len <= WHOLE_MAX ? WHOLE_MAX : SLICE_BYTES;
+    size_t more = p->from.len - p->fed < most ? p->from.len - p->fed : most;
     bool is_whole = p->fed == 0 && more == p->from.len;
     bool is_last = p->fed + more == p->from.len;
     ZSTD_inBuffer in = {p->from.ptr + p->fed, more, 0};

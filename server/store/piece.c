@@ -1,7 +1,7 @@
 /* piece.c - a snapshot, or whatever else is large, as chunk rows.
  *
  * Chunks of 256 KiB stand in the table `base` under a generation of their own. What is larger than
- * 1 MiB is packed and written 1 MiB a commit, so that a batch waits for one slice at most; its
+ * 1 MiB is packed 256 KiB a commit, so that a batch waits for one slice at most; its
  * generation is written down as garbage first, and taken out with the transaction that makes it the
  * room's. So whatever a crash leaves behind is in the table `garbage`, and nobody has to look for
  * it.

@@ -270,6 +270,14 @@ static void ask_for_short_slices(void)
 #endif
 }
 
+static bool batch_waits(struct store *s)
+{
+    uv_mutex_lock(&s->mutex);
+    bool waits = s->batches.first != NULL;
+    uv_mutex_unlock(&s->mutex);
+    return waits;
+}
+
 static void thread_main(void *ctx)
 {
     struct store *s = ctx;
@@ -279,7 +287,7 @@ static void thread_main(void *ctx)
     while (err == YD_OK) {
         struct next next = next_work(s, may_trim, trim_first);
         struct work *w = next.work;
-        bool done = true;
+        bool done = true, was_batch = w != NULL && w->kind == WORK_BATCH;
         if (w == NULL && !next.trim && !next.scrub) break;
         if (next.scrub) {
             err = scrub_step(&s->db);
@@ -302,8 +310,9 @@ static void thread_main(void *ctx)
         } else {
             put_back(s, w);
         }
-        // Only now: what is durable may leave while this goes on.
-        if (err == YD_OK) err = database_checkpoint(&s->db);
+        // Only now: what is durable may leave while this goes on. Who waits does not wait for a slice
+        // and for this: the batch comes in between.
+        if (err == YD_OK && (was_batch || !batch_waits(s))) err = database_checkpoint(&s->db);
     }
     if (err != YD_OK) fail(s, err);
 }

@@ -11,9 +11,9 @@ static const uint8_t tail[4] = {0x00, 0x00, 0xff, 0xff};
 /* ---- in --------------------------------------------------------------------------------------
  */
 
-/* deflate can say 1,032 bytes in one. No document does that for long: a message that is larger than
- * RATIO_FREE and than RATIO_MAX times its payload was made to cost us. */
-#define RATIO_FREE ((size_t)1 << 20)
+/* deflate can say 1,032 bytes in one. People paste a character a million times, and no more: what
+ * is larger than RATIO_FREE and than RATIO_MAX times its payload was made to cost us. */
+#define RATIO_FREE ((size_t)16 << 20)
 #define RATIO_MAX  256
 /* A sender may end its stream and begin another, where its library cannot flush. Not for ever. */
 #define STREAMS_MAX 16
@@ -21,6 +21,7 @@ static const uint8_t tail[4] = {0x00, 0x00, 0xff, 0xff};
 struct ws_inflate {
     z_stream z;
     size_t streams; /* that have ended in this message */
+    uint8_t beyond; /* what is said when there is no space for it */
 };
 
 struct ws_inflate *ws_inflate_new(void)
@@ -67,10 +68,10 @@ static int inflate_some(z_stream *z, struct yd_buf *out, size_t max)
 }
 
 /* It is full. The rest may say nothing more, but then it has to be just that: true: it does not. */
-static bool says_more(z_stream *z, int *result)
+static bool says_more(struct ws_inflate *state, int *result)
 {
-    uint8_t byte = 0;
-    z->next_out = &byte;
+    z_stream *z = &state->z;
+    z->next_out = &state->beyond;
     z->avail_out = 1;
     *result = inflate(z, Z_SYNC_FLUSH);
     return z->avail_out == 0;
@@ -94,7 +95,7 @@ static yd_err inflate_all(struct ws_inflate *state, yd_slice bytes, struct yd_bu
     do {
         int result = Z_OK;
         if (out->len == max) {
-            if (says_more(z, &result)) return YD_ETOOBIG;
+            if (says_more(state, &result)) return YD_ETOOBIG;
         } else {
             yd_err err = room_for_more(out, max);
             if (err != YD_OK) return err;

@@ -64,6 +64,8 @@ static yd_slice *value_of(struct reading *r)
         {"authorization", &q->authorization},
         {"cookie", &q->cookie},
         {"origin", &q->origin},
+        {"x-forwarded-for", &q->x_forwarded_for},
+        {"forwarded", &q->forwarded},
         {"x-collab-timestamp", &q->collab_timestamp},
         {"x-collab-sha256", &q->collab_sha256},
         {"x-collab-signature", &q->collab_signature},
@@ -78,6 +80,12 @@ static yd_slice *value_of(struct reading *r)
     return NULL;
 }
 
+/* Each proxy may add a line of its own; that of the nearest is the last. */
+static bool is_path_of(const struct reading *r, const yd_slice *value)
+{
+    return value == &r->request->x_forwarded_for || value == &r->request->forwarded;
+}
+
 static int on_value(parser_type *p, const char *at, size_t len)
 {
     struct reading *r = p->data;
@@ -87,10 +95,15 @@ static int on_value(parser_type *p, const char *at, size_t len)
         if (r->value != NULL && r->value->len > 0) {
             // Two lines may be one list only where the standard says so; which of two tokens or
             // lengths holds, others could see otherwise than we do.
-            bool is_list =
-                r->value == &r->request->ws_protocol || r->value == &r->request->ws_extensions;
+            bool is_last = is_path_of(r, r->value);
+            bool is_list = is_last || r->value == &r->request->ws_protocol ||
+                           r->value == &r->request->ws_extensions;
             r->said_twice = r->said_twice || !is_list;
-            r->value = NULL;
+            if (is_last) {
+                *r->value = YD_EMPTY;
+            } else {
+                r->value = NULL;
+            }
         }
     }
     if (r->value != NULL) slice_extend(r->value, at, len);
@@ -125,6 +138,7 @@ static int on_headers_complete(parser_type *p)
     if (q->is_post) q->method = YD_LITERAL("POST");
     if (q->is_delete) q->method = YD_LITERAL("DELETE");
     q->is_upgrade = p->upgrade != 0 && is_word(r->upgrade, "websocket");
+    q->is_forwarded = q->x_forwarded_for.len > 0 || q->forwarded.len > 0;
     q->has_coding = r->coding.len > 0;
     q->expects_continue = is_word(r->expect, "100-continue");
     q->body_bytes = number_of(r->body_bytes);
@@ -153,6 +167,8 @@ int http_request_read(yd_slice bytes, struct http_request *request)
                                      .authorization = YD_EMPTY,
                                      .cookie = YD_EMPTY,
                                      .origin = YD_EMPTY,
+                                     .x_forwarded_for = YD_EMPTY,
+                                     .forwarded = YD_EMPTY,
                                      .collab_timestamp = YD_EMPTY,
                                      .collab_sha256 = YD_EMPTY,
                                      .collab_signature = YD_EMPTY};

@@ -18,6 +18,8 @@ struct http_request {
     yd_slice method, target;
     yd_slice ws_key, ws_version, ws_protocol, ws_extensions;
     yd_slice authorization, cookie, origin;
+    yd_slice x_forwarded_for, forwarded; /* of several lines the last */
+    bool is_forwarded;                   /* either was there */
     yd_slice collab_timestamp, collab_sha256, collab_signature;
 };
 

@@ -231,14 +231,14 @@ test('D4: a room with auth none is open to everybody, and everybody says who he 
 })
 
 test('D5: a room has a message limit of its own, in one piece and in chunks', async () => {
-  const closed = async (room, send) => {
+  const closed = async (room, send, ms = 500) => {
     const ws = knock(server, room, mint(room), { query: '_pk=x' })
     await ws.opened
     send(ws)
-    return await Promise.race([ws.refused, sleep(500)])
+    return await Promise.race([ws.refused, sleep(ms)])
   }
-  assert.equal((await closed('small-1', ws => ws.send(Buffer.alloc(3000)))).code, 1009)
-  assert.equal((await closed('small-1', ws => ws.send('y-pk-batch#{"id":"x","type":"start","size":3000,"count":2}'))).code, 1009)
+  assert.equal((await closed('small-1', ws => ws.send(Buffer.alloc(3000)), 5000)).code, 1009)
+  assert.equal((await closed('small-1', ws => ws.send('y-pk-batch#{"id":"x","type":"start","size":3000,"count":2}'), 5000)).code, 1009)
   assert.equal(await closed('small-1', ws => ws.send(Buffer.alloc(1500))), undefined)
   assert.equal(await closed('doc-1', ws => ws.send(Buffer.alloc(3000))), undefined)
 })

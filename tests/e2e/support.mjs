@@ -7,6 +7,7 @@ import * as Y from 'yjs'
 import { WebSocket } from 'ws'
 import { WebsocketProvider as YWebsocket3 } from 'y-websocket'
 import { WebsocketProvider as YWebsocket2 } from 'y-websocket-2'
+import { WebsocketProvider as YWebsocket1 } from 'y-websocket-1'
 import YPartyKit from 'y-partykit/provider'
 import YPartyServer from 'y-partyserver/provider'
 import { Hocuspocus, libraries } from './hocuspocus-support.mjs'
@@ -79,6 +80,7 @@ const options = { WebSocketPolyfill: WebSocket, disableBc: true }
 export const families = {
   'y-websocket 3': (s, room, doc, party = 'main', more = {}) => new YWebsocket3(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, { ...options, ...more }),
   'y-websocket 2': (s, room, doc, party = 'main', more = {}) => new YWebsocket2(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, { ...options, ...more }),
+  'y-websocket 1': (s, room, doc, party = 'main', more = {}) => new YWebsocket1(party === 'main' ? s.url : `${s.url}/parties/${party}`, room, doc, { ...options, ...more }),
   'y-partykit': (s, room, doc, party = 'main', more = {}) => new YPartyKit(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more }),
   'y-partyserver': (s, room, doc, party = 'main', more = {}) => new YPartyServer(`127.0.0.1:${s.port}`, room, doc, { ...options, party, ...more })
 }

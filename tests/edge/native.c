@@ -77,7 +77,7 @@ static void on_send(const struct room_effect *fx)
 static void on_effect(const struct room_effect *fx)
 {
     uint8_t sum[SUM_BYTES];
-    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE;
+    bool is_base = fx->snapshot == ROOM_SNAPSHOT_BASE, has_more;
     switch (fx->kind) {
     case ROOM_FX_APPEND: must(yd_buf_varbytes(&row, fx->bytes)); break;
     case ROOM_FX_SEND: on_send(fx); break;
@@ -88,9 +88,10 @@ static void on_effect(const struct room_effect *fx)
     case ROOM_FX_HOLD: // nobody is behind here either
     case ROOM_FX_RESUME: break;
     case ROOM_FX_SNAPSHOT:
+        has_more = row.len > 0;
         yd_buf_clear(&row);
         sum_make(is_base ? SUM_BASE : SUM_DELTA, fx->bytes, sum);
-        record(ABI_SNAPSHOT, ABI_ALL, false, is_base, (yd_slice){sum, sizeof sum}, fx->bytes);
+        record(ABI_SNAPSHOT, ABI_ALL, has_more, is_base, (yd_slice){sum, sizeof sum}, fx->bytes);
         break;
     }
 }

@@ -100,6 +100,19 @@ enum room_effect_kind {
     ROOM_FX_IGNORED   /* member, why: a message was dropped; for counting and debug logs */
 };
 
+/* Kinds of reasons for IGNORED. */
+enum room_cause {
+    ROOM_CAUSE_MALFORMED,     /* or of a kind that nobody knows */
+    ROOM_CAUSE_READ_ONLY,     /* the member may not write */
+    ROOM_CAUSE_TOO_LARGE,     /* one update or text */
+    ROOM_CAUSE_FULL,          /* the document, or what waits for missing clocks */
+    ROOM_CAUSE_STATE_BYTES,   /* a presence state, or all of them together */
+    ROOM_CAUSE_STATE_CLIENTS, /* client ids of a member, or entries of the room */
+    ROOM_CAUSE_STATE_OWNER,   /* presence of somebody else */
+    ROOM_CAUSE_STATE_PACE,    /* a newer state came before this one could be told */
+    ROOM_CAUSES
+};
+
 enum room_target {
     ROOM_TO_ONE, /* the member named in the effect */
     ROOM_TO_ALL  /* every member at this moment that is not held */
@@ -116,9 +129,10 @@ struct room_effect {
     enum room_snapshot snapshot;
     uint64_t seq;
     uint64_t gate_seq;
-    uint64_t share;  /* of a SEND: sends of this room with the same number have the same message and
-                        bytes; 0: nothing is known */
-    const char *why; /* constant text, NULL unless IGNORED or CLOSE */
+    uint64_t share; /* of a SEND: sends of this room with the same number have the same message and
+                       bytes; 0: nothing is known */
+    enum room_cause cause; /* of IGNORED */
+    const char *why;       /* constant text, NULL unless IGNORED or CLOSE */
     yd_slice bytes;
 };
 
@@ -134,6 +148,8 @@ struct room_opts {
     size_t doc_bytes_max;           /* memory of the document; as yd_doc_opts */
     size_t awareness_state_max;     /* one presence state in bytes; 64 KiB */
     uint32_t awareness_clients_max; /* presence entries kept, gone ones included; 16,384 */
+    uint32_t member_clients_max;    /* presence entries of one member; 64 */
+    uint32_t member_states_per_s;   /* presence of one member is told on so often; 60 */
     uint32_t members_max;           /* 100,000 */
     uint32_t keepalive_ms;          /* a silent member is sent something this often; 20,000 */
     uint32_t compact_updates;       /* snapshot after so many appends; 1,024 */

@@ -1,0 +1,315 @@
+// How much one may ask of the server, and that nobody else notices: docs/limits.md.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { BINARY, Client, Y, families, sleep, startServer, temporary, until } from './support.mjs'
+import { wire } from './access-support.mjs'
+import { ask, from, hits, metric, metrics, raw, state } from './limits-support.mjs'
+
+const start = async (...args) => await startServer({ args })
+const withRooms = rooms => {
+  const file = path.join(temporary(), 'partyd.json')
+  fs.writeFileSync(file, JSON.stringify({ rooms }))
+  return file
+}
+const openAll = async (server, count, headers = {}, room = 'room') => {
+  const sockets = Array.from({ length: count }, () => ask(server, room, headers))
+  for (const ws of sockets) assert.deepEqual(await ws.result, { open: true })
+  return sockets
+}
+const endAll = sockets => { for (const ws of sockets) ws.terminate() }
+const update = text => {
+  const doc = new Y.Doc()
+  doc.getText('text').insert(0, text)
+  const bytes = Buffer.from(Y.encodeStateAsUpdate(doc))
+  const len = []
+  for (let n = bytes.length; ; n = Math.floor(n / 128)) { if (n > 127) len.push((n & 127) | 128); else { len.push(n); break } }
+  return Buffer.concat([Buffer.from([0, 2, ...len]), bytes])
+}
+
+test('L1: beyond connections-max: 503 and Retry-After; who is in and /health go on', async () => {
+  const server = await start('--connections-max', '16')
+  const sockets = await openAll(server, 14)
+  const editor = new Client(server, 'y-websocket 3', 'room')
+  await editor.synced()
+  const health = await fetch(`${server.http}/health`)
+  assert.equal(health.status, 200)
+  const last = await openAll(server, 1)
+  assert.deepEqual(await ask(server, 'room').result, { status: 503, retryAfter: '5' })
+  assert.equal((await fetch(`${server.http}/health`)).status, 200)
+  assert.ok(await hits(server, 'connections-max') >= 1)
+  editor.text.insert(0, 'still here')
+  await until('the edit to be told', () => sockets[0].messages.some(m => m.includes('still here')))
+  // Far beyond it there is not even an answer.
+  const idle = Array.from({ length: 20 }, () => raw(server, 'G'))
+  await Promise.race(idle.map(s => s.ended))
+  endAll(last)
+  await until('a place', async () => { const ws = ask(server, 'room'); const open = (await ws.result).open === true; ws.terminate(); return open })
+  for (const s of idle) s.destroy()
+  editor.end(); endAll(sockets)
+  await server.stop()
+})
+
+test('L2: requests that trickle in are ended in time, fill no more than their places, and hurt nobody who is in', async () => {
+  const server = await start('--handshakes-max', '16', '--handshake-ms', '1500')
+  const [one, two] = [new Client(server, 'y-websocket 3', 'room'), new Client(server, 'hocuspocus 4', 'room')]
+  await Promise.all([one.synced(), two.synced()])
+  const begun = Date.now()
+  const slow = Array.from({ length: 16 }, () => raw(server, 'GET /room HTTP/1.1\r\n'))
+  const drip = setInterval(() => { for (const s of slow) s.write('X: y\r\n') }, 200)
+  await until('them to count', async () => await metric(server, 'partyd_connections_unadmitted') >= 16)
+  assert.equal((await ask(server, 'room').result).status, 503)
+  one.text.insert(0, 'meanwhile')
+  await until('the edit', () => two.text.toString() === 'meanwhile')
+  const ended = await Promise.all(slow.map(s => s.ended))
+  clearInterval(drip)
+  for (const at of ended) assert.ok(at - begun > 1000 && at - begun < 4000, `ended after ${at - begun} ms`)
+  assert.ok(await hits(server, 'handshake-ms') >= 16)
+  assert.ok(await hits(server, 'handshakes-max') >= 1)
+  endAll(await openAll(server, 1))
+  one.end(); two.end()
+  await server.stop()
+})
+
+test('L3: an address has its connections, its handshakes and its requests a second; others notice nothing', async () => {
+  const server = await start('--address-connections-max', '4', '--address-connects-per-s', '1')
+  const mine = await openAll(server, 4, from('198.51.100.1'))
+  assert.deepEqual(await ask(server, 'room', from('198.51.100.1')).result, { status: 429, retryAfter: '5' })
+  endAll(await openAll(server, 2, from('198.51.100.2')))
+  endAll(mine)
+  await until('them to be gone', async () => await metric(server, 'partyd_members') === 0)
+  // 4 of the burst of 8 are used, and the fifth was over the other limit already.
+  let let_in = 0
+  for (let i = 0; i < 8; i++) {
+    const ws = ask(server, 'room', from('198.51.100.1'))
+    if ((await ws.result).open) let_in++
+    ws.terminate()
+  }
+  assert.ok(let_in >= 4 && let_in <= 7, `${let_in} let in`)
+  assert.ok(await hits(server, 'address-connects-per-s') >= 1)
+  assert.ok(await hits(server, 'address-connections-max') >= 1)
+  endAll(await openAll(server, 2, from('198.51.100.3')))
+  // The /64 of an IPv6 address is one.
+  endAll([...await openAll(server, 4, from('2001:db8:1:2::1')), ...await openAll(server, 1, from('2001:db8:1:3::1'))])
+  await server.stop()
+})
+
+test('L3: handshakes of an address', async () => {
+  const server = await start('--address-handshakes-max', '2', '--trusted-proxies', '')
+  const slow = [raw(server, 'G'), raw(server, 'G')]
+  await until('them to count', async () => await metric(server, 'partyd_connections_unadmitted') >= 3)
+  assert.equal((await ask(server, 'room').result).status, 429)
+  assert.ok(await hits(server, 'address-handshakes-max') >= 1)
+  for (const s of slow) s.destroy()
+  await sleep(100)
+  endAll(await openAll(server, 1))
+  await server.stop()
+})
+
+test('L4: who is trusted says for whom it asks, and nobody else does', async () => {
+  const limit = ['--address-connections-max', '2']
+  const server = await start(...limit, '--trusted-proxies', 'loopback, 203.0.113.0/24')
+  // What the client has written before the proxy's own word does not count.
+  const mine = []
+  for (const list of ['1.1.1.1, 198.51.100.1', '2.2.2.2,198.51.100.1, 203.0.113.7']) mine.push(...await openAll(server, 1, from(list)))
+  assert.equal((await ask(server, 'room', from('3.3.3.3, 198.51.100.1')).result).status, 429)
+  // The other field is not read, and who is named by nobody has no limits of an address.
+  const nobody = [...await openAll(server, 3, { forwarded: 'for=198.51.100.1' }), ...await openAll(server, 3)]
+  endAll([...mine, ...nobody])
+  await server.stop()
+
+  const untrusted = await start(...limit, '--trusted-proxies', '203.0.113.0/24')
+  const own = [...await openAll(untrusted, 1, from('1.1.1.1')), ...await openAll(untrusted, 1, from('2.2.2.2'))]
+  assert.equal((await ask(untrusted, 'room', from('3.3.3.3')).result).status, 429)
+  await until('the warning', () => untrusted.log.includes('trusted-proxies'))
+  assert.equal(untrusted.log.split('trusted-proxies').length, 2, 'said once')
+  endAll(own)
+  await untrusted.stop()
+
+  const rfc = await start(...limit, '--proxy-header', 'forwarded')
+  const client = value => ({ forwarded: value })
+  const two = [...await openAll(rfc, 1, client('for=9.9.9.9, for="[2001:db8::1]:4711";proto=https')), ...await openAll(rfc, 1, client('proto=http;for="[2001:db8::2]"'))]
+  assert.equal((await ask(rfc, 'room', client('for="[2001:db8::3]"')).result).status, 429)
+  endAll(two)
+  await rfc.stop()
+  const bad = spawnSync(BINARY, ['dev', '--trusted-proxies', '10.0.0.0/33'], { encoding: 'utf8' })
+  assert.equal(bad.status, 2)
+  assert.match(bad.stderr, /trusted-proxies: '10\.0\.0\.0\/33' is no address/)
+})
+
+// More than fits into one read, since what was read is worked through.
+const states = ws => { for (let i = 0; i < 2200; i++) ws.send(state(7, i + 1, JSON.stringify({ n: i, fill: 'x'.repeat(280) }))) }
+const bytes = ws => { for (let i = 0; i < 11; i++) ws.send(update('x'.repeat(500000))) }
+const slowdowns = {
+  'connection-messages-per-s': { value: 200, send: states },
+  'connection-bytes-per-s': { value: 500000, send: bytes },
+  'address-messages-per-s': { value: 200, send: states },
+  'address-bytes-per-s': { value: 500000, send: bytes },
+  'room-messages-per-s': { value: 200, send: states },
+  'room-bytes-per-s': { value: 500000, send: bytes }
+}
+for (const [limit, { value, send }] of Object.entries(slowdowns)) {
+  test(`L5: beyond ${limit} it is read more slowly, loses nothing, and stays`, async () => {
+    const server = await start(`--${limit}`, String(value))
+    const other = new Client(server, 'y-websocket 3', 'other')
+    const [fast] = await openAll(server, 1, from('198.51.100.1'))
+    const [seer] = await openAll(server, 1, from('198.51.100.2'))
+    const begun = Date.now()
+    send(fast)
+    fast.send(update('the last word'))
+    await until('it to be slowed', async () => await hits(server, limit) >= 1)
+    await other.synced()
+    other.text.insert(0, 'honest')
+    const third = new Client(server, 'y-websocket 2', 'other')
+    await until('others to go on', () => third.text.toString() === 'honest')
+    assert.ok(Date.now() - begun < 2500, `others took ${Date.now() - begun} ms`)
+    fast.send(update('and one more'))
+    await until('all of it', () => seer.messages.some(m => m.includes('the last word')) && seer.messages.some(m => m.includes('and one more')), 15000)
+    const took = Date.now() - begun
+    assert.ok(took >= 1500, `all came within ${took} ms`)
+    assert.equal(fast.readyState, 1)
+    other.end(); third.end(); endAll([fast, seer])
+    await server.stop()
+  })
+}
+
+test('L5: of compressed messages the unpacked size counts', async () => {
+  const server = await start('--connection-bytes-per-s', '500000')
+  const ws = ask(server, 'room', {}, { threshold: 0 })
+  assert.deepEqual(await ws.result, { open: true })
+  bytes(ws)
+  await until('it to be slowed', async () => await hits(server, 'connection-bytes-per-s') >= 1)
+  assert.ok(await metric(server, 'partyd_socket_bytes_in_total') < 500000)
+  endAll([ws])
+  await server.stop()
+})
+
+test('L7: rooms in memory, and connections in a room', async () => {
+  const rooms = { 'two-*': { 'connections-max': 2 }, '*': {} }
+  const server = await start('--rooms-max', '2', '--room-idle-ms', '0', '--room-connections-max', '3', '--config', withRooms(rooms))
+  const one = await openAll(server, 3, {}, 'one')
+  const two = await openAll(server, 2, {}, 'two-a')
+  for (const [room, reason] of [['one', 'room_full'], ['two-a', 'room_full'], ['three', 'busy']]) {
+    assert.deepEqual(await ask(server, room).closed, { code: 4503, reason }, room)
+  }
+  assert.equal(await hits(server, 'room-connections-max'), 2)
+  assert.equal(await hits(server, 'rooms-max'), 1)
+  // A document on a socket that has another one in is asked for its token, and not let in.
+  endAll(one)
+  await until('a place', async () => { const ws = ask(server, 'three'); await ws.result; await sleep(100); const open = ws.readyState === 1; ws.terminate(); return open }, 15000)
+  endAll(two)
+  await server.stop()
+})
+
+/** Attempts of each family in the first five seconds against a limit; `free` makes room then. */
+async function patience (server, family, room, free) {
+  const w = await wire(server)
+  const warn = console.warn, error = console.error
+  console.warn = console.error = () => {}
+  const client = new Client(w, family, room)
+  await sleep(5000)
+  const early = w.attempts.filter(at => at < 5000).length
+  await free()
+  await until(`${family} to come in`, () => client.provider.synced, 20000)
+  client.end()
+  console.warn = warn
+  console.error = error
+  w.close()
+  return early
+}
+
+test('L8: no family hammers after a limit, and all come in when there is room', async () => {
+  const cases = {
+    'room_full': async () => {
+      const server = await start('--config', withRooms({ '*': { 'connections-max': 1 } }))
+      return { server, prepare: async room => await openAll(server, 1, {}, room) }
+    },
+    'connections-max': async () => {
+      const server = await start('--connections-max', '16')
+      return { server, prepare: async (room, i) => i === 0 ? await openAll(server, 16, {}, room) : [] }
+    }
+  }
+  for (const [name, make] of Object.entries(cases)) {
+    const { server, prepare } = await make()
+    const names = Object.keys(families)
+    const full = []
+    for (let i = 0; i < names.length; i++) full.push(...await prepare(`room-${i}`, i))
+    let freed
+    const attempts = await Promise.all(names.map((family, i) => patience(server, family, `room-${i}`, async () => {
+      freed ??= (endAll(full), sleep(100))
+      await freed
+    })))
+    names.forEach((family, i) => assert.ok(attempts[i] >= 1 && attempts[i] <= 3, `${name}: ${family} made ${attempts[i]} attempts`))
+    await server.stop()
+  }
+})
+
+test('L8: after a message that is too large no family hammers', async () => {
+  const server = await start('--message-bytes-max', '20000')
+  const names = Object.keys(families).filter(family => !family.startsWith('hocuspocus'))
+  await Promise.all(names.map(async (family, i) => {
+    const w = await wire(server)
+    const client = new Client(w, family, `big-${i}`)
+    await client.synced()
+    client.text.insert(0, 'x'.repeat(100000))
+    await sleep(5000)
+    // y-partykit and y-partyserver cut it into chunks, and are closed at the sum of them.
+    assert.ok(w.attempts.length >= 2 && w.attempts.length <= 4, `${family} made ${w.attempts.length} attempts`)
+    client.end()
+    w.close()
+  }))
+  assert.ok(await hits(server, 'message-bytes-max') >= 2)
+  await server.stop()
+})
+
+test('R71: who says a thousand states a second costs the others a few, and they see the last', async () => {
+  const server = await start('--presence-updates-per-s', '20')
+  const [loud] = await openAll(server, 1)
+  const [seer] = await openAll(server, 1)
+  const before = (await metrics(server)).values
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 100; i++) loud.send(state(7, round * 100 + i + 1, `{"n":${round * 100 + i}}`))
+    await sleep(100)
+  }
+  await until('the last state', () => seer.messages.some(m => m.includes('{"n":1999}')))
+  const told = seer.messages.filter(m => m.includes('{"n":')).length
+  assert.ok(told >= 5 && told <= 75, `told ${told} times`)
+  const after = (await metrics(server)).values
+  const key = 'partyd_limit_hits_total{limit="presence-updates-per-s"}'
+  assert.ok(after.get(key) - before.get(key) > 200)
+  endAll([loud, seer])
+  await server.stop()
+})
+
+test('R70: client ids of one connection, and bytes of a state', async () => {
+  const server = await start('--presence-clients-max', '3', '--presence-bytes-max', '100')
+  const [many] = await openAll(server, 1)
+  const seer = new Client(server, 'y-websocket 3', 'room')
+  await seer.synced()
+  for (let client = 1; client <= 5; client++) many.send(state(client, 1, '{"ok":1}'))
+  many.send(state(1, 2, JSON.stringify({ long: 'x'.repeat(200) })))
+  await until('three of them', () => seer.awareness.getStates().size === 4)
+  await until('the refusals', async () => await hits(server, 'presence-clients-max') === 2 && await hits(server, 'presence-bytes-max') === 1)
+  assert.deepEqual(seer.awareness.getStates().get(1), { ok: 1 })
+  seer.end(); endAll([many])
+  await server.stop()
+})
+
+test('L9: the table of docs/limits.md, the settings and the metrics name the same limits', async () => {
+  const doc = fs.readFileSync('../docs/limits.md', 'utf8')
+  const table = [...doc.slice(doc.indexOf('## The table'), doc.indexOf('## Rules')).matchAll(/^\| `([a-z-]+)` \|/gm)].map(m => m[1]).sort()
+  const server = await start()
+  const counted = [...(await metrics(server)).values.keys()].map(key => /^partyd_limit_hits_total\{limit="(.*)"\}$/.exec(key)?.[1]).filter(Boolean).sort()
+  assert.deepEqual(table, counted)
+  const help = spawnSync(BINARY, ['dev', '--help'], { encoding: 'utf8' })
+  const settings = [...(help.stdout + spawnSync(BINARY, ['--help'], { encoding: 'utf8' }).stdout).matchAll(/^ {2}--([a-z-]+)/gm)].map(m => m[1])
+  const ofRooms = ['document-bytes-max']
+  for (const limit of table) assert.ok(settings.includes(limit) || ofRooms.includes(limit), `${limit} is no setting`)
+  for (const setting of settings.filter(name => /-per-s$|-max$|^window-bytes$|^handshake-ms$/.test(name))) {
+    const isOther = ['backup-copies-max', 'backend-calls-max'].includes(setting)
+    assert.ok(isOther || table.includes(setting), `${setting} is in no row`)
+  }
+  await server.stop()
+})
