@@ -66,6 +66,7 @@ static int pull_command(int argc, char **argv)
 /* settings [dev|serve] [--json|--schema] [flags]. Reads everything and starts nothing. */
 static int settings_command(int argc, char **argv)
 {
+    if (argc > 0 && strcmp(argv[0], "--help") == 0) return help(stdout);
     bool is_serve = argc > 0 && strcmp(argv[0], "serve") == 0, as_json = false;
     int count = 0, first = is_serve || (argc > 0 && strcmp(argv[0], "dev") == 0) ? 1 : 0;
     struct settings settings;
