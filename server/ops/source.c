@@ -88,7 +88,8 @@ void source_tell(const struct source *source, char *why, size_t why_size, const 
                         : snprintf(why, why_size, "%.250s: ", source->file);
     va_start(args, format);
     if (used > 0 && (size_t)used < why_size) {
-        (void)vsnprintf(why + used, why_size - (size_t)used, format, args);
+        size_t left = why_size - (size_t)used;
+        (void)vsnprintf(why + used, left, format, args); // NOLINT(clang-analyzer-valist.Uninitialized)
     }
     va_end(args);
 }
