@@ -164,7 +164,7 @@ asan: wasm ## all tests that run our code, under address and undefined-behaviour
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/peers-run.mjs --sessions 100
 	$(Q)cd tests && ASAN_OPTIONS=verify_asan_link_order=0 PARTYD=../$(BUILD)/asan/partyd \
 	  CLOCK=../$(BUILD)/asan/preload/clock.so GENERATOR=../$(BUILD)/asan/frames/frames \
-	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
+	  $(NODE_TEST) --test-concurrency=4 e2e/*.test.mjs
 
 # Lines by gcov, error returns by clang, which knows the two sides of a condition.
 ENGINE_UNITS := $(notdir $(basename $(wildcard tests/unit/ydoc_*_test.c)))
@@ -219,7 +219,7 @@ frames: $(BUILD)/partyd $(B)/frames/frames ## N fuzzed frames against the built 
 
 e2e: $(BUILD)/partyd $(B)/preload/clock.so $(B)/frames/frames ## the built server with the real providers, kills and failing disks
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so GENERATOR=../$(B)/frames/frames \
-	  $(NODE_TEST) --test-concurrency=2 e2e/*.test.mjs
+	  $(NODE_TEST) --test-concurrency=4 e2e/*.test.mjs
 
 # The Worker with the room in wasm, and the tests of the edge: its own, and those of e2e that are not about the
 # native host alone. Most of their time they wait, so six at a time.

@@ -89,8 +89,7 @@ void source_tell(const struct source *source, char *why, size_t why_size, const 
     va_start(args, format);
     if (used > 0 && (size_t)used < why_size) {
         size_t left = why_size - (size_t)used;
-        (void)vsnprintf(why + used, left, format,
-                        args); // NOLINT(clang-analyzer-valist.Uninitialized)
+        (void)vsnprintf(why + used, left, format, args); // NOLINT(clang-analyzer-*)
     }
     va_end(args);
 }

@@ -125,7 +125,7 @@ test('o2: a wrong command line, a room or a store that is not there: one line th
 test('o2: every command has a help with an example', async () => {
   const help = await partyd(null, '--help')
   const names = [...help.out.matchAll(/^ {2}partyd ([a-z]+) /gm)].map(m => m[1]).filter(name => !['dev', 'serve', 'pull', 'settings'].includes(name))
-  assert.deepEqual(names.sort(), ['analyze', 'backup', 'check', 'compact', 'erase', 'export', 'import', 'restore', 'rooms', 'undelete'])
+  assert.deepEqual(names.sort(), ['analyze', 'backup', 'check', 'compact', 'erase', 'export', 'health', 'import', 'restore', 'rooms', 'undelete'])
   for (const name of names) {
     const { status, out } = await partyd(null, name, '--help')
     assert.equal(status, 0)
