@@ -353,7 +353,8 @@ test('D40: the other modes decide from the token frame too: hook', async () => {
     request.on('data', chunk => { body += chunk }).on('end', () => {
       seen.push(JSON.parse(body))
       const { token } = JSON.parse(body), allowed = token === 'good' || token === 'fresh'
-      response.end(JSON.stringify({ allowed, permission: allowed ? 'write' : 'none', userId: 'u', reason: allowed ? null : 'not_found' }))
+      const answer = JSON.stringify({ allowed, permission: allowed ? 'write' : 'none', userId: 'u', reason: allowed ? null : 'not_found' })
+      setTimeout(() => response.end(answer), 50) // after all that was sent at once has come
     })
   })
   await new Promise(resolve => backend.listen(0, '127.0.0.1', resolve))
