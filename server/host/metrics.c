@@ -244,6 +244,8 @@ static void put_store(struct page *page, const struct shard *shard)
           is_up && shard->down[0] == 0);
     gauge(page, "partyd_store_queue_bytes", "Updates that wait for the next commit.",
           is_up ? store_batch_bytes(shard->store) : 0);
+    gauge(page, "partyd_snapshot_queue_bytes", "Snapshots that wait to be written.",
+          stats.waiting_bytes);
     gauge(page, "partyd_store_busy", "A commit is under way.", is_up && store_busy(shard->store));
     put_times(page, "partyd_commit_seconds", "From handing a batch over until it is durable.",
               &m->commits);

@@ -52,6 +52,7 @@ void store_stats(struct store *store, struct store_stats *stats)
 {
     uv_mutex_lock(&store->mutex);
     *stats = store->stats;
+    stats->waiting_bytes = store->waiting_bytes;
     uv_mutex_unlock(&store->mutex);
 }
 

@@ -37,6 +37,7 @@ struct store_stats {
     uint64_t bad_rooms;     /* whose row or content cannot be read: they are refused */
     uint64_t warm_rooms;    /* with updates that no snapshot holds */
     uint64_t journal_bytes; /* of rows that are not trimmed yet */
+    uint64_t waiting_bytes; /* of snapshots that were handed over and are not written yet */
     uint64_t erasures;      /* waiting or under way */
     uint64_t scrubbed;      /* rooms read in the background since the store was opened */
     uint64_t scrub_rounds;  /* all of them so often */

@@ -57,12 +57,14 @@ struct store {
     struct numbering *numberings;
     size_t numbering_count;
     uint64_t last_batch;   /* committed; the thread's */
+    size_t turn_left;      /* bytes of other work that go before the next batch; the thread's */
     uint64_t scrub_due_ns; /* of uv_hrtime(); the thread's */
     uv_thread_t thread;
     uv_mutex_t mutex;
     uv_cond_t wanted, answer;
     /* under the mutex */
     struct work_queue batches, others;
+    uint64_t waiting_bytes; /* of the snapshots in `others`, the one being written included */
     struct event_node *events, **events_last;
     struct store_stats stats;
     bool closing;

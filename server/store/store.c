@@ -2,10 +2,12 @@
  *
  * Where it sits:   host -> store_*() -> queue -> thread -> database.c, snapshot.c -> events -> host
  *
- * The thread takes, in this order: a batch; else a slice of the oldest other work or of trimming,
- * in turn. So a commit waits for one slice at most, and trimming is never starved. Loads and
- * snapshots keep their order among themselves, one is finished before the next begins; a load
- * submits the batch being built first, so it sees all that was appended.
+ * The thread takes a batch; then a slice of the oldest other work or of trimming, in turn, even if
+ * the next batch is there already. So a commit waits for one slice at most, and neither loads and
+ * snapshots nor trimming are starved by commits that follow each other. Loads and snapshots keep
+ * their order among themselves, one is finished before the next begins, and none begins before the
+ * batches that were submitted before it: a load submits the one being built, so it sees all that
+ * was appended.
  */
 #include "store/store.h"
 
@@ -50,6 +52,13 @@ static void work_free(struct work *w)
     if (w->kind == WORK_HISTORY) history_job_deinit(&w->history);
     yd_buf_deinit(&w->bytes);
     free(w);
+}
+
+/* What waits in memory with it, beside names and the like. */
+static uint64_t work_bytes(const struct work *w)
+{
+    bool has_content = w != NULL && (w->kind == WORK_SNAPSHOT || w->kind == WORK_REPLACE);
+    return has_content ? w->snapshot.content.bytes.cap : 0;
 }
 
 struct work *work_new(struct store *s, enum work_kind kind, uint64_t token)
@@ -180,7 +189,44 @@ static void fail(struct store *s, yd_err err)
     event_emit(s, &ev);
 }
 
+/* ---- whose turn it is -------------------------------------------------------------------------
+ */
+
 #define SCRUB_PATIENCE 10
+#define BACKLOG_BYTES  ((uint64_t)1 << 20) /* of snapshots: from then on several small ones go */
+#define TURN_BYTES     ((size_t)256 << 10) /* in one turn, of so many bytes: a large one's slice */
+#define SMALL_BYTES    ((size_t)64 << 10)  /* but at most four: each is synced by itself */
+
+/* Of the queue of other work. A thread that shares its core with the loop's would find the next
+ * batch each time it has committed one, and would do nothing else. */
+static bool other_is_ready(const struct store *s)
+{
+    return s->others.first != NULL && s->others.first->after_batch <= s->last_batch;
+}
+
+/* Under the mutex. trim: there may be something to trim. */
+static bool turn_is_owed(const struct store *s, bool trim)
+{
+    return s->turn_left > 0 && !s->closing && (trim || other_is_ready(s));
+}
+
+static void turn_begin(struct store *s)
+{
+    uv_mutex_lock(&s->mutex);
+    s->turn_left = s->waiting_bytes > BACKLOG_BYTES ? TURN_BYTES : 1;
+    uv_mutex_unlock(&s->mutex);
+}
+
+/* w: other work of which a slice was done; NULL: trimming. */
+static void turn_spend(struct store *s, const struct work *w)
+{
+    size_t bytes = TURN_BYTES;
+    if (w != NULL && w->kind == WORK_SNAPSHOT) {
+        bytes = w->snapshot.content.bytes.len;
+        if (bytes < SMALL_BYTES) bytes = SMALL_BYTES;
+    }
+    s->turn_left = bytes < s->turn_left ? s->turn_left - bytes : 0;
+}
 
 /* What the thread does next. */
 struct next {
@@ -221,8 +267,8 @@ static struct next next_work(struct store *s, bool trim, bool trim_first)
         // It comes last, but not never.
         next.scrub = !s->closing && scrub_is_due(s, SCRUB_PATIENCE);
         if (next.scrub) break;
-        next.work = queue_pop(&s->batches);
-        if (next.work == NULL && !(trim && trim_first && !s->closing)) {
+        if (!turn_is_owed(s, trim)) next.work = queue_pop(&s->batches);
+        if (next.work == NULL && other_is_ready(s) && !(trim && trim_first && !s->closing)) {
             next.work = queue_pop(&s->others);
         }
         if (next.work != NULL || s->closing) break;
@@ -270,6 +316,14 @@ static void ask_for_short_slices(void)
 #endif
 }
 
+static void work_finish(struct store *s, struct work *w)
+{
+    uv_mutex_lock(&s->mutex);
+    s->waiting_bytes -= work_bytes(w);
+    uv_mutex_unlock(&s->mutex);
+    work_free(w);
+}
+
 static bool batch_waits(struct store *s)
 {
     uv_mutex_lock(&s->mutex);
@@ -297,16 +351,19 @@ static void thread_main(void *ctx)
             err = database_trim(&s->db, &may_trim);
             if (err == YD_OK) err = numberings_update(s, 0);
             if (err == YD_OK) stats_update(s);
+            turn_spend(s, NULL);
             trim_first = false;
         } else if (w->kind == WORK_BATCH) {
             err = do_batch(s, w);
+            turn_begin(s);
         } else {
             err = do_other(s, w, &done);
             may_trim = may_trim || (done && w->kind != WORK_LOAD && w->kind != WORK_LIST);
-            trim_first = true;
+            turn_spend(s, w);
+            trim_first = s->turn_left == 0;
         }
         if (done || err != YD_OK) {
-            work_free(w);
+            work_finish(s, w);
         } else {
             put_back(s, w);
         }
@@ -384,6 +441,7 @@ void work_hand_over(struct store *s, struct work *w)
 {
     uv_mutex_lock(&s->mutex);
     queue_push(w->kind == WORK_BATCH ? &s->batches : &s->others, w);
+    s->waiting_bytes += work_bytes(w);
     uv_cond_signal(&s->wanted);
     uv_mutex_unlock(&s->mutex);
 }

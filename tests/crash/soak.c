@@ -26,7 +26,7 @@ struct soak {
     uint32_t random;
     uint64_t updates, snapshots, erased;
     double longest_ms;
-    uint64_t rss_first, rss_most, file_most, journal_most;
+    uint64_t rss_first, rss_most, file_most, journal_most, waiting_most;
 };
 
 static double now_s(void)
@@ -161,11 +161,16 @@ static void measure(struct soak *s, double seconds)
     if (rss > s->rss_most) s->rss_most = rss;
     if (file > s->file_most) s->file_most = file;
     if (stats.journal_bytes > s->journal_most) s->journal_most = stats.journal_bytes;
+    if (stats.waiting_bytes > s->waiting_most) s->waiting_most = stats.waiting_bytes;
+    struct mallinfo2 heap = mallinfo2(); // what the process has beyond this is free, or no heap
     printf("%6.0f s: %9llu updates, %7llu snapshots, %4llu erased, journal %5.1f MiB, file %6.1f "
-           "MiB, memory %5.1f MiB, longest commit %6.1f ms, scrubbed %llu\n",
+           "MiB, memory %5.1f MiB (heap %.1f in use, %.1f free; snapshots that wait %.1f), longest "
+           "commit %6.1f ms, scrubbed %llu\n",
            seconds, (unsigned long long)s->updates, (unsigned long long)s->snapshots,
            (unsigned long long)s->erased, (double)stats.journal_bytes / MIB, (double)file / MIB,
-           (double)rss / MIB, s->longest_ms, (unsigned long long)stats.scrub_rounds);
+           (double)rss / MIB, (double)(heap.uordblks + heap.hblkhd) / MIB,
+           (double)heap.fordblks / MIB, (double)stats.waiting_bytes / MIB, s->longest_ms,
+           (unsigned long long)stats.scrub_rounds);
     fflush(stdout);
     s->longest_ms = 0;
 }
@@ -200,11 +205,13 @@ static bool finish(struct soak *s)
     if (store_open(&(struct store_opts){.dir = s->dir}, &s->store, why) != YD_OK) return false;
     for (uint32_t room = 0; room < SOAK_ROOMS; room++) ok = is_whole(s, room) && ok;
     store_close(s->store);
-    printf("soak: journal at most %.1f MiB, file %.1f MiB, memory %.1f MiB (%.1f after a minute)\n",
+    printf("soak: journal at most %.1f MiB, file %.1f MiB, memory %.1f MiB (%.1f after a minute), "
+           "snapshots that waited %.1f MiB\n",
            (double)s->journal_most / MIB, (double)s->file_most / MIB, (double)s->rss_most / MIB,
-           (double)s->rss_first / MIB);
+           (double)s->rss_first / MIB, (double)s->waiting_most / MIB);
     // 2,000 rooms of 20 kB twice, and the journal.
     return ok && s->journal_most <= 64 * MIB && s->file_most <= 512 * MIB &&
+           s->waiting_most <= 8 * MIB &&
            (s->rss_first == 0 || s->rss_most <= s->rss_first + 16 * MIB);
 }
 
