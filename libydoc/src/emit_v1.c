@@ -66,10 +66,11 @@ static inline uint8_t *emit_id(struct emit *e, uint8_t *p, uint32_t client, uint
     return put_u32(put_client(e->doc, p, s, client), clock);
 }
 
-/* Content bytes; `room` of them may be written behind. */
+/* Content bytes; up to 16 more may be written behind them. Where content of no bytes once was may
+ * lie beyond the text by now. */
 static inline uint8_t *emit_bytes(const struct arena *text, uint8_t *p, const struct item *it)
 {
-    if (it->bytes <= 16 && text->cap - it->content >= 16) {
+    if (it->bytes <= 16 && text->cap >= 16 && it->content <= text->cap - 16) {
         memcpy(p, text->ptr + it->content, 16); // a copy of a fixed size needs no call
     } else if (it->bytes > 0) {
         memcpy(p, text->ptr + it->content, it->bytes);
