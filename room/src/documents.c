@@ -49,24 +49,24 @@ yd_err document_load(struct room *room, yd_slice update)
 }
 
 /* What is dropped is never acknowledged as saved. */
-static yd_err update_dropped(struct room *room, uint32_t member, enum room_cause cause,
-                             const char *why)
+static yd_err update_dropped(struct room *room, uint32_t member, enum room_message message,
+                             enum room_cause cause, const char *why)
 {
     yd_err err = effect_ignored(room, member, cause, why);
-    return err == YD_OK ? member_status(room, member, false) : err;
+    return err == YD_OK ? member_status(room, member, message, false) : err;
 }
 
 /* Too much is parked for missing clocks: ask for a whole state, but not all the time. */
-static yd_err ask_again(struct room *room, uint32_t member)
+static yd_err ask_again(struct room *room, uint32_t member, enum room_message message)
 {
     struct member *m = &room->members[member];
-    yd_err err =
-        update_dropped(room, member, ROOM_CAUSE_FULL, "too much waits for missing updates");
+    yd_err err = update_dropped(room, member, message, ROOM_CAUSE_FULL,
+                                "too much waits for missing updates");
     if (err != YD_OK) return err;
     if (m->was_asked && m->asked_ms + STEP1_AGAIN_MS > room->now_ms) return YD_OK;
     m->was_asked = true;
     m->asked_ms = room->now_ms;
-    return member_send_step1(room, member);
+    return member_ask(room, member);
 }
 
 static yd_err append_and_relay(struct room *room, yd_slice bytes, size_t at)
@@ -109,7 +109,7 @@ static yd_err write_status(struct room *room, uint32_t member, enum room_message
         yd_err err = document_knows(room, update, &known);
         if (err == YD_ENOMEM) return err;
     }
-    return member_status(room, member, known);
+    return member_status(room, member, message, known);
 }
 
 /* Drops it unread; the first attempt to write is told. */
@@ -120,7 +120,7 @@ static yd_err write_refused(struct room *room, uint32_t member, enum room_messag
                              ? YD_LITERAL("permission denied: this room holds presence only")
                              : YD_LITERAL("permission denied: read-only");
     // The answer of a client that has nothing for us is no attempt to write.
-    if (yd_slice_equal(update, nothing)) return member_status(room, member, true);
+    if (yd_slice_equal(update, nothing)) return member_status(room, member, message, true);
     yd_err err = effect_ignored(room, member, ROOM_CAUSE_READ_ONLY, "read-only");
     if (err == YD_OK && (room->members[member].wants & ROOM_WANTS_STATUS) != 0) {
         return write_status(room, member, message, update);
@@ -142,20 +142,20 @@ yd_err document_update(struct room *room, uint32_t member, enum room_message mes
         return write_refused(room, member, message, update);
     }
     if (update.len > room->opts.update_bytes_max) {
-        return update_dropped(room, member, ROOM_CAUSE_TOO_LARGE, "update too large");
+        return update_dropped(room, member, message, ROOM_CAUSE_TOO_LARGE, "update too large");
     }
     struct yd_applied applied;
     yd_err err = yd_doc_apply(room->doc, update, YD_V1, &applied);
     if (err == YD_EMALFORMED)
-        return update_dropped(room, member, ROOM_CAUSE_MALFORMED, "malformed update");
+        return update_dropped(room, member, message, ROOM_CAUSE_MALFORMED, "malformed update");
     if (err == YD_EUNSUPPORTED)
-        return update_dropped(room, member, ROOM_CAUSE_MALFORMED, "unsupported update");
-    if (err == YD_ETOOBIG) return ask_again(room, member);
+        return update_dropped(room, member, message, ROOM_CAUSE_MALFORMED, "unsupported update");
+    if (err == YD_ETOOBIG) return ask_again(room, member, message);
     if (err != YD_OK) return err;
 
     gap_watch(room);
     err = pass_on(room, update, &applied);
-    return err == YD_OK ? member_status(room, member, true) : err;
+    return err == YD_OK ? member_status(room, member, message, true) : err;
 }
 
 /* Structs wait for clocks that nobody has sent: ask everybody, instead of waiting in silence. */
@@ -167,7 +167,7 @@ yd_err document_gap(struct room *room)
     if (waited && rested) {
         room->gap_was_asked = true;
         room->gap_asked_ms = room->now_ms;
-        yd_err err = members_send_step1(room);
+        yd_err err = members_ask(room);
         if (err != YD_OK) return err;
     }
     document_gap_due(room);

@@ -37,7 +37,7 @@ static yd_err members_grow(struct room *room, uint32_t number)
     return YD_OK;
 }
 
-yd_err member_send_step1(struct room *room, uint32_t number)
+static yd_err send_step1(struct room *room, uint32_t number)
 {
     size_t at = room->out.len;
     yd_err err = yd_doc_state_vector(room->doc, &room->out);
@@ -45,8 +45,25 @@ yd_err member_send_step1(struct room *room, uint32_t number)
     return effect_send_one(room, number, ROOM_MSG_STEP1, at, 0);
 }
 
-yd_err members_send_step1(struct room *room)
+static void asked_more(struct member *m)
 {
+    if (m->asked_more < UINT8_MAX) m->asked_more++;
+}
+
+yd_err member_ask(struct room *room, uint32_t number)
+{
+    asked_more(&room->members[number]);
+    return send_step1(room, number);
+}
+
+static bool is_held(const struct member *m) { return m->flow != NULL && m->flow->held; }
+
+yd_err members_ask(struct room *room)
+{
+    for (uint32_t i = 0; i < room->member_cap; i++) {
+        struct member *m = &room->members[i];
+        if (m->is_in && !is_held(m)) asked_more(m);
+    }
     size_t at = room->out.len;
     yd_err err = yd_doc_state_vector(room->doc, &room->out);
     if (err != YD_OK) return err;
@@ -82,7 +99,9 @@ static yd_err member_enter(struct room *room, const struct room_event *ev)
 yd_err member_join(struct room *room, const struct room_event *ev)
 {
     yd_err err = member_enter(room, ev);
-    if (err == YD_OK) err = member_send_step1(room, ev->member);
+    if (err != YD_OK) return err;
+    room->members[ev->member].asked_counted = true;
+    err = send_step1(room, ev->member);
     return err == YD_OK ? presence_send_all_to(room, ev->member) : err;
 }
 
@@ -100,17 +119,66 @@ yd_err member_right(struct room *room, const struct room_event *ev)
     member->right = (uint8_t)ev->right;
     member->was_denied = false;
     // What it has written meanwhile, and was refused, is welcome now.
-    return may_write_now ? member_send_step1(room, ev->member) : YD_OK;
+    return may_write_now ? member_ask(room, ev->member) : YD_OK;
+}
+
+/* ---- what is saved ----------------------------------------------------------------------------
+ *
+ * Hocuspocus' provider shows its user how much is not saved: 1 when it sends STEP1, for the STEP2
+ * that our STEP1 has it send; 1 more for each UPDATE; 1 less for each STATUS that says "saved", and
+ * none for one that says "refused". So a STATUS too many is a lie, and one too few a worry for
+ * ever.
+ */
+
+#define REFUSED_MAX 1024
+
+/* Each STEP1 of it wants a STEP2 of its own confirmed. One that it has been asked for already will
+ * do: it was not on its way before the STEP1 was. */
+yd_err member_step1(struct room *room, uint32_t number)
+{
+    struct member *m = &room->members[number];
+    if ((m->wants & ROOM_WANTS_STATUS) == 0 || m->asked_counted) return YD_OK;
+    m->asked_counted = true;
+    if (m->asked_more == 0) return send_step1(room, number);
+    m->asked_more--;
+    return YD_OK;
+}
+
+/* False: it answers a STEP1 of which its count knows nothing. */
+static bool step2_counts(struct member *m)
+{
+    bool counts = m->asked_counted || m->asked_more == 0;
+    if (!m->asked_counted && m->asked_more > 0) m->asked_more--;
+    m->asked_counted = false;
+    return counts;
 }
 
 /* Saved means on disk, also if somebody else brought it: so it waits for the last append. */
-yd_err member_status(struct room *room, uint32_t number, bool saved)
+static yd_err send_status(struct room *room, uint32_t number, bool saved)
 {
-    if ((room->members[number].wants & ROOM_WANTS_STATUS) == 0) return YD_OK;
     size_t at = room->out.len;
     yd_err err = yd_buf_u8(&room->out, saved ? 1 : 0);
     if (err != YD_OK) return err;
     return effect_send_one(room, number, ROOM_MSG_STATUS, at, saved ? room->seq : 0);
+}
+
+yd_err member_status(struct room *room, uint32_t number, enum room_message message, bool saved)
+{
+    struct member *m = &room->members[number];
+    if ((m->wants & ROOM_WANTS_STATUS) == 0) return YD_OK;
+    uint32_t times = message != ROOM_MSG_STEP2 || step2_counts(m) ? 1 : 0;
+    if (!saved) {
+        if (m->refused < REFUSED_MAX) m->refused += (uint16_t)times;
+        return send_status(room, number, false);
+    }
+    // A STEP2 holds all that was refused before.
+    if (message == ROOM_MSG_STEP2) {
+        times += m->refused;
+        m->refused = 0;
+    }
+    yd_err err = YD_OK;
+    for (; times > 0 && err == YD_OK; times--) err = send_status(room, number, true);
+    return err;
 }
 
 /* What the application has its clients say to each other. Nobody checks what it does there, so it
@@ -149,9 +217,8 @@ yd_err members_keepalive(struct room *room)
     for (uint32_t i = 0; i < room->member_cap; i++) {
         struct member *member = &room->members[i];
         if (!member->is_in) continue;
-        bool is_held = member->flow != NULL && member->flow->held;
         uint64_t last = member->sent_ms;
-        if (room->all_sent_ms > last && !is_held) last = room->all_sent_ms;
+        if (room->all_sent_ms > last && !is_held(member)) last = room->all_sent_ms;
         if (last + room->opts.keepalive_ms <= room->now_ms) {
             size_t at = room->out.len;
             yd_err err = yd_buf_u8(&room->out, 0); // an awareness update with no entries

@@ -84,7 +84,10 @@ void room_free(struct room *room)
 static yd_err on_message(struct room *room, const struct room_event *ev)
 {
     switch (ev->message) {
-    case ROOM_MSG_STEP1: return flow_step1(room, ev->member, ev->bytes);
+    case ROOM_MSG_STEP1: {
+        yd_err err = member_step1(room, ev->member);
+        return err == YD_OK ? flow_step1(room, ev->member, ev->bytes) : err;
+    }
     case ROOM_MSG_STEP2:
     case ROOM_MSG_UPDATE: {
         yd_err err = document_update(room, ev->member, ev->message, ev->bytes);

@@ -53,6 +53,9 @@ struct member {
     uint8_t wants;               /* enum room_wants, ored */
     bool was_answered;           /* its first STEP1 was */
     bool sent_step2;             /* it has said what it has */
+    bool asked_counted;          /* the STEP2 to come is one that its client counts */
+    uint8_t asked_more;          /* STEP1s to it behind that, whose STEP2s it does not count */
+    uint16_t refused;            /* messages that its client counts as not saved; saturates */
     uint8_t nudges;              /* first-sight nudges sent */
     struct presence_chain owned; /* present entries whose owner this is */
     uint32_t owned_count;        /* so many */
@@ -162,11 +165,15 @@ YD_NODISCARD yd_err member_resume(struct room *room, const struct room_event *ev
 YD_NODISCARD yd_err member_leave(struct room *room, uint32_t number);
 YD_NODISCARD yd_err members_keepalive(struct room *room);
 YD_NODISCARD yd_err member_right(struct room *room, const struct room_event *ev);
-/* Tells it what became of a document message, if it wants to know. */
-YD_NODISCARD yd_err member_status(struct room *room, uint32_t number, bool saved);
+/* Tells it what became of a document message, if it wants to know: once for each. */
+YD_NODISCARD yd_err member_status(struct room *room, uint32_t number, enum room_message message,
+                                  bool saved);
+/* A STEP1 of the member: it may have to be asked what it has. */
+YD_NODISCARD yd_err member_step1(struct room *room, uint32_t number);
 YD_NODISCARD yd_err member_stateless(struct room *room, uint32_t number, yd_slice text);
-YD_NODISCARD yd_err member_send_step1(struct room *room, uint32_t number);
-YD_NODISCARD yd_err members_send_step1(struct room *room);
+/* Asks for what it has, for a reason of ours. */
+YD_NODISCARD yd_err member_ask(struct room *room, uint32_t number);
+YD_NODISCARD yd_err members_ask(struct room *room);
 void room_due_by(struct room *room, uint64_t when_ms);
 
 /* identity.c */

@@ -331,6 +331,24 @@ test('D44: a token of a running session renews it; a bad one ends it', async () 
   who.close()
 })
 
+// Provider 2 says its token at the beginning only.
+for (const version of VERSIONS.slice(1)) test(`R40: ${version}: what a reader wrote is saved when it may write, and shown to be`, async () => {
+  const room = `doc-late-${version.slice(-1)}`
+  let perm = 'read'
+  const guest = new Guest(server, version, room, () => mint(room, perm))
+  await guest.synced()
+  await until('the first sync to be saved', () => guest.unsaved === 0)
+  for (const letter of 'abc') guest.text.insert(0, letter)
+  await sleep(300)
+  assert.equal(guest.unsaved, 3)
+  perm = 'write'
+  await guest.provider.provider.sendToken()
+  await until('all to be saved', () => guest.unsaved === 0)
+  const reader = await enter(version, room, 'read')
+  assert.equal(reader.says, 'cba')
+  reader.end(); guest.end()
+})
+
 test('D44: at the end of the longest session a fresh token is asked for, and it goes on', async () => {
   const s = await startTicketServer({ args: ['--max-session-ms', '1500'] })
   servers.push(s)

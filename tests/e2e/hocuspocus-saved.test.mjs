@@ -61,6 +61,21 @@ test('R40: when the sync fails it is never saved; after a restart it is', { time
   await again.stop()
 })
 
+describe('R40: a provider that is told to sync once more shows in the end that all is saved', () => {
+  for (const version of VERSIONS) test(version, async () => {
+    const server = await startServer()
+    const client = await enter(server, version)
+    for (let i = 0; i < 3; i++) {
+      await until('all to be saved', () => unsaved(client) <= 0)
+      client.provider.provider.forceSync()
+      assert.equal(unsaved(client), 1)
+    }
+    await until('all to be saved', () => unsaved(client) <= 0)
+    client.end()
+    await server.stop()
+  })
+})
+
 describe('R40: what was said to be saved survives SIGKILL at once', () => {
   for (const version of VERSIONS) test(version, async () => {
     let server = await startServer()

@@ -1,248 +1,139 @@
-/* client.c - what stock clients do: sync, type, announce themselves, pass on what they hear.
+/* client.c - what stock clients do on a socket: y-websocket's with one document, Hocuspocus'
+ * providers 2, 3 and 4 with several, each asked for by its address.
  *
- * Their presence is that of y-protocols: newer clocks win, a `null` about oneself is answered by a
- * higher clock, who was not heard of for 30 s is removed, and every change is sent to the server,
- * whoever it came from. */
+ * A Hocuspocus provider counts what is not saved: one when it begins to sync, one more for each
+ * change of its user, one less for each time that it is told "saved". At zero its user is shown
+ * that all is. What it says without a connection it keeps and says after the first message of the
+ * next one; then more is confirmed than it has counted, and its number is not to be trusted. */
 #include "sim/sim.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define RENEW_MS   15000
-#define TIMEOUT_MS 30000
-/* Text and keys of a client have authors of their own: no text stands behind a key. So has each of
- * its documents, as each tab has. */
-#define AUTHORS ((uint32_t)2 * CLIENTS * TABS)
+enum { TYPE_SYNC, TYPE_AWARENESS, TYPE_AUTH, TYPE_QUERY, TYPE_STATELESS = 5, TYPE_CLOSE = 7 };
+#define TYPE_STATUS 8
 
-static uint32_t writer(const struct client *c) { return 2 * CLIENTS * c->tab + c->number; }
-static uint32_t setter(const struct client *c) { return writer(c) + CLIENTS; }
-static bool is_text(uint32_t author) { return author % (2 * CLIENTS) < CLIENTS; }
+/* ---- out ------------------------------------------------------------------------------------- */
 
-static struct yd_buf buf(void)
+static size_t address_put(const struct client *c, uint8_t *at)
 {
-    struct yd_buf b;
-    yd_buf_init(&b, sim_alloc(), SIZE_MAX / 2);
-    return b;
+    const uint8_t address[] = {'d', (uint8_t)('0' + c->room), 0, (uint8_t)('a' + c->number)};
+    size_t len = c->socket->speech == HOCUSPOCUS_4_ID ? 4 : 2;
+    at[0] = (uint8_t)len;
+    memcpy(at + 1, address, len);
+    return len + 1;
 }
 
-static void put(struct yd_buf *out, uint64_t value) { SIM_OK(yd_buf_varuint(out, value)); }
-
-static void say(struct client *c, uint8_t type, int step, yd_slice payload)
+/* Provider 4 keeps the newest awareness message of each document. */
+static void older_presence_drop(struct client *c, yd_slice head)
 {
-    uint8_t head[16] = {type};
-    size_t len = 1;
-    if (!c->connected) return;
+    struct queue kept = {0}, *offline = &c->socket->offline;
+    size_t len = c->socket->speech == HOCUSPOCUS_4_ID ? 6 : 4; // address and type
+    while (offline->count > 0) {
+        struct frame frame = queue_take(offline);
+        if (frame.len >= len && memcmp(frame.bytes, head.ptr, len) == 0) {
+            frame_free(&frame);
+        } else {
+            queue_put(&kept, frame);
+        }
+    }
+    queue_free(offline);
+    *offline = kept;
+}
+
+static void send(struct client *c, yd_slice head, yd_slice payload)
+{
+    struct socket *s = c->socket;
+    if (!c->attached || (!s->connected && speaks_yws(s))) return;
+    bool is_presence = !speaks_yws(s) && head.ptr[head.ptr[0] + 1] == TYPE_AWARENESS;
+    if (!s->connected) {
+        c->sim->counts[C_QUEUED]++;
+        if (is_presence && s->speech >= HOCUSPOCUS_4) older_presence_drop(c, head);
+    }
+    queue_put(s->connected ? &s->up : &s->offline, frame_of(head, payload, 0));
+}
+
+void client_says(struct client *c, uint8_t type, int step, yd_slice payload)
+{
+    uint8_t head[32];
+    size_t len = speaks_yws(c->socket) ? 0 : address_put(c, head);
+    head[len++] = type;
     if (step >= 0) head[len++] = (uint8_t)step;
     len += yd_varuint_put(head + len, payload.len);
-    queue_put(&c->up, (yd_slice){head, len}, payload, 0);
+    send(c, (yd_slice){head, len}, payload);
 }
 
-/* ---- presence -------------------------------------------------------------------------------- */
-
-static void entry_put(struct yd_buf *out, const struct client *c, uint32_t who)
+void client_changed(struct client *c, yd_slice update)
 {
-    char state[24] = "null";
-    const struct awareness *a = &c->presence[who];
-    if (a->state != 0) snprintf(state, sizeof state, "{\"n\":%u}", a->state);
-    put(out, who + 1);
-    put(out, a->clock);
-    SIM_OK(yd_buf_varbytes(out, (yd_slice){(const uint8_t *)state, strlen(state)}));
+    if (!c->attached) return;
+    c->unsaved++;
+    if (!c->socket->connected) c->queued = c->surplus = true;
+    client_says(c, TYPE_SYNC, ROOM_MSG_UPDATE, update);
 }
 
-/* who: one bit for each client. */
-static void announce(struct client *c, uint32_t who)
+void client_token(struct client *c)
 {
-    uint32_t count = 0;
-    struct yd_buf out = buf();
-    for (uint32_t i = 0; i < CLIENTS; i++) count += who >> i & 1;
-    put(&out, count);
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        if ((who >> i & 1) != 0) entry_put(&out, c, i);
+    static const char version[] = "4.8.0";
+    uint8_t head[16];
+    if (!c->attached || !c->socket->connected) return;
+    c->was_refused = false;
+    c->sim->counts[C_TOKENS]++;
+    size_t len = address_put(c, head);
+    head[len++] = TYPE_AUTH;
+    head[len++] = 0;
+    head[len++] = 1;
+    head[len++] = 't';
+    yd_slice text = {(const uint8_t *)version, sizeof version - 1};
+    if (c->socket->speech >= HOCUSPOCUS_4) {
+        head[len++] = (uint8_t)text.len;
+    } else {
+        text = YD_EMPTY;
     }
-    if (count > 0) say(c, 1, -1, yd_buf_slice(&out));
-    yd_buf_deinit(&out);
+    send(c, (yd_slice){head, len}, text);
 }
 
-static void own_state(struct client *c, uint32_t state)
+static void says_what_it_has(struct client *c)
 {
-    struct awareness *own = &c->presence[c->number];
-    own->clock++;
-    own->state = state;
-    own->heard_ms = c->sim->now_ms;
-    announce(c, 1u << c->number);
-}
-
-void client_moves(struct client *c)
-{
-    c->sim->counts.states++;
-    own_state(c, ++c->state);
-}
-
-static uint32_t state_number(yd_slice text)
-{
-    char copy[32] = {0};
-    unsigned n = 0;
-    memcpy(copy, text.ptr, text.len < sizeof copy ? text.len : sizeof copy - 1);
-    return sscanf(copy, "{\"n\":%u}", &n) == 1 ? n : 0;
-}
-
-/* One entry; true: it was news. */
-static bool hears(struct client *c, uint64_t id, uint64_t clock, uint32_t state)
-{
-    SIM_RULE(c->sim, id >= 1 && id <= CLIENTS, "presence of nobody");
-    struct awareness *a = &c->presence[id - 1];
-    bool newer = clock > a->clock || (clock == a->clock && state == 0 && a->state != 0);
-    if (!newer) return false;
-    if (id - 1 == c->number && state == 0 && a->state != 0) {
-        a->clock = clock + 1; // never let somebody else remove me
-        a->heard_ms = c->sim->now_ms;
-        return true;
-    }
-    bool was = a->state != 0;
-    *a = (struct awareness){clock, c->sim->now_ms, state};
-    return state != 0 || was;
-}
-
-static void takes_presence(struct client *c, yd_slice update)
-{
-    uint32_t changed = 0;
-    struct yd_reader r = yd_reader_of(update);
-    for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
-        uint64_t id = yd_read_varuint(&r), clock = yd_read_varuint(&r);
-        if (hears(c, id, clock, state_number(yd_read_varbytes(&r)))) changed |= 1u << (id - 1);
-    }
-    SIM_RULE(c->sim, !r.failed, "malformed presence");
-    announce(c, changed);
-}
-
-void client_time(struct client *c)
-{
-    uint32_t changed = 0;
-    struct awareness *own = &c->presence[c->number];
-    if (own->state != 0 && own->heard_ms + RENEW_MS <= c->sim->now_ms) own_state(c, own->state);
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct awareness *a = &c->presence[i];
-        if (i == c->number || a->state == 0 || a->heard_ms + TIMEOUT_MS > c->sim->now_ms) continue;
-        a->state = 0;
-        changed |= 1u << i;
-    }
-    announce(c, changed);
-}
-
-/* ---- documents ------------------------------------------------------------------------------- */
-
-static void clocks_of(struct yd_doc *doc, uint64_t clocks[AUTHORS])
-{
-    struct yd_buf sv = buf();
-    memset(clocks, 0, AUTHORS * sizeof *clocks);
-    SIM_OK(yd_doc_state_vector(doc, &sv));
-    struct yd_reader r = yd_reader_of(yd_buf_slice(&sv));
-    for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
-        uint64_t id = yd_read_varuint(&r);
-        clocks[id - 1] = yd_read_varuint(&r);
-    }
+    struct yd_buf sv = buf_new();
+    SIM_OK(yd_doc_state_vector(c->doc, &sv));
+    client_says(c, TYPE_SYNC, ROOM_MSG_STEP1, yd_buf_slice(&sv));
     yd_buf_deinit(&sv);
 }
 
-static void delete_put(struct rng *rng, struct yd_buf *out, uint64_t author, uint64_t clocks)
+static void start_sync(struct client *c)
 {
-    uint64_t from = rng_below(rng, (uint32_t)clocks);
-    uint64_t len = 1 + rng_below(rng, 3);
-    const uint64_t update[] = {0, 1, author, 1, from, from + len > clocks ? 1 : len};
-    for (size_t i = 0; i < sizeof update / sizeof *update; i++) put(out, update[i]);
+    if (!speaks_yws(c->socket) && c->socket->speech != HOCUSPOCUS_2) client_token(c);
+    c->unsaved = 1;
+    c->was_here = true;
+    says_what_it_has(c);
+    client_announces(c);
 }
 
-static void insert_put(struct rng *rng, struct yd_buf *out, uint64_t own, uint64_t clock,
-                       uint64_t author, uint64_t clocks)
+void client_force_sync(struct client *c)
 {
-    const uint64_t head[] = {1, 1, own, clock};
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++) put(out, head[i]);
-    uint32_t len = 1 + rng_below(rng, rng_one_in(rng, 8) ? 150 : 6);
-    if (clocks > 0 && !rng_one_in(rng, 6)) {
-        SIM_OK(yd_buf_u8(out, 0x84));
-        put(out, author);
-        put(out, rng_below(rng, (uint32_t)clocks));
-    } else {
-        SIM_OK(yd_buf_append(out, YD_LITERAL("\4\1\1t")));
-    }
-    put(out, len);
-    for (uint32_t i = 0; i < len; i++) put(out, 'a' + rng_below(rng, 26));
-    put(out, 0);
+    if (!c->attached || !c->socket->connected || speaks_yws(c->socket)) return;
+    if (c->unsaved != 0) c->surplus = true; // what is under way is confirmed, and not counted
+    c->unsaved = 1;
+    c->sim->counts[C_FORCED]++;
+    says_what_it_has(c);
 }
 
-/* The key of its own map, "A" and so on: as Yjs does it, behind what it has set before. */
-static void set_put(struct client *c, struct yd_buf *out, uint64_t clock)
+void client_stateless(struct client *c)
 {
-    const uint64_t head[] = {1, 1, setter(c) + 1, clock};
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++) put(out, head[i]);
-    if (c->has_set) {
-        SIM_OK(yd_buf_u8(out, 0x88));
-        put(out, setter(c) + 1);
-        put(out, c->set_clock);
-    } else {
-        SIM_OK(yd_buf_append(out, YD_LITERAL("\x28\1\1")));
-        SIM_OK(yd_buf_u8(out, (uint8_t)('A' + c->number)));
-        SIM_OK(yd_buf_append(out, YD_LITERAL("\1k")));
-    }
-    SIM_OK(yd_buf_append(out, YD_LITERAL("\1\x7d\1")));
-    put(out, 0);
-    c->has_set = true;
-    c->set_clock = clock;
+    char text[24];
+    if (!c->attached || !c->socket->connected || speaks_yws(c->socket)) return;
+    snprintf(text, sizeof text, "%u:%u", c->number, ++c->said);
+    client_says(c, TYPE_STATELESS, -1, (yd_slice){(const uint8_t *)text, strlen(text)});
 }
 
-/* Somebody who has written anything, from a random place on; AUTHORS: nobody has. */
-static uint32_t author_draw(struct rng *rng, const uint64_t clocks[AUTHORS], bool text_only)
-{
-    uint32_t from = rng_below(rng, AUTHORS);
-    for (uint32_t n = 0; n < AUTHORS; n++) {
-        uint32_t author = (from + n) % AUTHORS;
-        if (clocks[author] > 0 && (is_text(author) || !text_only)) return author;
-    }
-    return AUTHORS;
-}
-
-void client_types(struct client *c)
-{
-    struct rng *rng = &c->sim->rng;
-    uint64_t clocks[AUTHORS];
-    clocks_of(c->doc, clocks);
-    struct yd_buf update = buf();
-    uint32_t any = author_draw(rng, clocks, false), text = author_draw(rng, clocks, true);
-    if (any < AUTHORS && rng_one_in(rng, 4)) {
-        delete_put(rng, &update, any + 1, clocks[any]);
-        c->sim->counts.deleted++;
-    } else if (rng_one_in(rng, 5)) {
-        set_put(c, &update, clocks[setter(c)]);
-        c->sim->counts.typed++;
-    } else {
-        uint64_t behind = text < AUTHORS ? clocks[text] : 0;
-        insert_put(rng, &update, writer(c) + 1, clocks[writer(c)], text + 1, behind);
-        c->sim->counts.typed++;
-    }
-    SIM_OK(yd_doc_apply(c->doc, yd_buf_slice(&update), YD_V1, NULL));
-    say(c, 0, ROOM_MSG_UPDATE, yd_buf_slice(&update));
-    yd_buf_deinit(&update);
-}
-
-/* Another tab of the same user: it has nothing, and what it did not send is lost with the old one.
- */
-void client_new_tab(struct client *c)
-{
-    if (c->connected || c->tab + 1 == TABS) return;
-    yd_doc_free(c->doc);
-    SIM_OK(yd_doc_new(sim_alloc(), NULL, &c->doc));
-    c->tab++;
-    c->has_set = false;
-    c->sim->counts.tabs++;
-}
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static void takes_sync(struct client *c, uint64_t step, yd_slice bytes)
 {
-    if (step == 0) {
-        struct yd_buf state = buf();
+    if (step == ROOM_MSG_STEP1) {
+        struct yd_buf state = buf_new();
         SIM_OK(yd_doc_encode_state(c->doc, bytes, YD_V1, &state));
-        say(c, 0, 1, yd_buf_slice(&state));
+        client_says(c, TYPE_SYNC, ROOM_MSG_STEP2, yd_buf_slice(&state));
         yd_buf_deinit(&state);
         return;
     }
@@ -251,54 +142,182 @@ static void takes_sync(struct client *c, uint64_t step, yd_slice bytes)
     SIM_OK(yd_doc_apply(c->seen, bytes, YD_V1, NULL));
 }
 
-void client_takes(struct client *c, yd_slice frame)
+static void takes_auth(struct client *c, struct yd_reader *r)
 {
-    struct yd_reader r = yd_reader_of(frame);
-    uint64_t type = yd_read_varuint(&r);
-    c->sim->counts.delivered++;
-    if (type == 0) {
-        uint64_t step = yd_read_varuint(&r);
-        takes_sync(c, step, yd_read_varbytes(&r));
-    } else if (type == 1) {
-        takes_presence(c, yd_read_varbytes(&r));
+    uint64_t kind = yd_read_varuint(r);
+    if (speaks_yws(c->socket)) {
+        c->sim->counts[C_DENIED]++;
+        (void)yd_read_varbytes(r);
+        return;
     }
-    SIM_RULE(c->sim, !r.failed && r.at == r.end, "a frame that no client can read");
+    SIM_RULE(c->sim, kind <= 2 && (kind > 0 || c->socket->speech != HOCUSPOCUS_2),
+             "P47: nothing is said that a provider throws on");
+    if (kind > 0) (void)yd_read_varbytes(r);
+    if (kind == 0) client_token(c);
+    if (kind == 1) c->was_refused = true;
+}
+
+/* 'number:count' of its sender, whose messages come once each and in order. */
+static void takes_stateless(struct client *c, yd_slice text)
+{
+    char copy[24] = {0};
+    unsigned from = SOCKETS, n = 0;
+    memcpy(copy, text.ptr, text.len < sizeof copy ? text.len : sizeof copy - 1);
+    SIM_RULE(c->sim, sscanf(copy, "%u:%u", &from, &n) == 2 && from < SOCKETS,
+             "R42: a stateless message is as it came");
+    SIM_RULE(c->sim, n > c->heard[from], "R42: stateless messages come once, in order");
+    c->heard[from] = n;
+    c->sim->counts[C_STATELESS]++;
+}
+
+static void takes_status(struct client *c, bool saved, const struct frame *frame)
+{
+    c->sim->counts[saved ? C_SAVED : C_UNSAVED]++;
+    if (!saved) return;
+    SIM_OK(yd_doc_apply(c->safe, (yd_slice){frame->claim, frame->claim_len}, YD_V1, NULL));
+    if (!c->attached) return;
+    if (c->unsaved > 0 || c->socket->speech == HOCUSPOCUS_2) c->unsaved--;
+    if (c->unsaved == 0 && !c->surplus) judge_saved(c);
+}
+
+static void takes(struct client *c, struct yd_reader *r, const struct frame *frame)
+{
+    uint64_t type = yd_read_varuint(r);
+    bool is_hocuspocus = !speaks_yws(c->socket);
+    if (type == TYPE_SYNC) {
+        uint64_t step = yd_read_varuint(r);
+        takes_sync(c, step, yd_read_varbytes(r));
+    } else if (type == TYPE_AWARENESS) {
+        client_hears(c, yd_read_varbytes(r));
+    } else if (type == TYPE_AUTH) {
+        takes_auth(c, r);
+    } else if (is_hocuspocus && type == TYPE_STATELESS) {
+        takes_stateless(c, yd_read_varbytes(r));
+    } else if (is_hocuspocus && type == TYPE_STATUS) {
+        takes_status(c, yd_read_varuint(r) == 1, frame);
+    } else {
+        sim_fail(c->sim, "P47: a message of a type that the client throws on");
+    }
+    SIM_RULE(c->sim, !r->failed && r->at == r->end, "a frame that no client can read");
+}
+
+/* NULL: of none of its documents. */
+static struct client *client_of(struct socket *s, struct yd_reader *r)
+{
+    yd_slice address = speaks_yws(s) ? YD_EMPTY : yd_read_varbytes(r);
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        uint8_t own[8];
+        if (!s->uses[i]) continue;
+        if (speaks_yws(s)) return &s->docs[i];
+        size_t len = address_put(&s->docs[i], own);
+        if (yd_slice_equal(address, (yd_slice){own + 1, len - 1})) return &s->docs[i];
+    }
+    return NULL;
+}
+
+/* What is said about a document that was given back is passed over, except that what was said to
+ * be saved was said. */
+static bool is_for(const struct client *c, const struct frame *frame)
+{
+    return c->attached || frame->claim != NULL;
+}
+
+static void say_queued(struct socket *s)
+{
+    while (s->offline.count > 0) queue_put(&s->up, queue_take(&s->offline));
+    for (uint32_t i = 0; i < ROOMS; i++) s->docs[i].queued = false;
+}
+
+void socket_takes(struct socket *s, const struct frame *frame)
+{
+    struct yd_reader r = yd_reader_of((yd_slice){frame->bytes, frame->len});
+    s->sim->counts[C_DELIVERED]++;
+    if (s->offline.count > 0) say_queued(s);
+    struct client *c = client_of(s, &r);
+    SIM_RULE(s->sim, c != NULL, "P42: a frame of a document that was never asked for");
+    if (is_for(c, frame)) takes(c, &r, frame);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-void client_init(struct client *c, struct sim *sim, uint32_t number)
+void client_init(struct client *c, struct socket *socket, uint32_t room)
 {
-    *c = (struct client){.sim = sim, .number = number, .reads = true};
+    *c = (struct client){.sim = socket->sim,
+                         .socket = socket,
+                         .number = socket->number,
+                         .room = room,
+                         .attached = socket->uses[room]};
     SIM_OK(yd_doc_new(sim_alloc(), NULL, &c->doc));
     SIM_OK(yd_doc_new(sim_alloc(), NULL, &c->seen));
+    SIM_OK(yd_doc_new(sim_alloc(), NULL, &c->safe));
 }
 
 void client_deinit(struct client *c)
 {
     yd_doc_free(c->doc);
     yd_doc_free(c->seen);
-    queue_free(&c->up);
-    queue_free(&c->down);
+    yd_doc_free(c->safe);
 }
 
-void client_connected(struct client *c)
+/* Another provider of the same document: with the awareness of the one before, or, where nobody
+ * ever forgets its clock, with one that begins anew. */
+void client_attach(struct client *c)
 {
-    struct yd_buf sv = buf();
-    c->connected = c->reads = true;
-    SIM_OK(yd_doc_state_vector(c->doc, &sv));
-    say(c, 0, 0, yd_buf_slice(&sv));
-    if (c->presence[c->number].state != 0) announce(c, 1u << c->number);
-    yd_buf_deinit(&sv);
+    if (c->attached || !c->socket->uses[c->room]) return;
+    c->attached = true;
+    if (c->sim->forgets_nothing) memset(c->presence, 0, sizeof c->presence);
+    memset(c->heard, 0, sizeof c->heard);
+    if (c->socket->connected) {
+        c->surplus = c->queued || c->was_here; // what the one before said may still be confirmed
+        start_sync(c);
+    }
+    client_moves(c);
 }
 
-/* y-websocket's client removes the others then, and keeps that to itself: it is not connected. */
-void client_lost(struct client *c)
+void client_detach(struct client *c)
 {
-    c->connected = false;
-    queue_clear(&c->up);
-    queue_clear(&c->down);
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        if (i != c->number) c->presence[i].state = 0;
+    uint8_t head[16];
+    if (!c->attached || !c->socket->connected || speaks_yws(c->socket)) return;
+    client_goes(c);
+    size_t len = address_put(c, head);
+    head[len++] = TYPE_CLOSE;
+    send(c, (yd_slice){head, len}, YD_EMPTY);
+    c->attached = c->was_refused = false;
+    c->sim->counts[C_SHUT]++;
+}
+
+/* Another tab of the same user: it has nothing, and what it did not send is lost with the old one.
+ */
+void client_new_tab(struct client *c)
+{
+    if ((c->socket->connected && c->attached) || c->tab + 1 == TABS) return;
+    yd_doc_free(c->doc);
+    SIM_OK(yd_doc_new(sim_alloc(), NULL, &c->doc));
+    queue_clear(&c->socket->offline);
+    c->tab++;
+    c->has_set = c->surplus = c->queued = false;
+    c->sim->counts[C_TABS]++;
+}
+
+void socket_connected(struct socket *s)
+{
+    s->connected = s->reads = true;
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        struct client *c = &s->docs[i];
+        c->was_here = false;
+        memset(c->heard, 0, sizeof c->heard);
+        if (c->attached) start_sync(c);
+    }
+}
+
+void socket_lost(struct socket *s)
+{
+    s->connected = false;
+    queue_clear(&s->up);
+    queue_clear(&s->down);
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        s->docs[i].was_refused = false;
+        s->docs[i].surplus = s->docs[i].queued;
+        client_forgets(&s->docs[i]);
     }
 }

@@ -1,301 +1,274 @@
-/* host.c - a host without sockets, disks and clocks: what it must do with a room and its effects.
+/* host.c - a host without sockets, disks and clocks: what it must do with rooms and their effects.
  *
- * Records of the store are written in order and are safe when they are synced; a crash keeps those
- * and some of the others. A frame that is gated leaves when its record is safe. What waits for one
- * connection beyond WINDOW makes it behind. */
+ * A frame that is gated leaves when its record is safe. What waits for one connection beyond WINDOW
+ * makes it behind in all its rooms. A room that fails takes the connections of all its members with
+ * it, and those take leave of their other rooms. */
 #include "sim/sim.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The room's heap, which may refuse. */
-static void *heap_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
-{
-    struct host *host = ctx;
-    if (new_size > old_size && host->refuse_at != 0 && ++host->requests >= host->refuse_at) {
-        return NULL;
-    }
-    yd_alloc plain = sim_alloc();
-    return plain.resize(plain.ctx, ptr, old_size, new_size);
-}
-
-/* ---- the store ------------------------------------------------------------------------------- */
-
-static void record_add(struct host *h, enum record_kind kind, yd_slice bytes)
-{
-    if (h->record_count == h->record_cap) {
-        h->record_cap = h->record_cap == 0 ? 64 : h->record_cap * 2;
-        h->records = realloc(h->records, h->record_cap * sizeof *h->records);
-        YD_ASSERT(h->records != NULL);
-    }
-    uint8_t *copy = malloc(bytes.len + 1);
-    YD_ASSERT(copy != NULL);
-    memcpy(copy, bytes.ptr, bytes.len);
-    h->records[h->record_count++] = (struct record){kind, copy, bytes.len};
-}
-
-static void records_cut(struct host *h, size_t count)
-{
-    while (h->record_count > count) free(h->records[--h->record_count].bytes);
-}
-
-static size_t last_of(const struct host *h, enum record_kind kind)
-{
-    size_t i = h->record_count;
-    while (i > 0 && h->records[i - 1].kind != kind) i--;
-    return i; // 0: there is none
-}
-
-static void feed(const struct host *h, struct room *room, const struct record *record)
-{
-    struct room_effects fx;
-    struct room_event load = {
-        .kind = ROOM_EV_LOAD, .bytes = {record->bytes, record->len}, .now_ms = h->sim->now_ms};
-    SIM_RULE(h->sim, room_step(room, &load, &fx) == YD_OK, "what is stored cannot be read");
-}
-
-static struct room *room_made(const struct host *h, yd_alloc alloc)
-{
-    const struct room_opts opts = {.part_bytes = PART,
-                                   .compact_updates = 20,
-                                   .compact_bytes = 2000,
-                                   .awareness_clients_max = 64};
-    struct room *room;
-    SIM_OK(room_new(alloc, &opts, &room));
-    size_t base = last_of(h, RECORD_BASE), delta = last_of(h, RECORD_DELTA);
-    size_t from = base;
-    if (base > 0) {
-        room_loaded_base(room, h->records[base - 1].len);
-        feed(h, room, &h->records[base - 1]);
-    }
-    if (delta > base) {
-        feed(h, room, &h->records[delta - 1]);
-        from = delta;
-    }
-    for (size_t i = from; i < h->record_count; i++) feed(h, room, &h->records[i]);
-    room_check(room);
-    return room;
-}
-
-struct room *host_reload(const struct host *h) { return room_made(h, sim_alloc()); }
-
-void host_sync(struct host *h, size_t records)
-{
-    h->sim->counts.syncs++;
-    h->synced += records;
-    if (h->synced > h->record_count) h->synced = h->record_count;
-}
+#include "ydoc/update.h"
 
 /* ---- effects --------------------------------------------------------------------------------- */
 
-static void seq_note(struct host *h)
+static void seq_note(struct slot *slot, size_t record)
 {
-    if (h->seq_count == h->seq_cap) {
-        h->seq_cap = h->seq_cap == 0 ? 64 : h->seq_cap * 2;
-        h->record_of_seq = realloc(h->record_of_seq, h->seq_cap * sizeof *h->record_of_seq);
-        YD_ASSERT(h->record_of_seq != NULL);
+    if (slot->seq_count == slot->seq_cap) {
+        slot->seq_cap = slot->seq_cap == 0 ? 64 : slot->seq_cap * 2;
+        slot->record_of_seq =
+            realloc(slot->record_of_seq, slot->seq_cap * sizeof *slot->record_of_seq);
+        YD_ASSERT(slot->record_of_seq != NULL);
     }
-    h->record_of_seq[h->seq_count++] = h->record_count;
+    slot->record_of_seq[slot->seq_count++] = record;
 }
 
-static void put(struct host *h, uint32_t number, const struct room_effect *fx)
+static size_t gate_of(const struct host *h, uint32_t room, const struct room_effect *fx)
 {
-    struct member *m = &h->members[number];
+    const struct slot *slot = &h->slots[room];
+    SIM_RULE(h->sim, fx->gate_seq <= slot->seq_count, "R3: a gate that was never appended");
+    bool forgets =
+        h->sim->bug == BUG_GATE || (h->sim->bug == BUG_STATUS && fx->message == ROOM_MSG_STATUS);
+    return fx->gate_seq == 0 || forgets ? 0 : slot->record_of_seq[fx->gate_seq - 1];
+}
+
+static bool all_held(const struct conn *conn)
+{
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        if (conn->seats[i].state == SEAT_IN && !conn->seats[i].is_held) return false;
+    }
+    return true;
+}
+
+/* "Saved" is said of the message, and of a STEP2 also of all that was left out of it because the
+ * room had it. */
+static void claim(struct host *h, uint32_t room, struct frame *frame)
+{
+    SIM_RULE(h->sim, h->claim.len > 0, "R40: a STATUS of nothing that was sent");
+    if (!h->is_step2) {
+        frame_claims(frame, h->claim);
+        return;
+    }
+    struct yd_buf state = buf_new(), both = buf_new();
+    uint64_t refuse_at = h->refuse_at;
+    h->refuse_at = 0; // it is ours to look
+    SIM_OK(yd_doc_encode_state(room_doc(h->slots[room].room), YD_EMPTY, YD_V1, &state));
+    const struct yd_update parts[] = {{h->claim, YD_V1}, {yd_buf_slice(&state), YD_V1}};
+    h->refuse_at = refuse_at;
+    SIM_OK(yd_update_merge(parts, 2, YD_V1, &both, NULL));
+    frame_claims(frame, yd_buf_slice(&both));
+    yd_buf_deinit(&state);
+    yd_buf_deinit(&both);
+}
+
+static void put(struct host *h, uint32_t socket, uint32_t room, const struct room_effect *fx)
+{
+    struct conn *conn = &h->conns[socket];
+    const struct seat *seat = seat_in_room(h, socket, room);
     struct session_head head;
-    if (!m->is_in || !session_head(m->session, 0, fx->message, fx->bytes.len, &head)) return;
-    SIM_RULE(h->sim, fx->gate_seq <= h->seq_count, "R3: a gate that was never appended");
-    size_t gate = fx->gate_seq == 0 ? 0 : h->record_of_seq[fx->gate_seq - 1];
-    if (h->sim->bug == BUG_GATE) gate = 0;
-    queue_put(&m->waiting, (yd_slice){head.bytes, head.len}, fx->bytes, gate);
-    SIM_RULE(h->sim, !m->is_held || m->waiting.bytes <= m->held_bytes + ANSWERS_MAX,
+    if (seat == NULL) return;
+    uint32_t doc = (uint32_t)(seat - conn->seats);
+    if (!session_head(conn->session, doc, fx->message, fx->bytes.len, &head)) return;
+    struct frame frame =
+        frame_of((yd_slice){head.bytes, head.len}, fx->bytes, gate_of(h, room, fx));
+    if (fx->message == ROOM_MSG_STATUS && fx->bytes.ptr[0] == 1) {
+        claim(h, room, &frame);
+    }
+    queue_put(&conn->waiting, frame);
+    SIM_RULE(h->sim, !all_held(conn) || conn->waiting.bytes <= conn->held_bytes + ANSWERS_MAX,
              "H50: too much waits for a connection that is held");
 }
 
-static void send_effect(struct host *h, const struct room_effect *fx)
+static void send_effect(struct host *h, uint32_t room, const struct room_effect *fx)
 {
     if (fx->to == ROOM_TO_ONE) {
-        put(h, fx->member, fx);
+        put(h, fx->member, room, fx);
         return;
     }
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        bool full = h->members[i].waiting.bytes > WINDOW;
+    if (fx->message == ROOM_MSG_AWARENESS && h->owners != NULL) judge_told(h, room, fx->bytes);
+    for (uint32_t i = 0; i < SOCKETS; i++) {
+        const struct seat *seat = seat_in_room(h, i, room);
+        if (seat == NULL || seat->is_held) continue;
+        bool full = h->conns[i].waiting.bytes > WINDOW;
         if (h->sim->bug == BUG_DROP && full && fx->message == ROOM_MSG_UPDATE) continue;
-        if (!h->members[i].is_held) put(h, i, fx);
+        put(h, i, room, fx);
     }
 }
 
-static void carry_out(struct host *h, const struct room_effect *fx)
+static void hold(struct host *h, uint32_t room, const struct room_effect *fx)
 {
-    struct counts *counts = &h->sim->counts;
+    bool holds = fx->kind == ROOM_FX_HOLD;
+    struct seat *seat = seat_in_room(h, fx->member, room);
+    SIM_RULE(h->sim, seat != NULL && seat->is_held != holds, "R53: HOLD and RESUME take turns");
+    seat->is_held = holds;
+    h->sim->counts[holds ? C_HELD : C_RESUMED]++;
+    struct conn *conn = &h->conns[fx->member];
+    if (all_held(conn)) conn->held_bytes = conn->waiting.bytes;
+}
+
+static void carry_out(struct host *h, uint32_t room, const struct room_effect *fx)
+{
+    uint64_t *counts = h->sim->counts;
+    struct slot *slot = &h->slots[room];
     switch (fx->kind) {
     case ROOM_FX_APPEND:
-        record_add(h, RECORD_APPEND, fx->bytes);
-        seq_note(h);
-        SIM_RULE(h->sim, fx->seq == h->seq_count, "R3: appends are numbered in order");
+        SIM_RULE(h->sim, !h->is_readers, "R6: what a reader says is stored");
+        record_add(h, room, RECORD_APPEND, fx->bytes);
+        seq_note(slot, h->record_count);
+        SIM_RULE(h->sim, fx->seq == slot->seq_count, "R3: appends are numbered in order");
         break;
     case ROOM_FX_SEND:
-        counts->parts += fx->share != 0 && fx->message == ROOM_MSG_UPDATE;
-        send_effect(h, fx);
+        SIM_RULE(h->sim, !h->is_readers || fx->to == ROOM_TO_ONE,
+                 "R42: what a reader says goes to others");
+        counts[C_PARTS] += fx->share != 0 && fx->message == ROOM_MSG_UPDATE;
+        send_effect(h, room, fx);
         break;
     case ROOM_FX_SNAPSHOT:
-        counts->snapshots++;
-        record_add(h, fx->snapshot == ROOM_SNAPSHOT_BASE ? RECORD_BASE : RECORD_DELTA, fx->bytes);
+        counts[C_SNAPSHOTS]++;
+        record_add(h, room, fx->snapshot == ROOM_SNAPSHOT_BASE ? RECORD_BASE : RECORD_DELTA,
+                   fx->bytes);
         break;
     case ROOM_FX_HOLD:
-    case ROOM_FX_RESUME:
-        SIM_RULE(h->sim, h->members[fx->member].is_held == (fx->kind == ROOM_FX_RESUME),
-                 "R53: HOLD and RESUME take turns");
-        h->members[fx->member].is_held = fx->kind == ROOM_FX_HOLD;
-        h->members[fx->member].held_bytes = h->members[fx->member].waiting.bytes;
-        counts->held += fx->kind == ROOM_FX_HOLD;
-        counts->resumed += fx->kind == ROOM_FX_RESUME;
-        break;
+    case ROOM_FX_RESUME: hold(h, room, fx); break;
     case ROOM_FX_CLOSE: sim_fail(h->sim, "R5: no client of these is closed"); break;
-    case ROOM_FX_IGNORED: break;
+    case ROOM_FX_IGNORED: counts[C_PACED] += fx->cause == ROOM_CAUSE_STATE_PACE; break;
     }
 }
 
-/* The room is gone from memory, with everybody who was in. */
-static void room_drop(struct host *h)
+void room_drop(struct host *h, uint32_t number)
 {
+    struct slot *slot = &h->slots[number];
     h->refuse_at = 0;
-    room_free(h->room);
-    h->room = NULL;
-    h->seq_count = 0;
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct member *m = &h->members[i];
-        session_free(m->session);
-        queue_clear(&m->waiting);
-        if (m->is_in) client_lost(&h->sim->clients[i]);
-        *m = (struct member){.waiting = m->waiting};
+    room_free(slot->room);
+    slot->room = NULL;
+    slot->seq_count = 0;
+    for (uint32_t i = 0; i < SOCKETS; i++) {
+        if (seat_in_room(h, i, number) != NULL) conn_end(h, i);
     }
 }
 
-void host_event(struct host *h, struct room_event ev)
+void host_event(struct host *h, uint32_t number, struct room_event ev)
 {
     struct room_effects fx;
-    if (h->room == NULL) return;
+    struct room *room = h->slots[number].room;
+    if (room == NULL) return;
     ev.now_ms = h->sim->now_ms;
     if (ev.bytes.ptr == NULL) ev.bytes = YD_EMPTY;
-    yd_err err = room_step(h->room, &ev, &fx);
+    yd_err err = room_step(room, &ev, &fx);
     if (err != YD_OK) {
         SIM_RULE(h->sim, err == YD_ENOMEM && h->refuse_at != 0, "R22: only memory fails a room");
-        h->sim->counts.refused++;
-        room_drop(h);
+        h->sim->counts[C_REFUSED]++;
+        room_drop(h, number);
         return;
     }
-    for (size_t i = 0; i < fx.count; i++) carry_out(h, &fx.list[i]);
+    for (size_t i = 0; i < fx.count; i++) carry_out(h, number, &fx.list[i]);
     uint64_t refuse_at = h->refuse_at;
     h->refuse_at = 0; // the check of a table that is about to grow makes it grow
-    room_check(h->room);
+    room_check(room);
     h->refuse_at = refuse_at;
 }
 
-/* ---- members --------------------------------------------------------------------------------- */
-
-void host_connect(struct host *h, uint32_t number)
-{
-    struct member *m = &h->members[number];
-    uint64_t refuse_at = h->refuse_at;
-    h->refuse_at = 0; // loading without memory is another story
-    if (h->room == NULL) {
-        h->synced = h->record_count; // a load waits for the batch before it
-        h->room = room_made(h, (yd_alloc){heap_resize, h});
-    }
-    SIM_OK(session_new(sim_alloc(), (struct session_opts){.dialect = SESSION_YWS}, &m->session));
-    m->is_in = true;
-    host_event(h, (struct room_event){.kind = ROOM_EV_JOIN, .member = number, .right = ROOM_WRITE});
-    h->refuse_at = refuse_at;
-    h->sim->counts.connects++;
-    if (m->is_in) client_connected(&h->sim->clients[number]);
-}
-
-void host_disconnect(struct host *h, uint32_t number)
-{
-    struct member *m = &h->members[number];
-    if (!m->is_in) return;
-    host_event(h, (struct room_event){.kind = ROOM_EV_LEAVE, .member = number});
-    if (!m->is_in) return; // the room has failed meanwhile
-    session_free(m->session);
-    queue_clear(&m->waiting);
-    *m = (struct member){.waiting = m->waiting};
-    client_lost(&h->sim->clients[number]);
-}
-
-void host_takes(struct host *h, uint32_t number, yd_slice frame)
-{
-    struct session_event ev;
-    struct member *m = &h->members[number];
-    if (!m->is_in) return;
-    SIM_OK(session_recv(m->session, SESSION_BINARY, frame, &ev));
-    SIM_RULE(h->sim, ev.kind == SESSION_EV_MESSAGE, "P1: a message of a client is understood");
-    host_event(h, (struct room_event){.kind = ROOM_EV_MESSAGE,
-                                      .member = number,
-                                      .message = ev.message,
-                                      .bytes = ev.bytes});
-}
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 /* What may leave goes to the link as far as it takes it; what is gated stays and is passed by. */
-static void flush(struct host *h, uint32_t number)
+static void flush(struct host *h, uint32_t socket)
 {
-    struct queue *waiting = &h->members[number].waiting, *down = &h->sim->clients[number].down;
+    struct queue *waiting = &h->conns[socket].waiting, *down = &h->sim->sockets[socket].down;
     for (size_t n = waiting->count; n > 0; n--) {
         struct frame frame = queue_take(waiting);
-        bool leaves = frame.gate <= h->synced && down->bytes <= SOCKET;
-        yd_slice bytes = {frame.bytes, frame.len};
-        queue_put(leaves ? down : waiting, bytes, YD_EMPTY, frame.gate);
-        free(frame.bytes);
+        bool leaves = frame.gate <= h->synced && down->bytes <= LINK;
+        queue_put(leaves ? down : waiting, frame);
+    }
+}
+
+static void conn_tell(struct host *h, uint32_t socket, enum room_event_kind kind, bool held)
+{
+    const struct conn *conn = &h->conns[socket];
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        const struct seat *seat = &conn->seats[i];
+        if (seat->state != SEAT_IN || seat->is_held != held) continue;
+        if (kind == ROOM_EV_DRAINED && conn->waiting.count > 0) return;
+        host_event(h, seat->room, (struct room_event){.kind = kind, .member = socket});
+    }
+}
+
+static void conn_turn(struct host *h, uint32_t socket)
+{
+    const struct conn *conn = &h->conns[socket];
+    if (!conn->is_open) return;
+    flush(h, socket);
+    bool is_behind = conn->waiting.bytes > WINDOW && h->sim->bug != BUG_DROP;
+    if (is_behind) conn_tell(h, socket, ROOM_EV_BEHIND, false);
+    if (conn->waiting.count == 0) conn_tell(h, socket, ROOM_EV_DRAINED, true);
+}
+
+static void room_turn(struct host *h, uint32_t number)
+{
+    const struct slot *slot = &h->slots[number];
+    uint32_t owners[SOCKETS];
+    if (slot->room != NULL && room_wants_tick(slot->room)) {
+        judge_owners(h, number, owners);
+        h->owners = owners;
+        host_event(h, number, (struct room_event){.kind = ROOM_EV_TICK});
+        h->owners = NULL;
+    }
+    if (slot->room != NULL && room_due(slot->room) <= h->sim->now_ms) {
+        host_event(h, number, (struct room_event){.kind = ROOM_EV_TIMER});
     }
 }
 
 void host_turn(struct host *h)
 {
-    if (h->room != NULL && room_wants_tick(h->room)) {
-        host_event(h, (struct room_event){.kind = ROOM_EV_TICK});
-    }
-    if (h->room != NULL && room_due(h->room) <= h->sim->now_ms) {
-        host_event(h, (struct room_event){.kind = ROOM_EV_TIMER});
-    }
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct member *m = &h->members[i];
-        if (m->is_in) flush(h, i);
-        if (m->is_in && !m->is_held && m->waiting.bytes > WINDOW && h->sim->bug != BUG_DROP) {
-            host_event(h, (struct room_event){.kind = ROOM_EV_BEHIND, .member = i});
-        }
-        if (m->is_in && m->is_held && m->waiting.count == 0) {
-            host_event(h, (struct room_event){.kind = ROOM_EV_DRAINED, .member = i});
-        }
-    }
+    for (uint32_t i = 0; i < ROOMS; i++) room_turn(h, i);
+    for (uint32_t i = 0; i < SOCKETS; i++) conn_turn(h, i);
 }
 
 /* ---- ends ------------------------------------------------------------------------------------ */
 
 void host_crash(struct host *h)
 {
-    h->sim->counts.crashes++;
-    if (h->room != NULL) room_drop(h);
+    h->sim->counts[C_CRASHES]++;
+    for (uint32_t i = 0; i < ROOMS; i++) room_free(h->slots[i].room);
+    for (uint32_t i = 0; i < ROOMS; i++) h->slots[i].room = NULL;
+    for (uint32_t i = 0; i < ROOMS; i++) room_drop(h, i);
+    for (uint32_t i = 0; i < SOCKETS; i++) conn_end(h, i); // who was in no room yet
     size_t unsynced = h->record_count - h->synced;
-    size_t kept = h->synced + rng_below(&h->sim->rng, (uint32_t)unsynced + 1);
+    bool all_lost = rng_one_in(&h->sim->rng, 2);
+    size_t kept = h->synced + (all_lost ? 0 : rng_below(&h->sim->rng, (uint32_t)unsynced + 1));
     if (h->sim->bug == BUG_SYNC && h->synced > 0) kept = h->synced - 1;
     records_cut(h, kept);
     h->synced = h->record_count;
 }
 
-void host_evict(struct host *h)
+void host_evict(struct host *h, uint32_t number)
 {
-    if (h->room == NULL || room_member_count(h->room) > 0) return;
-    h->sim->counts.evictions++;
-    host_event(h, (struct room_event){.kind = ROOM_EV_COMPACT});
-    if (h->room != NULL) room_drop(h);
+    const struct slot *slot = &h->slots[number];
+    if (slot->room == NULL || room_member_count(slot->room) > 0) return;
+    h->sim->counts[C_EVICTIONS]++;
+    host_event(h, number, (struct room_event){.kind = ROOM_EV_COMPACT});
+    if (slot->room != NULL) room_drop(h, number);
 }
 
-void host_init(struct host *h, struct sim *sim) { *h = (struct host){.sim = sim}; }
+void host_init(struct host *h, struct sim *sim)
+{
+    *h = (struct host){.sim = sim, .claim = YD_EMPTY};
+    for (uint32_t i = 0; i < ROOMS; i++)
+        SIM_OK(yd_doc_new(sim_alloc(), NULL, &h->slots[i].allowed));
+}
 
 void host_deinit(struct host *h)
 {
-    if (h->room != NULL) room_drop(h);
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        room_free(h->slots[i].room);
+        h->slots[i].room = NULL;
+        free(h->slots[i].record_of_seq);
+        yd_doc_free(h->slots[i].allowed);
+    }
+    for (uint32_t i = 0; i < SOCKETS; i++) {
+        conn_end(h, i);
+        queue_free(&h->conns[i].waiting);
+        for (uint32_t n = 0; n < ROOMS; n++) queue_free(&h->conns[i].seats[n].kept);
+    }
     records_cut(h, 0);
-    for (uint32_t i = 0; i < CLIENTS; i++) queue_free(&h->members[i].waiting);
     free(h->records);
-    free(h->record_of_seq);
 }

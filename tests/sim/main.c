@@ -1,4 +1,4 @@
-/* main.c - plays seeds and counts what happened; queues and numbers that the others need. */
+/* main.c - plays seeds and counts what happened; numbers that look like chance. */
 #include "sim/sim.h"
 
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 static struct sim sim;
 
-/* ---- numbers, memory, queues ----------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 uint64_t rng_next(struct rng *rng)
 {
@@ -26,62 +26,10 @@ uint32_t rng_below(struct rng *rng, uint32_t below)
     return (uint32_t)(((rng_next(rng) >> 32) * below) >> 32);
 }
 
-static void *resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
-{
-    (void)ctx, (void)old_size;
-    if (new_size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    void *moved = realloc(ptr, new_size);
-    YD_ASSERT(moved != NULL);
-    return moved;
-}
-
-yd_alloc sim_alloc(void) { return (yd_alloc){resize, NULL}; }
-
-void queue_put(struct queue *q, yd_slice head, yd_slice payload, size_t gate)
-{
-    if (q->first > 0 && q->first + q->count == q->cap) {
-        memmove(q->list, q->list + q->first, q->count * sizeof *q->list);
-        q->first = 0;
-    }
-    if (q->count == q->cap) {
-        q->cap = q->cap == 0 ? 16 : q->cap * 2;
-        q->list = realloc(q->list, q->cap * sizeof *q->list);
-        YD_ASSERT(q->list != NULL);
-    }
-    uint8_t *bytes = malloc(head.len + payload.len + 1);
-    YD_ASSERT(bytes != NULL);
-    memcpy(bytes, head.ptr, head.len);
-    memcpy(bytes + head.len, payload.ptr, payload.len);
-    q->list[q->first + q->count++] = (struct frame){bytes, head.len + payload.len, gate};
-    q->bytes += head.len + payload.len;
-}
-
-struct frame queue_take(struct queue *q)
-{
-    struct frame frame = q->list[q->first++];
-    if (--q->count == 0) q->first = 0;
-    q->bytes -= frame.len;
-    return frame;
-}
-
-void queue_clear(struct queue *q)
-{
-    while (q->count > 0) free(queue_take(q).bytes);
-}
-
-void queue_free(struct queue *q)
-{
-    queue_clear(q);
-    free(q->list);
-    *q = (struct queue){0};
-}
-
 /* ---- seeds ----------------------------------------------------------------------------------- */
 
-static const char *const bug_names[] = {"none", "gate", "drop", "sync"};
+static const char *playing; // the name of a kept seed
+static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right"};
 
 static void say_seed(void)
 {
@@ -96,6 +44,7 @@ static void say_seed(void)
 void sim_fail(const struct sim *failed, const char *rule)
 {
     fprintf(stderr, "sim: seed %llu: %s\n", (unsigned long long)failed->seed, rule);
+    if (playing != NULL) fprintf(stderr, "sim: it is kept for %s\n", playing);
     say_seed();
     _exit(1);
 }
@@ -115,25 +64,64 @@ static void on_abort(int signum)
     _exit(1);
 }
 
+/* Seeds that once failed, and what of. A change of what is drawn gives them another story: look for
+ * it again then, with the repair undone. */
+static const struct {
+    uint64_t seed;
+    const char *name;
+} kept[] = {
+    {77, "r40_who_syncs_once_more_is_asked_once_more"},
+    {3, "r40_what_no_client_counts_is_not_confirmed"},
+    {2262, "r40_what_no_client_counts_is_not_confirmed: all is shown to be saved and is not"},
+    {24, "r40_what_was_refused_is_confirmed_when_a_step2_brings_it"},
+};
+
+static void play_kept(void)
+{
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        playing = kept[i].name;
+        sim_play(&sim, kept[i].seed, BUG_NONE);
+    }
+    playing = NULL;
+}
+
 /* A run in which something never happens shows nothing about it. */
 static int report(uint64_t seeds)
 {
-    const struct counts *c = &sim.counts;
-    const struct {
-        const char *name;
-        uint64_t count;
-    } all[] = {
-        {"typed", c->typed},     {"deleted", c->deleted},     {"connects", c->connects},
-        {"drops", c->drops},     {"crashes", c->crashes},     {"syncs", c->syncs},
-        {"held", c->held},       {"resumed", c->resumed},     {"parts", c->parts},
-        {"refused", c->refused}, {"evictions", c->evictions}, {"snapshots", c->snapshots},
-        {"tabs", c->tabs},       {"states", c->states},       {"delivered", c->delivered},
-    };
+    static const char *const names[COUNTS] = {[C_TYPED] = "typed",
+                                              [C_DELETED] = "deleted",
+                                              [C_CONNECTS] = "connects",
+                                              [C_DROPS] = "drops",
+                                              [C_CRASHES] = "crashes",
+                                              [C_SYNCS] = "syncs",
+                                              [C_HELD] = "held",
+                                              [C_RESUMED] = "resumed",
+                                              [C_PARTS] = "parts",
+                                              [C_REFUSED] = "refused",
+                                              [C_EVICTIONS] = "evictions",
+                                              [C_SNAPSHOTS] = "snapshots",
+                                              [C_TABS] = "tabs",
+                                              [C_STATES] = "states",
+                                              [C_DELIVERED] = "delivered",
+                                              [C_ADMITTED] = "admitted",
+                                              [C_TURNED_AWAY] = "turned away",
+                                              [C_SHUT] = "shut",
+                                              [C_TOKENS] = "tokens",
+                                              [C_RIGHTS] = "rights changed",
+                                              [C_READ_ONLY] = "updates of readers",
+                                              [C_DENIED] = "denied",
+                                              [C_SAVED] = "saved",
+                                              [C_UNSAVED] = "not saved",
+                                              [C_ALL_SAVED] = "all saved",
+                                              [C_FORCED] = "forced syncs",
+                                              [C_STATELESS] = "stateless",
+                                              [C_QUEUED] = "said offline",
+                                              [C_PACED] = "states replaced"};
     int bad = 0;
     printf("sim: %llu seeds", (unsigned long long)seeds);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        printf(", %s %llu", all[i].name, (unsigned long long)all[i].count);
-        if (all[i].count == 0 && seeds >= 100) bad = 1;
+    for (size_t i = 0; i < COUNTS; i++) {
+        printf(", %s %llu", names[i], (unsigned long long)sim.counts[i]);
+        if (sim.counts[i] == 0 && seeds >= 100) bad = 1;
     }
     printf("\n");
     if (bad) fprintf(stderr, "sim: something in this list never happened\n");
@@ -142,7 +130,7 @@ static int report(uint64_t seeds)
 
 static enum bug bug_of(const char *name)
 {
-    for (size_t i = 0; i < sizeof bug_names / sizeof *bug_names; i++) {
+    for (size_t i = 0; i < BUGS; i++) {
         if (strcmp(bug_names[i], name) == 0) return (enum bug)i;
     }
     fprintf(stderr, "sim: no such bug: %s\n", name);
@@ -160,13 +148,15 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--bug") == 0) bug = bug_of(argv[i + 1]);
     }
     if (argc % 2 == 0) {
-        fputs("usage: sim [--seeds N] [--from SEED] [--seed SEED] [--bug gate|drop|sync]\n",
+        fputs("usage: sim [--seeds N] [--from SEED] [--seed SEED] "
+              "[--bug gate|drop|sync|status|right]\n",
               stderr);
         return 2;
     }
     const int signals[] = {SIGABRT, SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         (void)signal(signals[i], on_abort);
+    if (count > 1 && bug == BUG_NONE) play_kept();
     for (uint64_t seed = first; seed < first + count; seed++) sim_play(&sim, seed, bug);
     return report(count);
 }

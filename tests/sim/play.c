@@ -1,14 +1,8 @@
-/* play.c - draws what happens next, faults included; then heals everything and compares. */
+/* play.c - draws what happens next, faults included; then heals everything. */
 #include "sim/sim.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "ydoc/parts.h"
-
-#define STEPS_MAX  500
-#define HEAL_TURNS 400 /* of 250 ms */
+#define STEPS_MAX  4000
+#define HEAL_TURNS 300 /* of 250 ms */
 
 enum action {
     ACT_TYPE,
@@ -26,140 +20,149 @@ enum action {
     ACT_EVICT,
     ACT_CRASH,
     ACT_REFUSE, /* memory */
+    ACT_LOOK,   /* at what a crash would leave */
+    ACT_DECIDE, /* who has asked for a document is let in, or turned away */
+    ACT_SHUT,   /* a document is given back */
+    ACT_OPEN,
+    ACT_TOKEN,
+    ACT_RIGHT,
+    ACT_FORCE, /* sync once more */
+    ACT_STATELESS,
     ACTIONS
 };
 
 static const uint32_t most[ACTIONS] = {
-    [ACT_TYPE] = 30, [ACT_MOVE] = 15,   [ACT_CONNECT] = 8, [ACT_DROP] = 4,  [ACT_UP] = 40,
-    [ACT_DOWN] = 40, [ACT_STALL] = 3,   [ACT_TAB] = 6,     [ACT_TURN] = 40, [ACT_SYNC] = 20,
-    [ACT_TIME] = 10, [ACT_COMPACT] = 2, [ACT_EVICT] = 2,   [ACT_CRASH] = 2, [ACT_REFUSE] = 2};
-
-/* ---- comparing ------------------------------------------------------------------------------- */
-
-static struct yd_buf picture(struct yd_doc *doc)
-{
-    struct yd_buf out;
-    yd_buf_init(&out, sim_alloc(), SIZE_MAX / 2);
-    SIM_OK(yd_doc_snapshot(doc, &out));
-    SIM_OK(yd_doc_json(doc, YD_ROOT_TEXT, YD_LITERAL("t"), YD_JSON_PLAIN, &out));
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        const uint8_t name = (uint8_t)('A' + i);
-        SIM_OK(yd_doc_json(doc, YD_ROOT_MAP, (yd_slice){&name, 1}, YD_JSON_PLAIN, &out));
-    }
-    return out;
-}
-
-static bool same(struct yd_doc *a, struct yd_doc *b)
-{
-    struct yd_buf x = picture(a), y = picture(b);
-    bool equal = yd_slice_equal(yd_buf_slice(&x), yd_buf_slice(&y));
-    yd_buf_deinit(&x);
-    yd_buf_deinit(&y);
-    return equal;
-}
-
-/* Whether b has everything of a: then a's state changes nothing there. */
-static bool has_all_of(struct yd_doc *b, struct yd_doc *a)
-{
-    struct yd_buf state;
-    struct yd_applied applied;
-    yd_buf_init(&state, sim_alloc(), SIZE_MAX / 2);
-    SIM_OK(yd_doc_encode_state(a, YD_EMPTY, YD_V1, &state));
-    SIM_OK(yd_doc_apply(b, yd_buf_slice(&state), YD_V1, &applied));
-    yd_buf_deinit(&state);
-    return !applied.changed;
-}
-
-/* What any client was ever shown must still be there. */
-static void seen_is_stored(struct sim *sim)
-{
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct room *copy = host_reload(&sim->host);
-        struct yd_pending waits = yd_doc_pending(sim->clients[i].seen);
-        bool kept = has_all_of(room_doc(copy), sim->clients[i].seen);
-        SIM_RULE(sim, kept || waits.structs || waits.deletes,
-                 "H12: what was shown to a client is gone after a crash");
-        room_free(copy);
-    }
-}
+    [ACT_TYPE] = 40,  [ACT_MOVE] = 15,   [ACT_CONNECT] = 10, [ACT_DROP] = 4,  [ACT_UP] = 60,
+    [ACT_DOWN] = 60,  [ACT_STALL] = 3,   [ACT_TAB] = 6,      [ACT_TURN] = 50, [ACT_SYNC] = 25,
+    [ACT_TIME] = 10,  [ACT_COMPACT] = 2, [ACT_EVICT] = 2,    [ACT_CRASH] = 2, [ACT_REFUSE] = 2,
+    [ACT_DECIDE] = 8, [ACT_SHUT] = 2,    [ACT_OPEN] = 8,     [ACT_TOKEN] = 3, [ACT_RIGHT] = 3,
+    [ACT_LOOK] = 8,   [ACT_FORCE] = 2,   [ACT_STATELESS] = 4};
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
-static void deliver_up(struct sim *sim, struct client *c)
+static void deliver_up(struct sim *sim, struct socket *s)
 {
-    if (!c->connected || c->up.count == 0) return;
-    struct frame frame = queue_take(&c->up);
-    host_takes(&sim->host, c->number, (yd_slice){frame.bytes, frame.len});
-    free(frame.bytes);
+    if (!s->connected || s->up.count == 0) return;
+    struct frame frame = queue_take(&s->up);
+    host_takes(&sim->host, s->number, (yd_slice){frame.bytes, frame.len});
+    frame_free(&frame);
 }
 
-static void deliver_down(struct client *c)
+static void deliver_down(struct socket *s)
 {
-    if (!c->connected || !c->reads || c->down.count == 0) return;
-    struct frame frame = queue_take(&c->down);
-    client_takes(c, (yd_slice){frame.bytes, frame.len});
-    free(frame.bytes);
+    if (!s->connected || !s->reads || s->down.count == 0) return;
+    struct frame frame = queue_take(&s->down);
+    socket_takes(s, &frame);
+    frame_free(&frame);
 }
 
 static void time_passes(struct sim *sim, uint64_t ms)
 {
     sim->now_ms += ms;
-    for (uint32_t i = 0; i < CLIENTS; i++) client_time(&sim->clients[i]);
+    for (uint32_t i = 0; i < SOCKETS; i++) {
+        for (uint32_t room = 0; room < ROOMS; room++) client_time(&sim->sockets[i].docs[room]);
+    }
 }
 
-static void connection(struct sim *sim, struct client *c, bool wanted)
+static void connection(struct sim *sim, struct socket *s, bool wanted)
 {
-    if (c->connected == wanted) return;
+    if (s->connected == wanted) return;
     if (wanted) {
-        host_connect(&sim->host, c->number);
+        host_connect(&sim->host, s->number);
     } else {
-        sim->counts.drops++;
-        host_disconnect(&sim->host, c->number);
+        sim->counts[C_DROPS]++;
+        host_disconnect(&sim->host, s->number);
     }
 }
 
 static void crash(struct sim *sim)
 {
     host_crash(&sim->host);
-    seen_is_stored(sim);
+    judge_disk(sim);
+}
+
+static void token(struct sim *sim, struct client *c)
+{
+    if (speaks_yws(c->socket) || c->socket->speech == HOCUSPOCUS_2) return;
+    if (rng_one_in(&sim->rng, 2)) {
+        client_token(c);
+    } else {
+        host_asks_token(&sim->host, c->number, c->room);
+    }
+}
+
+/* A document of a socket, one that it uses. */
+static struct client *client_draw(struct sim *sim)
+{
+    struct socket *s = &sim->sockets[rng_below(&sim->rng, SOCKETS)];
+    uint32_t room = rng_below(&sim->rng, ROOMS);
+    return s->uses[room] ? &s->docs[room] : &s->docs[(room + 1) % ROOMS];
+}
+
+static void act_of_host(struct sim *sim, enum action action, const struct client *c)
+{
+    struct rng *rng = &sim->rng;
+    struct host *h = &sim->host;
+    switch (action) {
+    case ACT_TURN: host_turn(h); break;
+    case ACT_SYNC: host_sync(h, 1 + rng_below(rng, 20)); break;
+    case ACT_TIME: time_passes(sim, 1 + rng_below(rng, rng_one_in(rng, 5) ? 20000 : 600)); break;
+    case ACT_COMPACT: host_event(h, c->room, (struct room_event){.kind = ROOM_EV_COMPACT}); break;
+    case ACT_EVICT: host_evict(h, c->room); break;
+    case ACT_CRASH: crash(sim); break;
+    case ACT_LOOK: judge_disk(sim); break;
+    case ACT_REFUSE:
+        h->requests = 0;
+        h->refuse_at = h->slots[c->room].room == NULL ? 0 : 1 + rng_below(rng, 30);
+        break;
+    case ACT_DECIDE: host_decides(h, c->number, rng_one_in(rng, 6)); break;
+    case ACT_RIGHT:
+        host_right(h, c->number, c->room, rng_one_in(rng, 2) ? ROOM_READ : ROOM_WRITE);
+        break;
+    default: sim_fail(sim, "an action of nobody");
+    }
 }
 
 static void act(struct sim *sim, enum action action)
 {
-    struct rng *rng = &sim->rng;
-    struct client *c = &sim->clients[rng_below(rng, CLIENTS)];
-    struct host *h = &sim->host;
+    struct client *c = client_draw(sim);
     switch (action) {
     case ACT_TYPE: client_types(c); break;
-    case ACT_MOVE: client_moves(c); break;
-    case ACT_CONNECT: connection(sim, c, true); break;
-    case ACT_DROP: connection(sim, c, false); break;
-    case ACT_UP: deliver_up(sim, c); break;
-    case ACT_DOWN: deliver_down(c); break;
-    case ACT_TAB: client_new_tab(c); break;
-    case ACT_STALL: c->reads = !c->reads; break;
-    case ACT_TURN: host_turn(h); break;
-    case ACT_SYNC: host_sync(h, 1 + rng_below(rng, 20)); break;
-    case ACT_TIME: time_passes(sim, 1 + rng_below(rng, rng_one_in(rng, 5) ? 20000 : 600)); break;
-    case ACT_COMPACT: host_event(h, (struct room_event){.kind = ROOM_EV_COMPACT}); break;
-    case ACT_EVICT: host_evict(h); break;
-    case ACT_CRASH: crash(sim); break;
-    case ACT_REFUSE:
-        h->requests = 0;
-        h->refuse_at = h->room == NULL ? 0 : 1 + rng_below(rng, 30);
+    case ACT_MOVE:
+        if (c->attached) client_moves(c);
         break;
-    case ACTIONS: break;
+    case ACT_CONNECT: connection(sim, c->socket, true); break;
+    case ACT_DROP: connection(sim, c->socket, false); break;
+    case ACT_UP:
+        for (uint32_t n = 1 + rng_below(&sim->rng, 4); n > 0; n--) deliver_up(sim, c->socket);
+        break;
+    case ACT_DOWN:
+        for (uint32_t n = 1 + rng_below(&sim->rng, 4); n > 0; n--) deliver_down(c->socket);
+        break;
+    case ACT_TAB: client_new_tab(c); break;
+    case ACT_STALL: c->socket->reads = !c->socket->reads; break;
+    case ACT_SHUT: client_detach(c); break;
+    case ACT_OPEN: client_attach(c); break;
+    case ACT_TOKEN: token(sim, c); break;
+    case ACT_FORCE: client_force_sync(c); break;
+    case ACT_STATELESS: client_stateless(c); break;
+    default: act_of_host(sim, action, c); break;
     }
 }
 
 /* Each run has its own mixture; some things never happen in it. */
-static uint32_t weights_draw(struct rng *rng, uint32_t weights[ACTIONS])
+static uint32_t weights_draw(struct sim *sim, uint32_t weights[ACTIONS])
 {
+    struct rng *rng = &sim->rng;
     uint32_t sum = 0;
     for (int i = 0; i < ACTIONS; i++) {
-        weights[i] = rng_one_in(rng, 4) ? 0 : 1 + rng_below(rng, most[i]);
+        bool forgets = i == ACT_CRASH || i == ACT_EVICT || i == ACT_REFUSE;
+        bool never = rng_one_in(rng, 4) || (forgets && sim->forgets_nothing);
+        weights[i] = never ? 0 : 1 + rng_below(rng, most[i]);
         sum += weights[i];
     }
+    // Otherwise nobody of Hocuspocus is ever in.
+    if (weights[ACT_DECIDE] == 0) sum += weights[ACT_DECIDE] = 1;
     return sum;
 }
 
@@ -173,16 +176,25 @@ static enum action action_draw(struct rng *rng, const uint32_t weights[ACTIONS],
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+static void healthy_socket(struct sim *sim, struct socket *s)
+{
+    connection(sim, s, true);
+    s->reads = true;
+    for (uint32_t room = 0; room < ROOMS; room++) {
+        struct client *c = &s->docs[room];
+        if (!s->uses[room]) continue;
+        client_attach(c);
+        if (c->was_refused) client_token(c);
+    }
+    while (s->connected && s->up.count > 0) deliver_up(sim, s);
+    host_decides(&sim->host, s->number, false);
+    while (s->connected && s->down.count > 0) deliver_down(s);
+}
+
 static void healthy_turn(struct sim *sim)
 {
     sim->host.refuse_at = 0;
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct client *c = &sim->clients[i];
-        connection(sim, c, true);
-        c->reads = true;
-        while (c->connected && c->up.count > 0) deliver_up(sim, c);
-        while (c->connected && c->down.count > 0) deliver_down(c);
-    }
+    for (uint32_t i = 0; i < SOCKETS; i++) healthy_socket(sim, &sim->sockets[i]);
     host_turn(&sim->host);
     host_sync(&sim->host, SIZE_MAX / 2);
     time_passes(sim, 250);
@@ -190,10 +202,14 @@ static void healthy_turn(struct sim *sim)
 
 static bool is_quiet(const struct sim *sim)
 {
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        const struct client *c = &sim->clients[i];
-        const struct member *m = &sim->host.members[i];
-        if (m->is_held || m->waiting.count + c->up.count + c->down.count > 0) return false;
+    for (uint32_t i = 0; i < SOCKETS; i++) {
+        const struct socket *s = &sim->sockets[i];
+        const struct conn *conn = &sim->host.conns[i];
+        if (conn->waiting.count + s->up.count + s->down.count + s->offline.count > 0) return false;
+        for (uint32_t n = 0; n < ROOMS; n++) {
+            const struct seat *seat = &conn->seats[n];
+            if (seat->is_held || seat->kept.count > 0) return false;
+        }
     }
     return true;
 }
@@ -204,46 +220,76 @@ static void heal(struct sim *sim)
     // Renewed presence may be on its way at that moment.
     for (int turn = 0; turn < HEAL_TURNS && !is_quiet(sim); turn++) healthy_turn(sim);
     SIM_RULE(sim, is_quiet(sim), "R53: who reads is caught up");
+    judge_end(sim);
 }
 
-static void presence_is_right(const struct sim *sim, const struct client *c)
+/* Who was a reader may write now: what was refused is welcome. */
+static void all_may_write(struct sim *sim)
 {
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        const struct awareness *own = &sim->clients[i].presence[i];
-        SIM_RULE(sim, c->presence[i].state == own->state,
-                 "R9: everybody sees everybody's newest state");
+    for (uint32_t i = 0; i < SOCKETS; i++) {
+        for (uint32_t room = 0; room < ROOMS; room++) host_right(&sim->host, i, room, ROOM_WRITE);
     }
 }
 
-static void everybody_is_the_same(struct sim *sim)
+/* ---- the beginning --------------------------------------------------------------------------- */
+
+static void socket_init(struct sim *sim, uint32_t number, bool mixed)
 {
-    struct room *copy = host_reload(&sim->host);
-    struct yd_doc *doc = room_doc(sim->host.room);
-    SIM_RULE(sim, same(doc, room_doc(copy)), "S1: the store gives back what the room holds");
-    room_free(copy);
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct client *c = &sim->clients[i];
-        SIM_RULE(sim, same(c->doc, doc), "R53: everybody has the same document in the end");
-        presence_is_right(sim, c);
+    struct rng *rng = &sim->rng;
+    struct socket *s = &sim->sockets[number];
+    *s = (struct socket){.sim = sim, .number = number, .reads = true};
+    s->speech = mixed ? (enum speech)rng_below(rng, SPEECHES) : YWS;
+    uint32_t one = mixed ? rng_below(rng, ROOMS) : 0;
+    for (uint32_t room = 0; room < ROOMS; room++) {
+        s->uses[room] = !speaks_yws(s) || room == one;
+        client_init(&s->docs[room], s, room);
+    }
+}
+
+static void socket_deinit(struct socket *s)
+{
+    for (uint32_t room = 0; room < ROOMS; room++) client_deinit(&s->docs[room]);
+    queue_free(&s->up);
+    queue_free(&s->down);
+    queue_free(&s->offline);
+}
+
+static void world_draw(struct sim *sim)
+{
+    struct rng *rng = &sim->rng;
+    bool mixed = !rng_one_in(rng, 6), readers = rng_one_in(rng, 2);
+    host_init(&sim->host, sim);
+    sim->forgets_nothing = rng_one_in(rng, 6);
+    sim->host.states_per_s = rng_one_in(rng, 2) ? 1 + rng_below(rng, 3) : 60;
+    for (uint32_t i = 0; i < SOCKETS; i++) {
+        socket_init(sim, i, mixed);
+        for (uint32_t room = 0; room < ROOMS; room++) {
+            bool reads = readers && rng_one_in(rng, 3);
+            sim->host.rights[i][room] = reads ? ROOM_READ : ROOM_WRITE;
+        }
     }
 }
 
 void sim_play(struct sim *sim, uint64_t seed, enum bug bug)
 {
     uint32_t weights[ACTIONS];
-    struct counts counts = sim->counts;
-    *sim = (struct sim){.seed = seed, .bug = bug, .now_ms = 1000, .counts = counts};
+    uint64_t counts[COUNTS];
+    for (int i = 0; i < COUNTS; i++) counts[i] = sim->counts[i];
+    *sim = (struct sim){.seed = seed, .bug = bug, .now_ms = 1000};
+    for (int i = 0; i < COUNTS; i++) sim->counts[i] = counts[i];
     sim->rng.state = seed * 0x9E3779B97F4A7C15ull + 1;
-    host_init(&sim->host, sim);
-    for (uint32_t i = 0; i < CLIENTS; i++) client_init(&sim->clients[i], sim, i);
+    world_draw(sim);
 
-    uint32_t sum = weights_draw(&sim->rng, weights);
+    uint32_t sum = weights_draw(sim, weights);
     uint32_t steps = 50 + rng_below(&sim->rng, STEPS_MAX);
-    for (uint32_t i = 0; i < steps && sum > 0; i++) act(sim, action_draw(&sim->rng, weights, sum));
+    for (uint32_t i = 0; i < steps; i++) act(sim, action_draw(&sim->rng, weights, sum));
     heal(sim);
-    everybody_is_the_same(sim);
+    if (rng_one_in(&sim->rng, 4)) {
+        all_may_write(sim);
+        heal(sim);
+    }
     crash(sim);
 
     host_deinit(&sim->host);
-    for (uint32_t i = 0; i < CLIENTS; i++) client_deinit(&sim->clients[i]);
+    for (uint32_t i = 0; i < SOCKETS; i++) socket_deinit(&sim->sockets[i]);
 }

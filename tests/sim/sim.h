@@ -1,12 +1,18 @@
 /* sim.h - rooms, links, a store and time, all of them played from one number.
  *
- *   client.c  what stock clients do, with documents of libydoc
- *   host.c    what a host does with the room's effects: gates, windows, members, a store
- *   play.c    draws what happens next, faults included; heals everything; compares
- *   main.c    seeds
+ *   client.c    what stock clients do with a document and a socket, in two dialects
+ *   edit.c      what their users do to a document
+ *   presence.c  their awareness
+ *   host.c      what a host does with the rooms' effects: gates, windows, members
+ *   desk.c      sockets and the documents on them; rights
+ *   store.c     records that are on disk or not
+ *   judge.c     what must hold, whatever happens
+ *   play.c      draws what happens next, faults included; heals everything
+ *   queue.c     frames in order
+ *   main.c      seeds
  *
  * Real are session, room and engine. The host is a model of server/host without sockets: what it
- * must do is the same (docs/server.md H12, H50), how is not. */
+ * must do is the same (docs/server.md H12, H50, docs/access.md D40 to D44), how is not. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -18,16 +24,17 @@
 #include "room/session.h"
 
 enum {
-    CLIENTS = 5,
+    SOCKETS = 5, /* one user each */
+    ROOMS = 2,
     TABS = 6,
     WINDOW = 400,      /* bytes that may wait for a connection */
     PART = 120,        /* of a first sync */
-    SOCKET = 300,      /* bytes that a link holds */
-    ANSWERS_MAX = 3000 /* bytes more that may wait for who is held: a part, presence, nudges */
+    LINK = 300,        /* bytes that a link holds */
+    ANSWERS_MAX = 8000 /* bytes more that may wait for who is held: a part, presence, nudges */
 };
 
 /* Mistakes that a host could make; the simulation has to find each. */
-enum bug { BUG_NONE, BUG_GATE, BUG_DROP, BUG_SYNC };
+enum bug { BUG_NONE, BUG_GATE, BUG_DROP, BUG_SYNC, BUG_STATUS, BUG_RIGHT, BUGS };
 
 struct rng {
     uint64_t state;
@@ -36,100 +43,223 @@ uint64_t rng_next(struct rng *rng);
 uint32_t rng_below(struct rng *rng, uint32_t below);
 static inline bool rng_one_in(struct rng *rng, uint32_t n) { return rng_below(rng, n) == 0; }
 
-/* What happened, so that a run in which nothing did is a failure. */
-struct counts {
-    uint64_t typed, deleted, connects, drops, crashes, syncs, held, resumed, parts, refused,
-        evictions, snapshots, states, delivered, tabs;
+/* What happened, so that a run in which nothing did is a failure: see main.c. */
+enum count {
+    C_TYPED,
+    C_DELETED,
+    C_CONNECTS,
+    C_DROPS,
+    C_CRASHES,
+    C_SYNCS,
+    C_HELD,
+    C_RESUMED,
+    C_PARTS,
+    C_REFUSED, /* memory */
+    C_EVICTIONS,
+    C_SNAPSHOTS,
+    C_TABS,
+    C_STATES,
+    C_DELIVERED,
+    C_ADMITTED, /* the rest is of Hocuspocus, or of rights */
+    C_TURNED_AWAY,
+    C_SHUT,
+    C_TOKENS,
+    C_RIGHTS,
+    C_READ_ONLY, /* updates of readers */
+    C_DENIED,
+    C_SAVED,
+    C_UNSAVED,
+    C_ALL_SAVED,
+    C_FORCED,
+    C_STATELESS,
+    C_QUEUED,
+    C_PACED,
+    COUNTS
 };
 
+/* ---- queue.c */
 struct frame {
     uint8_t *bytes;
     size_t len;
-    size_t gate; /* it may leave when so many records are on disk */
+    size_t gate;    /* it may leave when so many records are on disk */
+    uint8_t *claim; /* an update: what it says is saved; NULL: it says nothing of that */
+    size_t claim_len;
 };
 struct queue {
     struct frame *list;
     size_t first, count, cap;
     size_t bytes;
 };
-void queue_put(struct queue *queue, yd_slice head, yd_slice payload, size_t gate);
-struct frame queue_take(struct queue *queue); /* bytes: to be given to free() */
+struct frame frame_of(yd_slice head, yd_slice payload, size_t gate);
+void frame_claims(struct frame *frame, yd_slice update);
+void frame_free(struct frame *frame);
+void queue_put(struct queue *queue, struct frame frame); /* takes it over */
+struct frame queue_take(struct queue *queue);
 void queue_clear(struct queue *queue);
 void queue_free(struct queue *queue);
+struct yd_buf buf_new(void);
 
-/* ---- client.c */
+/* ---- clients */
+enum speech { YWS, HOCUSPOCUS_2, HOCUSPOCUS_3, HOCUSPOCUS_4, HOCUSPOCUS_4_ID, SPEECHES };
+
 struct awareness {
     uint64_t clock;
     uint64_t heard_ms;
     uint32_t state; /* 0: none */
 };
+/* One document of a user. */
 struct client {
     struct sim *sim;
-    uint32_t number;
+    struct socket *socket;
+    uint32_t number; /* of the socket: there is one client of each in a room, at most */
+    uint32_t room;
+    bool attached;       /* to its socket, whether that is connected or not */
     struct yd_doc *doc;  /* what its user sees */
-    struct yd_doc *seen; /* what the server has sent: on disk, for ever */
-    bool connected, reads;
-    struct queue up, down; /* the link */
-    struct awareness presence[CLIENTS];
+    struct yd_doc *seen; /* what the server has shown */
+    struct yd_doc *safe; /* that, as of the last look, and what it has said to be saved: on disk,
+                            for ever */
+    struct awareness presence[SOCKETS];
     uint32_t state; /* of its own, counts up */
     uint32_t tab;   /* documents that it has had */
     bool has_set;   /* a key, last at set_clock */
     uint64_t set_clock;
+    /* of Hocuspocus */
+    bool was_refused;
+    int32_t unsaved;         /* as its user is shown */
+    bool surplus;            /* more is confirmed than is counted, by the provider's own doing */
+    bool queued;             /* changes of it wait for the next connection */
+    bool was_here;           /* on this connection before */
+    uint32_t said;           /* stateless messages */
+    uint32_t heard[SOCKETS]; /* the last one of each */
 };
-void client_init(struct client *client, struct sim *sim, uint32_t number);
+/* A connection as its client sees it, and what is under way on it. */
+struct socket {
+    struct sim *sim;
+    uint32_t number;
+    enum speech speech;
+    bool connected, reads;
+    struct queue up, down;
+    struct queue offline; /* what was said without a connection */
+    struct client docs[ROOMS];
+    bool uses[ROOMS];
+};
+static inline bool speaks_yws(const struct socket *socket) { return socket->speech == YWS; }
+
+/* client.c */
+void client_init(struct client *client, struct socket *socket, uint32_t room);
 void client_deinit(struct client *client);
-void client_connected(struct client *client);
-void client_lost(struct client *client); /* its link */
-void client_types(struct client *client);
+void client_attach(struct client *client);
+void client_detach(struct client *client);
 void client_new_tab(struct client *client);
+void client_token(struct client *client);
+void client_force_sync(struct client *client);
+void client_stateless(struct client *client);
+void client_changed(struct client *client, yd_slice update); /* by its user */
+/* type, step (-1: none), and bytes behind their length */
+void client_says(struct client *client, uint8_t type, int step, yd_slice payload);
+void socket_connected(struct socket *socket);
+void socket_lost(struct socket *socket);
+void socket_takes(struct socket *socket, const struct frame *frame);
+
+/* edit.c */
+void client_types(struct client *client);
+
+/* presence.c */
 void client_moves(struct client *client); /* its cursor */
 void client_time(struct client *client);
-void client_takes(struct client *client, yd_slice frame);
+void client_announces(struct client *client);
+void client_goes(struct client *client); /* says that it is gone */
+void client_hears(struct client *client, yd_slice update);
+void client_forgets(struct client *client); /* the others: it is not connected */
 
 /* ---- host.c */
 enum record_kind { RECORD_APPEND, RECORD_BASE, RECORD_DELTA };
 struct record {
     enum record_kind kind;
+    uint32_t room;
     uint8_t *bytes;
     size_t len;
 };
-struct member {
-    bool is_in, is_held;
-    size_t held_bytes; /* waited when it was held */
+enum seat_state { SEAT_NONE, SEAT_ASKED, SEAT_REFUSED, SEAT_IN };
+/* A document on a connection; member of its room under the number of the socket. */
+struct seat {
+    enum seat_state state;
+    uint32_t room;
+    bool is_held;
+    enum room_right right;
+    struct queue kept; /* said before it was in: one byte of kind, and the payload */
+    double tells;      /* how often its presence may be told now */
+    uint64_t tells_ms; /* as of */
+};
+struct conn {
+    bool is_open;
+    size_t held_bytes; /* waited when the last of its seats was held */
     struct session *session;
     struct queue waiting;
+    struct seat seats[ROOMS]; /* by the session's number of the document */
+};
+struct slot {
+    struct room *room;     /* NULL: not in memory */
+    size_t *record_of_seq; /* of this life of the room */
+    size_t seq_count, seq_cap;
+    struct yd_doc *allowed; /* all that those who may write have ever sent */
 };
 struct host {
     struct sim *sim;
-    struct room *room; /* NULL: not in memory */
-    struct member members[CLIENTS];
-    struct record *records; /* of the store, in order */
+    struct slot slots[ROOMS];
+    struct conn conns[SOCKETS];
+    struct record *records; /* of the store, in order, of all rooms */
     size_t record_count, record_cap, synced;
-    size_t *record_of_seq; /* of this life of the room */
-    size_t seq_count, seq_cap;
+    enum room_right rights[SOCKETS][ROOMS];
+    uint32_t states_per_s;
     uint64_t refuse_at, requests; /* of memory; 0: none is refused */
+    /* of the message that is being handled */
+    yd_slice claim; /* the update in it; empty: it is none */
+    bool is_step2, is_readers;
+    const uint32_t *owners; /* of presence before this tick, by client; NULL: it is none */
 };
 void host_init(struct host *host, struct sim *sim);
 void host_deinit(struct host *host);
-void host_connect(struct host *host, uint32_t member);
-void host_disconnect(struct host *host, uint32_t member);
-void host_takes(struct host *host, uint32_t member, yd_slice frame);
+void host_event(struct host *host, uint32_t room, struct room_event ev);
 void host_turn(struct host *host); /* tick, timer, what may leave leaves */
-void host_sync(struct host *host, size_t records);
 void host_crash(struct host *host);
-void host_evict(struct host *host); /* the room leaves memory, if nobody is in */
-void host_event(struct host *host, struct room_event ev);
-struct room *host_reload(const struct host *host); /* a room of what the store has */
+void host_evict(struct host *host, uint32_t room); /* out of memory, if nobody is in */
+void room_drop(struct host *host, uint32_t room);
+struct seat *seat_in_room(struct host *host, uint32_t socket, uint32_t room); /* NULL: not in */
+
+/* desk.c */
+void host_connect(struct host *host, uint32_t socket);
+void host_disconnect(struct host *host, uint32_t socket);
+void host_takes(struct host *host, uint32_t socket, yd_slice frame);
+void host_decides(struct host *host, uint32_t socket, bool refuses); /* who has asked */
+void host_right(struct host *host, uint32_t socket, uint32_t room, enum room_right right);
+void host_asks_token(struct host *host, uint32_t socket, uint32_t room);
+void conn_end(struct host *host, uint32_t socket);
+
+/* store.c */
+void record_add(struct host *host, uint32_t room, enum record_kind kind, yd_slice bytes);
+void records_cut(struct host *host, size_t count);
+struct room *room_load(const struct host *host, uint32_t room, yd_alloc alloc);
+void host_sync(struct host *host, size_t records);
+
+/* ---- judge.c */
+/* What a tick tells of presence: from whose budget it was, and whether that allows it. */
+void judge_owners(const struct host *host, uint32_t room, uint32_t owners[SOCKETS]);
+void judge_told(struct host *host, uint32_t room, yd_slice awareness);
+void judge_disk(struct sim *sim);                    /* what a crash would leave */
+void judge_saved(struct client *client);             /* it shows that all is saved */
+void judge_end(struct sim *sim);                     /* all is quiet */
+bool has_all_of(struct yd_doc *b, struct yd_doc *a); /* a's state changes nothing in b */
 
 /* ---- play.c */
 struct sim {
     struct rng rng;
     uint64_t seed, now_ms;
+    bool forgets_nothing; /* rooms stay in memory to the end */
     enum bug bug;
-    struct counts counts;
-    struct client clients[CLIENTS];
+    uint64_t counts[COUNTS];
+    struct socket sockets[SOCKETS];
     struct host host;
-    bool verbose;
 };
 /* Plays one seed to its end. Ends the program when a rule is violated. */
 void sim_play(struct sim *sim, uint64_t seed, enum bug bug);

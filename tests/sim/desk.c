@@ -1,0 +1,262 @@
+/* desk.c - sockets, the documents on them, and who may do what.
+ *
+ * A y-websocket client is in its room with its request. A document of a Hocuspocus socket is asked
+ * for, decided about later, and what is said about it meanwhile is kept. A changed right ends the
+ * socket of the one, and is told to the document of the other. */
+#include "sim/sim.h"
+
+#include <string.h>
+
+static struct socket *client_end(struct host *h, uint32_t socket)
+{
+    return &h->sim->sockets[socket];
+}
+
+struct seat *seat_in_room(struct host *h, uint32_t socket, uint32_t room)
+{
+    struct conn *conn = &h->conns[socket];
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        if (conn->seats[i].state == SEAT_IN && conn->seats[i].room == room) return &conn->seats[i];
+    }
+    return NULL;
+}
+
+/* ---- what is said ---------------------------------------------------------------------------- */
+
+static void room_hears(struct host *h, uint32_t socket, const struct seat *seat,
+                       enum room_message message, yd_slice bytes)
+{
+    uint32_t room = seat->room;
+    bool is_update = message == ROOM_MSG_STEP2 || message == ROOM_MSG_UPDATE;
+    h->is_readers = seat->right == ROOM_READ && (is_update || message == ROOM_MSG_STATELESS);
+    if (is_update && !h->is_readers) {
+        SIM_OK(yd_doc_apply(h->slots[room].allowed, bytes, YD_V1, NULL));
+    }
+    h->sim->counts[C_READ_ONLY] += h->is_readers && message == ROOM_MSG_UPDATE;
+    h->claim = is_update ? bytes : YD_EMPTY;
+    h->is_step2 = message == ROOM_MSG_STEP2;
+    host_event(h, room,
+               (struct room_event){
+                   .kind = ROOM_EV_MESSAGE, .member = socket, .message = message, .bytes = bytes});
+    h->claim = YD_EMPTY;
+    h->is_readers = false;
+}
+
+static void seat_message(struct host *h, uint32_t socket, struct seat *seat,
+                         enum room_message message, yd_slice bytes)
+{
+    const uint8_t kind = (uint8_t)message;
+    if (seat->state == SEAT_IN) {
+        room_hears(h, socket, seat, message, bytes);
+    } else {
+        queue_put(&seat->kept, frame_of((yd_slice){&kind, 1}, bytes, 0));
+    }
+}
+
+static void say_kept(struct host *h, uint32_t socket, struct seat *seat)
+{
+    while (seat->state == SEAT_IN && seat->kept.count > 0) {
+        struct frame frame = queue_take(&seat->kept);
+        yd_slice bytes = {frame.bytes + 1, frame.len - 1};
+        room_hears(h, socket, seat, (enum room_message)frame.bytes[0], bytes);
+        frame_free(&frame);
+    }
+}
+
+static void note(struct host *h, uint32_t socket, const struct seat *seat, enum session_note what,
+                 const char *text)
+{
+    struct conn *conn = &h->conns[socket];
+    struct session_head head;
+    yd_slice payload = {(const uint8_t *)text, strlen(text)};
+    uint32_t doc = (uint32_t)(seat - conn->seats);
+    if (!session_note(conn->session, doc, what, payload.len, &head)) return;
+    queue_put(&conn->waiting, frame_of((yd_slice){head.bytes, head.len}, payload, 0));
+}
+
+static void note_right(struct host *h, uint32_t socket, const struct seat *seat)
+{
+    note(h, socket, seat, SESSION_NOTE_ADMITTED,
+         seat->right == ROOM_WRITE ? "read-write" : "readonly");
+}
+
+/* ---- in and out ------------------------------------------------------------------------------ */
+
+/* The room's heap, which may refuse. */
+static void *heap_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
+{
+    struct host *host = ctx;
+    if (new_size > old_size && host->refuse_at != 0 && ++host->requests >= host->refuse_at) {
+        return NULL;
+    }
+    yd_alloc plain = sim_alloc();
+    return plain.resize(plain.ctx, ptr, old_size, new_size);
+}
+
+static void enter(struct host *h, uint32_t socket, struct seat *seat)
+{
+    struct slot *slot = &h->slots[seat->room];
+    uint64_t refuse_at = h->refuse_at;
+    h->refuse_at = 0; // loading without memory is another story
+    if (slot->room == NULL) {
+        h->synced = h->record_count; // a load waits for the batch before it
+        slot->room = room_load(h, seat->room, (yd_alloc){heap_resize, h});
+    }
+    seat->state = SEAT_IN;
+    seat->is_held = false;
+    seat->right = h->rights[socket][seat->room];
+    seat->tells = h->states_per_s;
+    seat->tells_ms = h->sim->now_ms;
+    note_right(h, socket, seat);
+    uint32_t doc = (uint32_t)(seat - h->conns[socket].seats);
+    host_event(h, seat->room,
+               (struct room_event){.kind = ROOM_EV_JOIN,
+                                   .member = socket,
+                                   .right = seat->right,
+                                   .wants = session_wants(h->conns[socket].session, doc)});
+    h->refuse_at = refuse_at;
+}
+
+static void seat_clear(struct seat *seat)
+{
+    queue_clear(&seat->kept);
+    *seat = (struct seat){.kept = seat->kept};
+}
+
+void conn_end(struct host *h, uint32_t socket)
+{
+    struct conn *conn = &h->conns[socket];
+    bool was_in[ROOMS] = {false};
+    if (!conn->is_open) return;
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        if (conn->seats[i].state == SEAT_IN) was_in[conn->seats[i].room] = true;
+        seat_clear(&conn->seats[i]);
+    }
+    session_free(conn->session);
+    queue_clear(&conn->waiting);
+    conn->is_open = false;
+    conn->session = NULL;
+    socket_lost(client_end(h, socket));
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        if (!was_in[i]) continue;
+        host_event(h, i, (struct room_event){.kind = ROOM_EV_LEAVE, .member = socket});
+    }
+}
+
+void host_disconnect(struct host *h, uint32_t socket) { conn_end(h, socket); }
+
+void host_connect(struct host *h, uint32_t socket)
+{
+    struct conn *conn = &h->conns[socket];
+    const struct socket *client = client_end(h, socket);
+    bool yws = speaks_yws(client);
+    struct session_opts opts = {.dialect = yws ? SESSION_YWS : SESSION_HOCUSPOCUS};
+    SIM_OK(session_new(sim_alloc(), opts, &conn->session));
+    conn->is_open = true;
+    conn->held_bytes = 0;
+    h->sim->counts[C_CONNECTS]++;
+    if (yws) {
+        conn->seats[0].room = client->uses[0] ? 0 : 1;
+        enter(h, socket, &conn->seats[0]);
+    }
+    if (conn->is_open) socket_connected(client_end(h, socket));
+}
+
+void host_decides(struct host *h, uint32_t socket, bool refuses)
+{
+    struct conn *conn = &h->conns[socket];
+    // A provider 2 without a token has nothing to ask again with.
+    if (client_end(h, socket)->speech == HOCUSPOCUS_2) refuses = false;
+    for (uint32_t i = 0; i < ROOMS && conn->is_open; i++) {
+        struct seat *seat = &conn->seats[i];
+        if (seat->state != SEAT_ASKED) continue;
+        if (refuses) {
+            seat->state = SEAT_REFUSED;
+            h->sim->counts[C_TURNED_AWAY]++;
+            note(h, socket, seat, SESSION_NOTE_REFUSED, "forbidden");
+            continue;
+        }
+        h->sim->counts[C_ADMITTED]++;
+        enter(h, socket, seat);
+        say_kept(h, socket, seat);
+    }
+}
+
+/* Decided anew, of a document that is in. */
+static void decide_anew(struct host *h, uint32_t socket, struct seat *seat)
+{
+    enum room_right right = h->rights[socket][seat->room];
+    bool changes = right != seat->right;
+    seat->right = right;
+    note_right(h, socket, seat);
+    if (!changes || (h->sim->bug == BUG_RIGHT && right == ROOM_READ)) return;
+    host_event(h, seat->room,
+               (struct room_event){.kind = ROOM_EV_RIGHT, .member = socket, .right = right});
+}
+
+void host_right(struct host *h, uint32_t socket, uint32_t room, enum room_right right)
+{
+    struct seat *seat = seat_in_room(h, socket, room);
+    if (h->rights[socket][room] == right) return;
+    h->rights[socket][room] = right;
+    if (seat == NULL) return;
+    h->sim->counts[C_RIGHTS]++;
+    if (speaks_yws(client_end(h, socket))) {
+        host_disconnect(h, socket);
+    } else {
+        decide_anew(h, socket, seat);
+    }
+}
+
+void host_asks_token(struct host *h, uint32_t socket, uint32_t room)
+{
+    const struct seat *seat = seat_in_room(h, socket, room);
+    if (seat == NULL || client_end(h, socket)->speech < HOCUSPOCUS_3) return;
+    note(h, socket, seat, SESSION_NOTE_TOKEN, "");
+}
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
+static void on_open(struct host *h, uint32_t socket, struct seat *seat,
+                    const struct session_event *ev)
+{
+    SIM_RULE(h->sim, seat->state == SEAT_NONE, "P40: a document is asked for once");
+    SIM_RULE(h->sim, ev->name.len == 2 && ev->name.ptr[0] == 'd', "P41: the name of a document");
+    seat->state = SEAT_ASKED;
+    seat->room = (uint32_t)ev->name.ptr[1] - '0';
+    if (ev->has_message) seat_message(h, socket, seat, ev->message, ev->bytes);
+}
+
+static void on_shut(struct host *h, uint32_t socket, struct seat *seat)
+{
+    bool was_in = seat->state == SEAT_IN;
+    uint32_t room = seat->room;
+    seat_clear(seat);
+    if (!was_in) return;
+    host_event(h, room, (struct room_event){.kind = ROOM_EV_LEAVE, .member = socket});
+}
+
+void host_takes(struct host *h, uint32_t socket, yd_slice frame)
+{
+    struct session_event ev;
+    struct conn *conn = &h->conns[socket];
+    if (!conn->is_open) return;
+    SIM_OK(session_recv(conn->session, SESSION_BINARY, frame, &ev));
+    bool late = ev.kind == SESSION_EV_IGNORED && !speaks_yws(client_end(h, socket));
+    if (late) return; // about a document that was given back
+    SIM_RULE(h->sim, ev.doc < ROOMS, "P40: numbers of documents are used again");
+    struct seat *seat = &conn->seats[ev.doc];
+    switch (ev.kind) {
+    case SESSION_EV_MESSAGE: seat_message(h, socket, seat, ev.message, ev.bytes); break;
+    case SESSION_EV_OPEN: on_open(h, socket, seat, &ev); break;
+    case SESSION_EV_SHUT: on_shut(h, socket, seat); break;
+    case SESSION_EV_TOKEN:
+        if (seat->state == SEAT_REFUSED) seat->state = SEAT_ASKED;
+        if (seat->state == SEAT_IN) decide_anew(h, socket, seat);
+        break;
+    case SESSION_EV_NONE:
+    case SESSION_EV_OTHER:
+    case SESSION_EV_IGNORED:
+    case SESSION_EV_CLOSE: sim_fail(h->sim, "P1: a message of a client is understood"); break;
+    }
+}
