@@ -1,42 +1,14 @@
 /* Mistakes in partyd.json: each is told with its line, its key and the nearest valid name.
  * docs/access.md D3, D6. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "ops/settings.h"
 #include "ops/source.h"
-
-static char file[] = "/tmp/partyd-mistakes-XXXXXX";
-
-static int make_file(void **state)
-{
-    int fd = mkstemp(file);
-    (void)state;
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
-    return unlink(file);
-}
+#include "unit/config_file.h"
 
 static yd_err read_config(const char *text, char why[SETTINGS_ERROR_MAX])
 {
     char *args[] = {"--config", file};
     struct settings settings;
-    FILE *f = fopen(file, "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
-    assert_int_equal(fclose(f), 0);
+    write_file(text);
     yd_err err = settings_read(&settings, 2, args, why);
     settings_deinit(&settings);
     return err;

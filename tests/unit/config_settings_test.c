@@ -1,39 +1,6 @@
 /* Settings: where they come from, who wins, what a mistake is told. docs/server.md H11. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "ops/settings.h"
-
-static char file[] = "/tmp/partyd-settings-XXXXXX";
-
-static void write_file(const char *text)
-{
-    FILE *f = fopen(file, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
-
-static int make_file(void **state)
-{
-    int fd = mkstemp(file);
-    (void)state;
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
-    return unlink(file);
-}
+#include "unit/config_file.h"
 
 static int clear_env(void **state)
 {
