@@ -4,9 +4,10 @@ import { WebsocketProvider as YWebsocket3 } from 'y-websocket'
 import YPartyKit from 'y-partykit/provider'
 import YPartyServer from 'y-partyserver/provider'
 import { WebSocket } from 'ws'
+import { signTicket } from '../../web/convex/dist/index.js'
 import { freePort, startServer } from '../e2e/support.mjs'
 import { Hocuspocus, libraries } from '../e2e/hocuspocus-support.mjs'
-import { SECRET, startConvex, until } from './support.mjs'
+import { SECRET, restore, startConvex, until } from './support.mjs'
 
 process.setMaxListeners(0) // each provider of y-websocket has one on exit
 
@@ -74,6 +75,26 @@ export class Guest {
     this.provider.destroy()
     this.doc.destroy()
   }
+}
+
+/** A guest whose tickets are signed here, a fresh one for each connect: Convex is not asked. */
+export async function enterAs (user, convex, server, family, room) {
+  const guest = new Guest(server, family, room, { params: { get token () { return guest.token } }, connect: false })
+  const ticket = async () => { guest.token = (await signTicket({ key: SECRET, issuer: convex.site, userId: user.id, room, permission: 'write' })).ticket }
+  await ticket()
+  guest.provider.on('connection-close', ticket)
+  guest.provider.connect()
+  return guest
+}
+
+/** What the newest backup of a room says; null: there is none. */
+export async function newestBackup (convex, room) {
+  const answer = await restore(convex, room)
+  if (answer.status !== 200) return null
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, new Uint8Array(await answer.arrayBuffer()))
+  const number = name => Number(answer.headers.get(`x-collab-${name}`))
+  return { text: doc.getText('text').toString(), map: doc.getMap('map').toJSON(), epoch: number('epoch'), seq: number('seq') }
 }
 
 /** A deployment and a server that know each other. `mode`: "convex" or "ticket"; `settings` of the server. */

@@ -7,11 +7,10 @@ import http from 'node:http'
 import path from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import * as Y from 'yjs'
-import { signTicket } from '../../web/convex/dist/index.js'
 import { BINARY, freePort, startServer, temporary } from '../e2e/support.mjs'
 import { partyd } from '../e2e/operator-support.mjs'
 import { movableClock } from '../support/clock.mjs'
-import { Guest } from './guests.mjs'
+import { enterAs, newestBackup } from './guests.mjs'
 import { SECRET, makePage, push, restore, sha256, signIn, sleep, startConvex, until } from './support.mjs'
 
 let convex, owner
@@ -43,25 +42,13 @@ async function start ({ data, secret = SECRET, site = convex.site, idle = 50, ma
   return server
 }
 async function enter (server, room) {
-  const guest = new Guest(server, 'y-websocket 3', room, { params: { get token () { return guest.token } }, connect: false })
-  const ticket = async () => { guest.token = (await signTicket({ key: SECRET, issuer: convex.site, userId: owner.id, room, permission: 'write' })).ticket }
-  await ticket()
-  guest.provider.on('connection-close', ticket)
-  guest.provider.connect()
+  const guest = await enterAs(owner, convex, server, 'y-websocket 3', room)
   open.push(() => guest.end())
   return guest
 }
 const enterSynced = async (server, room) => await (await enter(server, room)).synced(20000)
 const newRoom = async () => (await makePage(owner)).room
-/** What the newest backup of a room says. */
-async function stored (room) {
-  const answer = await restore(convex, room)
-  assert.equal(answer.status, 200)
-  const doc = new Y.Doc()
-  const numbers = [Number(answer.headers.get('x-collab-epoch')), Number(answer.headers.get('x-collab-seq'))]
-  Y.applyUpdate(doc, new Uint8Array(await answer.arrayBuffer()))
-  return { doc, numbers, text: doc.getText('text').toString(), map: doc.getMap('map').toJSON() }
-}
+const stored = room => newestBackup(convex, room)
 const noise = bytes => crypto.randomBytes(Math.ceil(bytes * 3 / 4)).toString('base64')
 
 test('B1 a wiped disk: everything is back from Convex at the first connect', async () => {
@@ -75,7 +62,7 @@ test('B1 a wiped disk: everything is back from Convex at the first connect', asy
   // What comes now is newer than what was there.
   const [before] = await Promise.all([stored(rooms[0]), second.saved(rooms.length)])
   assert.equal((await stored(rooms[0])).text, before.text)
-  assert.equal((await stored(rooms[0])).numbers[0], 2)
+  assert.equal((await stored(rooms[0])).epoch, 2)
 })
 
 test('B10 3 MiB go in one request, 30 MiB by an upload address, and both come back', { timeout: 120000 }, async () => {
@@ -152,7 +139,7 @@ test('B10 what is there already is not sent again; a lost answer changes nothing
   assert.equal(proxy.posts, 2, 'sent once more')
   const backups = (await convex.admin('backups:list', { after: '', limit: 100 })).rooms.filter(one => one.room === room)
   assert.equal(backups.length, 1)
-  assert.equal((await stored(room)).numbers[0], 1, 'the second time it was a duplicate, not stale')
+  assert.equal((await stored(room)).epoch, 1, 'the second time it was a duplicate, not stale')
   await sleep(1200) // what is backed up is noted once in a second
   await server.stop('SIGKILL')
   await convex.resetCounters()
@@ -168,7 +155,7 @@ test('B7 somebody else was faster: pulled, merged, pushed under a later number; 
   const guest = await enterSynced(server, room)
   guest.text.insert(0, 'ours')
   await server.saved()
-  const { numbers: [epoch, seq] } = await stored(room)
+  const { epoch, seq } = await stored(room)
   const other = new Y.Doc()
   other.getMap('map').set('theirs', 1)
   assert.equal((await push(convex, { room, epoch: epoch + 3, seq: seq + 5, body: Y.encodeStateAsUpdate(other) })).status, 200)
@@ -177,15 +164,15 @@ test('B7 somebody else was faster: pulled, merged, pushed under a later number; 
   await until('the merged backup', async () => (await stored(room)).text === 'ours more', 10000)
   const merged = await stored(room)
   assert.deepEqual(merged.map, { theirs: 1 })
-  assert.deepEqual(merged.numbers[0], epoch + 4)
+  assert.equal(merged.epoch, epoch + 4)
   assert.equal(guest.told.length, 0, 'nobody was thrown out')
   // And so it is when nobody is in the room.
   await guest.end()
   other.getMap('map').set('later', 2)
-  const now = (await stored(room)).numbers
+  const now = await stored(room)
   const writer = await enterSynced(server, room)
   writer.text.insert(0, '!')
-  await push(convex, { room, epoch: now[0] + 9, seq: 1, body: Y.encodeStateAsUpdate(other) })
+  await push(convex, { room, epoch: now.epoch + 9, seq: 1, body: Y.encodeStateAsUpdate(other) })
   await writer.end()
   await until('the second merge', async () => { const { map, text } = await stored(room); return map.later === 2 && text === '!ours more' }, 10000)
 })

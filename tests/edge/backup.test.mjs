@@ -3,9 +3,8 @@ import assert from 'node:assert/strict'
 import crypto from 'node:crypto'
 import { after, afterEach, before, test } from 'node:test'
 import * as Y from 'yjs'
-import { signTicket } from '../../web/convex/dist/index.js'
-import { Guest } from '../convex/guests.mjs'
-import { SECRET, makePage, push, restore, sha256, signIn, sleep, startConvex, until } from '../convex/support.mjs'
+import { enterAs, newestBackup } from '../convex/guests.mjs'
+import { SECRET, makePage, push, sha256, signIn, sleep, startConvex, until } from '../convex/support.mjs'
 import { startServer } from '../e2e/support.mjs'
 
 let convex, owner
@@ -23,24 +22,13 @@ async function start ({ data, idle = 200, env = {} } = {}) {
   return server
 }
 async function enter (server, room, family = 'y-websocket 3') {
-  const guest = new Guest(server, family, room, { params: { get token () { return guest.token } }, connect: false })
-  const ticket = async () => { guest.token = (await signTicket({ key: SECRET, issuer: convex.site, userId: owner.id, room, permission: 'write' })).ticket }
-  await ticket()
-  guest.provider.on('connection-close', ticket)
-  guest.provider.connect()
+  const guest = await enterAs(owner, convex, server, family, room)
   open.push(() => guest.end())
   return guest
 }
 const enterSynced = async (server, room) => await (await enter(server, room)).synced(20000)
 const newRoom = async () => (await makePage(owner)).room
-/** What the newest backup of a room says; null: there is none. */
-async function stored (room) {
-  const answer = await restore(convex, room)
-  if (answer.status !== 200) return null
-  const doc = new Y.Doc()
-  Y.applyUpdate(doc, new Uint8Array(await answer.arrayBuffer()))
-  return { text: doc.getText('text').toString(), epoch: Number(answer.headers.get('x-collab-epoch')), seq: Number(answer.headers.get('x-collab-seq')) }
-}
+const stored = room => newestBackup(convex, room)
 const isStored = (room, text) => until(`"${text}" to be backed up`, async () => (await stored(room))?.text === text, 15000)
 
 test('E20: a room is copied when it is quiet; after a lost disk it is there at the first connect, and goes on under a higher epoch', { timeout: 60000 }, async () => {
