@@ -1,5 +1,5 @@
 // Where the server's program is: PARTYD_BINARY, else the package of this platform, else what a checkout has built.
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,9 +29,12 @@ export function binaryPath () {
     if (!runs(own)) throw expected(`PARTYD_BINARY names '${own}', which is no program that can be run`)
     return own
   }
-  const built = path.resolve(here, '../../../build/partyd')
+  const source = path.resolve(here, '../../..'), built = path.join(source, 'build/partyd')
   const found = [fromPackage(), built].find(file => file !== undefined && runs(file))
   if (found !== undefined) return found
+  if (existsSync(path.join(source, 'server/main.c'))) {
+    throw expected(`this is partyd's source code and its server is not built yet; run ${path.join(source, 'dev')} once, or set PARTYD_BINARY`)
+  }
   if (packages.includes(platform)) {
     throw expected(`the package @partyd/${platform} with the server is missing; install again without --omit=optional, ` +
       'or set PARTYD_BINARY to a partyd that you have built')
