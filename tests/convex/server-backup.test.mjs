@@ -73,6 +73,10 @@ test('B10 3 MiB go in one request, 30 MiB by an upload address, and both come ba
     const text = noise(mib << 20)
     const guest = await enterSynced(first, room)
     for (let at = 0; at < text.length; at += 1 << 20) guest.text.insert(at, text.slice(at, at + (1 << 20)))
+    // A backup may begin while the rest is on its way: what another one sees has all come.
+    const witness = await enter(first, room)
+    await until('all to have come', () => witness.text.length === text.length, 60000)
+    await witness.end()
     await until('it to be sent', async () => (await first.sink()).bytesOut > mib << 20, 60000)
     await first.saved(1, 60000)
     const way = [(await convex.calls('/collab/backup')).calls > 0, (await convex.calls('/collab/backup/commit')).calls > 0]
