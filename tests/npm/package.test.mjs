@@ -1,6 +1,7 @@
 // What is in the packages, and what the launcher does with the server in them.
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
@@ -100,9 +101,17 @@ test('a signal that npm and the terminal both send is one for the server', async
 
 test('a Ctrl-C of the terminal is one signal for the server', async () => {
   const port = await freePort()
-  // script gives the launcher a terminal; the byte 3 in it is Ctrl-C.
-  const { status, stdout } = spawnSync('sh', ['-c', `(sleep 1.5; printf '\\003'; sleep 1) | timeout 20 script -qec 'node "${project.path('node_modules/partyd/bin/partyd.mjs')}" dev --port ${port}' /dev/null`], { cwd: project.dir, encoding: 'utf8' })
-  assert.match(stdout, /listening on[\s\S]*stopped/)
+  // script gives the launcher a terminal; the byte 3 in it is Ctrl-C. Without exec the shell in between would get it too,
+  // and some shells then say 130 whatever their command ended with.
+  const launcher = `exec node "${project.path('node_modules/partyd/bin/partyd.mjs')}" dev --port ${port}`
+  const terminal = spawn('timeout', ['20', 'script', '-qec', launcher, '/dev/null'], { cwd: project.dir, env: { ...process.env, SHELL: '/bin/sh' }, stdio: ['pipe', 'pipe', 'inherit'] })
+  const exited = once(terminal, 'exit')
+  let text = ''
+  terminal.stdout.on('data', chunk => { text += chunk })
+  await until(`the server to listen: ${text}`, () => text.includes('listening on'), 10000)
+  terminal.stdin.write('\x03')
+  const [status] = await exited
+  assert.match(text, /stopped/)
   assert.equal(status, 0)
 })
 
