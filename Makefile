@@ -63,7 +63,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
+.PHONY: all sim unit asan auth crash storm copies soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example clone deploy \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -238,6 +238,8 @@ browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in b
 
 example: $(BUILD)/partyd web/convex/dist/index.js ## the application of example/ in browsers, its types, its size; screenshots in build/screenshots
 	$(Q)cd example && npm run --silent typecheck && PARTYD_BINARY=$${PARTYD:-$(abspath $(BUILD))/partyd} $(NODE_TEST) tests/*.test.mjs
+clone: npm ## a fresh clone with Node and nothing else: npm install && npm run dev:offline, with the packages of `make npm`
+	$(Q)cd example && PACKAGES=$(abspath $(BUILD))/npm $(NODE_TEST) tests/clone/*.test.mjs
 # The guides of docs/migrate as a reader follows them, and the ways into production.
 # What systemd does for a service with a socket.
 $(B)/deploy/manager: $(B)/tests/deploy/manager.o

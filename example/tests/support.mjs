@@ -29,13 +29,16 @@ export async function until (what, check, ms = 8000) {
   }
 }
 
-/** @returns url, out (what it has printed), restartPartyd(), stop(): its exit code. */
-export async function startDev (args = []) {
-  const child = spawn(process.execPath, ['dev/main.mjs', '--offline', '--port', '0', ...args], { cwd: example, stdio: ['pipe', 'pipe', 'inherit'] })
+/** `npm run dev:offline`, or another `command` with another environment and folder.
+ * @returns url, out (what it has printed), restartPartyd(), stop(): its exit code. */
+export async function startDev (args = [], { cwd = example, env = process.env, command } = {}) {
+  const [program, ...words] = command ?? [process.execPath, 'dev/main.mjs', '--offline', '--port', '0', ...args]
+  const child = spawn(program, words, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'], detached: true })
   const dev = { child, out: '' }
   child.stdout.on('data', chunk => { dev.out += chunk })
   const exited = new Promise(resolve => child.once('exit', (code, signal) => resolve(code ?? signal)))
-  dev.stop = async (signal = 'SIGINT') => { child.kill(signal); return await exited }
+  // As a terminal's Ctrl-C, which all of the group get: npm passes nothing on.
+  dev.stop = async () => { try { process.kill(-child.pid, 'SIGINT') } catch {} return await exited }
   const ready = /ready in \S+ s: (\S+)/
   await Promise.race([
     until('the application to be ready', () => ready.test(dev.out), 60000),
@@ -110,12 +113,12 @@ export async function fits (page) {
     assert.equal(bar, 0, 'its bar is at the top')
   }
 }
-export const openPage = async (page, title) => {
+export async function openPage (page, title, ms) {
   await page.getByRole('link', { name: title }).locator('visible=true').first().click()
-  await status(page, /Saved|Live/)
+  await status(page, /Saved|Live/, ms)
 }
-export async function status (page, wanted) {
+export async function status (page, wanted, ms) {
   let said
-  await until(() => `the page to say ${wanted}, not ${said}`, async () => wanted.test(said = await page.getByRole('status').innerText()))
+  await until(() => `the page to say ${wanted}, not ${said}`, async () => wanted.test(said = await page.getByRole('status').innerText()), ms)
 }
 export const shot = (page, name) => page.screenshot({ path: path.join(SHOTS, `app-${name}.png`) })
