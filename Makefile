@@ -63,7 +63,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example clone deploy \
+.PHONY: all sim unit asan auth crash storm copies soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example clone deploy booted \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -248,6 +248,8 @@ $(B)/deploy/manager: $(B)/tests/deploy/manager.o
 deploy: $(BUILD)/partyd $(BUILD)/static/partyd $(B)/deploy/manager ## migration guides, systemd, container image, release and its rollback
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd STATIC=../$(BUILD)/static/partyd \
 	  MANAGER=../$(B)/deploy/manager $(NODE_TEST) --test-concurrency=2 deploy/*.test.mjs
+booted: $(BUILD)/static/partyd ## the units under a systemd that is booted in namespaces; as root
+	$(Q)sh tests/deploy/booted.sh
 $(BUILD)/static/partyd: FORCE
 	$(Q)$(MAKE) -s static
 
