@@ -9,7 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Copy } from "./backup.ts";
 import { onCall } from "./calls.ts";
-import { ALL, ALL_HOCUSPOCUS, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type RoomRecord } from "./core.ts";
+import { ALL, ALL_LAST, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type RoomRecord } from "./core.ts";
 import { WORDS, type Decision, type Refusal } from "./access/decision.ts";
 import { Member } from "./member.ts";
 import { policyFor, settingsOf, type Env, type Policy, type Settings } from "./settings.ts";
@@ -403,7 +403,7 @@ export class Room extends DurableObject<Env> {
   }
 
   #send({ to, message, no }: Waiting): void {
-    if (to < ALL_HOCUSPOCUS) {
+    if (to < ALL_LAST) {
       this.#seats[to]?.send(message);
       return;
     }

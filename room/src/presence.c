@@ -39,7 +39,7 @@ struct entry {
 struct incoming {
     uint32_t member;
     bool is_first;       /* of this member */
-    bool came_back;      /* it was here before, on another connection */
+    bool came_back;      /* it was here before, on another connection, and has forgotten the rest */
     const char *ignored; /* why the first refused entry was */
     enum room_cause cause;
     size_t nudges_at; /* in room->out: a byte for the count, then the entries */
@@ -324,12 +324,25 @@ static yd_err stir_all(struct room *room)
     return err;
 }
 
+/* Providers 2 and 3 say when they come back that all others have gone: they have forgotten them.
+ * Most owners would announce themselves again; who wants to be raised would not, and be gone. */
+static bool has_forgotten(const struct room *room, uint32_t member, const struct presence *p,
+                          const struct entry *e)
+{
+    return e->is_null && e->clock == p->clock && p->present && p->owner != member &&
+           wants_raise(room, p->owner);
+}
+
 static yd_err entry_take(struct room *room, struct incoming *in, const struct entry *e)
 {
     uint32_t index = presence_find(&room->presence, e->client);
     if (index == PRESENCE_NONE) return entry_first(room, in, e);
     const struct presence *p = &room->presence.list[index];
     if (is_back(room, in->member, p, e)) in->came_back = true;
+    if (has_forgotten(room, in->member, p, e)) {
+        in->came_back = true; // and is told again
+        return YD_OK;
+    }
     struct entry told = *e;
     if (!clock_for(room, in->member, p, e, &told.clock)) {
         return is_back(room, in->member, p, e) ? nudge_back(room, in, p->client, p->clock) : YD_OK;

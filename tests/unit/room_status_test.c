@@ -382,6 +382,22 @@ static void r45_who_comes_back_is_told_of_the_others_anew(void **state)
     world_end(&w);
 }
 
+static void r45_who_says_that_others_have_gone_is_told_of_them(void **state)
+{
+    (void)state;
+    struct world w;
+    world_with_presence(&w);
+    says(&w, 0, ROOM_MSG_AWARENESS, GONE(8, 4)); // as providers 2 and 3 say when they come back
+    assert_told(&w, ENTRY(8, 5, '1'));
+    w.now_ms = 100;
+    says(&w, 0, ROOM_MSG_AWARENESS, GONE(8, 5)); // not more often than others
+    assert_false(room_wants_tick(w.room));
+    assert_true(room_due(w.room) <= 500);
+    says(&w, 1, ROOM_MSG_AWARENESS, GONE(8, 5)); // it says so itself
+    assert_told(&w, GONE(8, 5));
+    world_end(&w);
+}
+
 static void r45_many_who_come_back_together_are_told_together(void **state)
 {
     (void)state;
@@ -424,6 +440,7 @@ int main(void)
         cmocka_unit_test(r44_a_clock_is_raised_in_place_of_a_nudge),
         cmocka_unit_test(r44_what_it_says_before_it_has_heard_of_that_counts),
         cmocka_unit_test(r45_who_comes_back_is_told_of_the_others_anew),
+        cmocka_unit_test(r45_who_says_that_others_have_gone_is_told_of_them),
         cmocka_unit_test(r45_many_who_come_back_together_are_told_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,8 +38,8 @@ enum room_message {
     ROOM_MSG_UPDATE,    /* an update: "this has just happened" */
     ROOM_MSG_AWARENESS, /* an awareness update: count, then {client, clock, JSON state or null} */
     ROOM_MSG_QUERY,     /* empty: "tell me all presence that you know" */
-    ROOM_MSG_TEXT,      /* application text outside of Yjs (y-partyserver `__YPS:`) */
-    ROOM_MSG_STATELESS, /* application text from a member to all (Hocuspocus) */
+    ROOM_MSG_STATELESS, /* application text outside of Yjs, from a member to all (stateless of
+                           Hocuspocus, `__YPS:` of y-partyserver) */
     ROOM_MSG_DENIED,    /* only to a member: text that says why it may not write */
     ROOM_MSG_STATUS,    /* only to a member: what became of its STEP2 or UPDATE, one byte: 1 saved,
                            0 refused */
