@@ -324,7 +324,8 @@ static void p9_heads(void **state)
     talk_begin(&t, (struct session_opts){0});
     struct session_head head;
     assert_false(session_head(t.session, 0, ROOM_MSG_STATELESS, 9, &head));
-    assert_int_equal(session_wire(t.session, 0), SESSION_WIRE_YWS); // who is not told is another wire
+    assert_int_equal(session_wire(t.session, 0),
+                     SESSION_WIRE_YWS); // who is not told is another wire
     assert_true(session_head(t.session, 0, ROOM_MSG_QUERY, 0, &head));
     talk_end(&t);
 }
