@@ -1,14 +1,14 @@
 // Five loads against partyd and its peers: server on core 0, generator on core 1, one table.
 //   bench/fanout/run [SECONDS] [NAME...]     names: partyd y-websocket hocuspocus; default all
 // Needs `make bench` and, for the peers, `npm ci` in bench/peers.
-import { dialect, generate, servers, withServer } from './servers.mjs'
+import { dialect, generate, servers, withServer } from '../peers/servers.mjs'
 
 const seconds = process.argv[2] ?? '5'
 const rows = [[10, 20, 100, 1], [50, 30, 100, 1], [100, 100, 100, 1], [100, 250, 100, 1], [1000, 10, 1000, 100]]
 
 async function row (name, [senders, rate, clients, rooms]) {
   return withServer(name, server => {
-    const { stdout, stderr } = generate({ json: true, ...server, senders, rate, clients, rooms, seconds, dialect: dialect(name) })
+    const { stdout, stderr } = generate('fanout', { json: true, ...server, senders, rate, clients, rooms, seconds, dialect: dialect(name) })
     return stdout ? JSON.parse(stdout) : { error: stderr.trim() }
   })
 }

@@ -2,14 +2,14 @@
 //   node bench/fanout/situations.mjs [SECONDS] [NAME...]     names: partyd y-websocket hocuspocus; default all
 // Needs `make bench` and, for the peers, `npm ci` in bench/peers.
 import fs from 'node:fs'
-import { dialect, generate, servers, withServer } from './servers.mjs'
+import { dialect, generate, servers, withServer } from '../peers/servers.mjs'
 
 const seconds = Number(process.argv[2] ?? 6)
 const names = process.argv.length > 3 ? process.argv.slice(3) : Object.keys(servers)
 const pairs = 5
 
 function load (server, name, flags) {
-  const { stdout, stderr } = generate({ json: true, ...server, seconds, dialect: dialect(name), ...flags })
+  const { stdout, stderr } = generate('fanout', { json: true, ...server, seconds, dialect: dialect(name), ...flags })
   return stdout ? JSON.parse(stdout) : { error: stderr.trim() }
 }
 
@@ -32,7 +32,7 @@ for (const name of names) {
 
 console.log('\n10,000 idle connections in one room')
 for (const name of names) {
-  const { stdout, stderr } = await withServer(name, server => generate({ ...server, dialect: dialect(name), idle: 10000 }))
+  const { stdout, stderr } = await withServer(name, server => generate('fanout', { ...server, dialect: dialect(name), idle: 10000 }))
   console.log(`${name}: ${(stdout || stderr).trim()}`)
 }
 

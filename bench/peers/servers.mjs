@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const here = path.dirname(fileURLToPath(import.meta.url))
 const build = path.resolve(process.env.BUILD ?? path.join(here, '../../build'))
 
-const peer = name => (port, env) => [process.execPath, [path.join(here, `../peers/${name}.mjs`)], { ...env, PORT: port }]
+const peer = name => (port, env) => [process.execPath, ['--max-old-space-size=8192', path.join(here, `${name}.mjs`)], { ...env, PORT: port }]
 export const servers = {
   partyd: (port, env, data) => [path.join(build, 'partyd'), ['dev', '--port', port, '--data', data, '--log-level', 'warn'], env],
   'y-websocket': peer('y-websocket'),
@@ -31,7 +31,7 @@ function ready (child) {
   })
 }
 
-/** Starts one, calls use({ port, pid }), ends it. */
+/** Starts one, calls use({ port, pid }, child), ends it. */
 export async function withServer (name, use) {
   const port = await freePort()
   const data = fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-bench-'))
@@ -40,7 +40,7 @@ export async function withServer (name, use) {
   const ended = new Promise(resolve => child.once('exit', resolve))
   try {
     await ready(child)
-    return await use({ port, pid: child.pid })
+    return await use({ port, pid: child.pid }, child)
   } finally {
     child.kill('SIGKILL')
     await ended
@@ -48,10 +48,10 @@ export async function withServer (name, use) {
   }
 }
 
-/** The generator, on core 1, with FLAGS as an object: what it printed. */
-export function generate (flags) {
+/** A generator (`fanout`, `join`), on core 1, with FLAGS as an object: what became of it, with `stdout` and `stderr`. */
+export function generate (program, flags) {
   const args = Object.entries(flags).flatMap(([name, value]) => value === true ? [`--${name}`] : [`--${name}`, String(value)])
-  return spawnSync('taskset', ['-c', '1', path.join(build, 'bench/fanout'), ...args], { encoding: 'utf8' })
+  return spawnSync('taskset', ['-c', '1', path.join(build, 'bench', program), ...args], { encoding: 'utf8' })
 }
 
 export const dialect = name => name === 'hocuspocus' ? 'hocuspocus' : 'yws'
