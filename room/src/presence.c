@@ -19,6 +19,7 @@
 
 #define RENEW_MS         20000 /* receivers hide a state that is older than 30 s */
 #define STIR_MS          500   /* all are stirred for those who have come back, this often */
+#define STIR_EACH_MS     2     /* or, in a small room, as often as so long for each member allows */
 #define FIRST_NUDGES_MAX 4
 #define NUDGES_MAX       64 /* in answer to one message; its count must fit one byte */
 /* All states of a room together: more would make the message to each newcomer a burden. */
@@ -221,18 +222,28 @@ static bool is_back(const struct room *room, uint32_t member, const struct prese
     return !p->present && !e->is_null && room->members[member].join_no > p->gone_join_no;
 }
 
+/* It is here a second time: its old connection has died unnoticed. What a member that wants to be
+ * raised says first is of itself, for it sends no echoes. */
+static bool is_twice(const struct room *room, const struct incoming *in, const struct presence *p,
+                     const struct entry *e)
+{
+    if (!p->present || p->owner == in->member || e->is_null) return false;
+    return e->clock > p->clock || (in->is_first && wants_raise(room, in->member));
+}
+
 /* The clock under which an entry is told to the others; false: it is stale. A member whose clock we
  * raise may be behind what was told in its name. */
-static bool clock_for(const struct room *room, uint32_t member, const struct presence *p,
+static bool clock_for(const struct room *room, const struct incoming *in, const struct presence *p,
                       const struct entry *e, uint64_t *clock)
 {
+    uint32_t member = in->member;
     *clock = e->clock;
     if (e->clock > p->clock) return true;
     if (e->clock == p->clock && e->is_null && p->present) return true;
     if (!wants_raise(room, member)) return false;
     bool is_own = p->present && p->owner == member;
     bool says_more = is_own && (e->is_null ? e->clock >= p->heard : e->clock > p->heard);
-    if (!says_more && !is_back(room, member, p, e)) return false;
+    if (!says_more && !is_back(room, member, p, e) && !is_twice(room, in, p, e)) return false;
     *clock = e->is_null ? p->clock : p->clock + 1;
     return true;
 }
@@ -308,8 +319,10 @@ static yd_err stir(struct room *room, uint32_t index)
 static yd_err stir_all(struct room *room)
 {
     if (!room->stirs_all) return YD_OK;
-    if (room->has_stirred && room->stirred_ms + STIR_MS > room->now_ms) {
-        room_due_by(room, room->stirred_ms + STIR_MS);
+    uint64_t wait_ms = (uint64_t)room->member_count * STIR_EACH_MS;
+    if (wait_ms > STIR_MS) wait_ms = STIR_MS;
+    if (room->has_stirred && room->stirred_ms + wait_ms > room->now_ms) {
+        room_due_by(room, room->stirred_ms + wait_ms);
         return YD_OK;
     }
     room->stirs_all = false;
@@ -338,18 +351,20 @@ static yd_err entry_take(struct room *room, struct incoming *in, const struct en
     uint32_t index = presence_find(&room->presence, e->client);
     if (index == PRESENCE_NONE) return entry_first(room, in, e);
     const struct presence *p = &room->presence.list[index];
+    bool is_same = !p->present || identity_same(room->members[in->member].identity,
+                                                room->members[p->owner].identity);
     if (is_back(room, in->member, p, e)) in->came_back = true;
+    if (is_same && is_twice(room, in, p, e)) in->came_back = true;
     if (has_forgotten(room, in->member, p, e)) {
         in->came_back = true; // and is told again
         return YD_OK;
     }
     struct entry told = *e;
-    if (!clock_for(room, in->member, p, e, &told.clock)) {
+    if (!clock_for(room, in, p, e, &told.clock)) {
         return is_back(room, in->member, p, e) ? nudge_back(room, in, p->client, p->clock) : YD_OK;
     }
     // With identities, nobody speaks for a client of somebody else who is here.
-    if (p->present &&
-        !identity_same(room->members[in->member].identity, room->members[p->owner].identity)) {
+    if (!is_same) {
         refuse(in, ROOM_CAUSE_STATE_OWNER, "presence of somebody else");
         return YD_OK;
     }

@@ -172,19 +172,21 @@ describe('close handshakes', nativeOnly('the platform closes sockets'), () => {
   }
 })
 
-/** A link that can be cut without a word to either side: whatever is said is taken and goes nowhere. */
+/** A link that can be cut without a word to either side: from then on what is said on it is taken and goes nowhere. A new
+ * connection is a new link. */
 async function link (server) {
-  const l = { isCut: false, port: 0, pairs: 0 }
+  const l = { port: 0, pairs: 0 }
   const listener = net.createServer(client => {
-    if (l.isCut) return client.destroy()
+    let isCut = false
     l.pairs++
     const up = net.connect(server.port, '127.0.0.1')
     const forward = (from, to) => {
-      from.on('data', chunk => { if (!l.isCut) to.write(chunk) })
-      from.on('close', () => { if (!l.isCut) to.destroy() }).on('error', () => {})
+      from.on('data', chunk => { if (!isCut) to.write(chunk) })
+      from.on('close', () => { if (!isCut) to.destroy() }).on('error', () => {})
     }
     forward(client, up)
     forward(up, client)
+    l.cut = () => { isCut = true }
     l.serverSide = up
     l.clientSide = client
     l.serverGone = new Promise(resolve => up.on('close', resolve))
@@ -212,7 +214,7 @@ describe('peers that vanish', nativeOnly('the platform pings'), () => {
     stay.forEach(c => c.provider.on('connection-close', () => closes++))
     quiet.on('close', () => closes++).on('ping', () => pings++)
     assert.equal(await members(server), 2 * NAMES.length + 1)
-    for (const l of links) l.isCut = true
+    for (const l of links) l.cut()
     vanish.forEach((c, n) => c.text.insert(0, `${n}`)) // into nothing
     for (let second = 31; second <= 62; second += 31) {
       clock.move({ monotonic: 31_000 })
@@ -228,13 +230,43 @@ describe('peers that vanish', nativeOnly('the platform pings'), () => {
     await until('their presence to go', () => stay.every(c => vanish.every(v => !c.awareness.getStates().has(v.id))))
     assert.equal(closes, 0)
     // The links come back: what was written meanwhile arrives.
-    for (const l of links) { l.isCut = false; l.clientSide.destroy() }
+    for (const l of links) l.clientSide.destroy()
     await until('all to be back', () => vanish.every(c => c.provider.synced) && stay.every(c => c.text.length === NAMES.length), 10_000)
     await until('their presence', () => stay.every(c => vanish.every(v => c.seesUser(v) === 'here')))
     assert.equal(closes, 0)
     quiet.terminate()
     for (const c of [...vanish, ...stay]) c.end()
     for (const l of links) l.close()
+    await server.stop()
+  })
+})
+
+// Others key what they send by `_pk`, which stays the same: there the end of the old socket cuts off the new one.
+describe('H8: a reconnect before the old socket is gone loses no broadcast', nativeOnly('sockets are the platform\'s'), () => {
+  for (const family of NAMES) test(family, async () => {
+    const server = await startServer(), l = await link(server)
+    const a = new Client({ ...server, url: l.url, port: l.port }, family, 'again'), b = new Client(server, 'y-websocket 3', 'again')
+    await Promise.all([a.synced(), b.synced()])
+    a.awareness.setLocalStateField('user', 'ann')
+    await until('presence', () => b.seesUser(a) === 'ann')
+    const old = l.serverSide
+    const lost = new Promise(resolve => a.provider.on('connection-close', resolve))
+    l.cut()
+    l.clientSide.destroy() // the server hears nothing of it
+    await lost
+    await until('it to be in twice', async () => a.provider.synced && l.pairs === 2 && await members(server) === 3)
+    b.text.insert(0, 'while both are there ')
+    await until('the text', () => a.text.length === 21)
+    old.destroy()
+    await until('the old one to be out', async () => await members(server) === 2)
+    b.text.insert(0, 'later ')
+    b.awareness.setLocalStateField('user', 'bob')
+    await until('what comes later', () => a.text.toString() === 'later while both are there ' && a.seesUser(b) === 'bob', 3000)
+    a.text.insert(0, 'and back ')
+    await until('the other way', () => b.text.toString().startsWith('and back '), 3000)
+    // Its presence went with the old socket, or stayed: it is there soon after.
+    await until('presence', () => b.seesUser(a) === 'ann', 3000)
+    a.end(); b.end(); l.close()
     await server.stop()
   })
 })
