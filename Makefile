@@ -233,7 +233,7 @@ edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom web/convex/dist/index.j
 	$(Q)cd tests && AUTHDRIVER=edge/authdriver.mjs $(NODE_TEST) auth/app.test.mjs auth/keys.test.mjs auth/tokens.test.mjs
 	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=6 $(EDGE_TESTS)
 
-browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
+browser: $(BUILD)/partyd ## pages in a Chromium: ours in two tabs, stock providers with compression
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
 
 example: $(BUILD)/partyd web/convex/dist/index.js ## the application of example/ in browsers, its types, its size; screenshots in build/screenshots
