@@ -295,6 +295,7 @@ void client_new_tab(struct client *c)
     SIM_OK(yd_doc_new(sim_alloc(), NULL, &c->doc));
     queue_clear(&c->socket->offline);
     c->tab++;
+    memset(c->presence, 0, sizeof c->presence);
     c->has_set = c->surplus = c->queued = false;
     c->sim->counts[C_TABS]++;
 }

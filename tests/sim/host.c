@@ -61,10 +61,10 @@ static void claim(struct host *h, uint32_t room, struct frame *frame)
     yd_buf_deinit(&both);
 }
 
-static void put(struct host *h, uint32_t socket, uint32_t room, const struct room_effect *fx)
+static void put(struct host *h, uint32_t number, uint32_t room, const struct room_effect *fx)
 {
-    struct conn *conn = &h->conns[socket];
-    const struct seat *seat = seat_in_room(h, socket, room);
+    struct conn *conn = &h->conns[number];
+    const struct seat *seat = seat_in_room(h, number, room);
     struct session_head head;
     if (seat == NULL) return;
     uint32_t doc = (uint32_t)(seat - conn->seats);
@@ -86,7 +86,7 @@ static void send_effect(struct host *h, uint32_t room, const struct room_effect 
         return;
     }
     if (fx->message == ROOM_MSG_AWARENESS && h->owners != NULL) judge_told(h, room, fx->bytes);
-    for (uint32_t i = 0; i < SOCKETS; i++) {
+    for (uint32_t i = 0; i < CONNS; i++) {
         const struct seat *seat = seat_in_room(h, i, room);
         if (seat == NULL || seat->is_held) continue;
         bool full = h->conns[i].waiting.bytes > WINDOW;
@@ -142,7 +142,7 @@ void room_drop(struct host *h, uint32_t number)
     room_free(slot->room);
     slot->room = NULL;
     slot->seq_count = 0;
-    for (uint32_t i = 0; i < SOCKETS; i++) {
+    for (uint32_t i = 0; i < CONNS; i++) {
         if (seat_in_room(h, i, number) != NULL) conn_end(h, i);
     }
 }
@@ -171,9 +171,12 @@ void host_event(struct host *h, uint32_t number, struct room_event ev)
 /* ---- turns ----------------------------------------------------------------------------------- */
 
 /* What may leave goes to the link as far as it takes it; what is gated stays and is passed by. */
-static void flush(struct host *h, uint32_t socket)
+static void flush(struct host *h, uint32_t number)
 {
-    struct queue *waiting = &h->conns[socket].waiting, *down = &h->sim->sockets[socket].down;
+    struct conn *conn = &h->conns[number];
+    struct queue *waiting = &conn->waiting;
+    struct socket *client = conn_client(h, number);
+    struct queue *down = client == NULL ? &conn->lost : &client->down;
     for (size_t n = waiting->count; n > 0; n--) {
         struct frame frame = queue_take(waiting);
         bool leaves = frame.gate <= h->synced && down->bytes <= LINK;
@@ -181,31 +184,31 @@ static void flush(struct host *h, uint32_t socket)
     }
 }
 
-static void conn_tell(struct host *h, uint32_t socket, enum room_event_kind kind, bool held)
+static void conn_tell(struct host *h, uint32_t number, enum room_event_kind kind, bool held)
 {
-    const struct conn *conn = &h->conns[socket];
+    const struct conn *conn = &h->conns[number];
     for (uint32_t i = 0; i < ROOMS; i++) {
         const struct seat *seat = &conn->seats[i];
         if (seat->state != SEAT_IN || seat->is_held != held) continue;
         if (kind == ROOM_EV_DRAINED && conn->waiting.count > 0) return;
-        host_event(h, seat->room, (struct room_event){.kind = kind, .member = socket});
+        host_event(h, seat->room, (struct room_event){.kind = kind, .member = number});
     }
 }
 
-static void conn_turn(struct host *h, uint32_t socket)
+static void conn_turn(struct host *h, uint32_t number)
 {
-    const struct conn *conn = &h->conns[socket];
+    const struct conn *conn = &h->conns[number];
     if (!conn->is_open) return;
-    flush(h, socket);
+    flush(h, number);
     bool is_behind = conn->waiting.bytes > WINDOW && h->sim->bug != BUG_DROP;
-    if (is_behind) conn_tell(h, socket, ROOM_EV_BEHIND, false);
-    if (conn->waiting.count == 0) conn_tell(h, socket, ROOM_EV_DRAINED, true);
+    if (is_behind) conn_tell(h, number, ROOM_EV_BEHIND, false);
+    if (conn->waiting.count == 0) conn_tell(h, number, ROOM_EV_DRAINED, true);
 }
 
 static void room_turn(struct host *h, uint32_t number)
 {
     const struct slot *slot = &h->slots[number];
-    uint32_t owners[SOCKETS];
+    uint32_t owners[IDS];
     if (slot->room != NULL && room_wants_tick(slot->room)) {
         judge_owners(h, number, owners);
         h->owners = owners;
@@ -220,7 +223,7 @@ static void room_turn(struct host *h, uint32_t number)
 void host_turn(struct host *h)
 {
     for (uint32_t i = 0; i < ROOMS; i++) room_turn(h, i);
-    for (uint32_t i = 0; i < SOCKETS; i++) conn_turn(h, i);
+    for (uint32_t i = 0; i < CONNS; i++) conn_turn(h, i);
 }
 
 /* ---- ends ------------------------------------------------------------------------------------ */
@@ -231,7 +234,7 @@ void host_crash(struct host *h)
     for (uint32_t i = 0; i < ROOMS; i++) room_free(h->slots[i].room);
     for (uint32_t i = 0; i < ROOMS; i++) h->slots[i].room = NULL;
     for (uint32_t i = 0; i < ROOMS; i++) room_drop(h, i);
-    for (uint32_t i = 0; i < SOCKETS; i++) conn_end(h, i); // who was in no room yet
+    for (uint32_t i = 0; i < CONNS; i++) conn_end(h, i); // who was in no room yet
     size_t unsynced = h->record_count - h->synced;
     bool all_lost = rng_one_in(&h->sim->rng, 2);
     size_t kept = h->synced + (all_lost ? 0 : rng_below(&h->sim->rng, (uint32_t)unsynced + 1));
@@ -264,9 +267,10 @@ void host_deinit(struct host *h)
         free(h->slots[i].record_of_seq);
         yd_doc_free(h->slots[i].allowed);
     }
-    for (uint32_t i = 0; i < SOCKETS; i++) {
+    for (uint32_t i = 0; i < CONNS; i++) {
         conn_end(h, i);
         queue_free(&h->conns[i].waiting);
+        queue_free(&h->conns[i].lost);
         for (uint32_t n = 0; n < ROOMS; n++) queue_free(&h->conns[i].seats[n].kept);
     }
     records_cut(h, 0);

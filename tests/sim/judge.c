@@ -90,10 +90,10 @@ void judge_saved(struct client *c)
              "R40: a client shows that all is saved, and it was not said so");
 }
 
-void judge_owners(const struct host *h, uint32_t room, uint32_t owners[SOCKETS])
+void judge_owners(const struct host *h, uint32_t room, uint32_t owners[IDS])
 {
-    for (uint32_t i = 0; i < SOCKETS; i++) owners[i] = SOCKETS;
-    for (uint32_t member = 0; member < SOCKETS; member++) {
+    for (uint32_t i = 0; i < IDS; i++) owners[i] = CONNS;
+    for (uint32_t member = 0; member < CONNS; member++) {
         struct yd_buf out = buf_new();
         if (room_presence_of(h->slots[room].room, member, &out) == YD_OK) {
             struct yd_reader r = yd_reader_of(yd_buf_slice(&out));
@@ -112,7 +112,7 @@ void judge_owners(const struct host *h, uint32_t room, uint32_t owners[SOCKETS])
 static void spend(struct host *h, uint32_t member, uint32_t room)
 {
     struct seat *seat = seat_in_room(h, member, room);
-    enum speech speech = h->sim->sockets[member].speech;
+    enum speech speech = h->sim->sockets[member % SOCKETS].speech;
     if (seat == NULL || speech == HOCUSPOCUS_4 || speech == HOCUSPOCUS_4_ID) return;
     double per_s = h->states_per_s;
     seat->tells += (double)(h->sim->now_ms - seat->tells_ms) * per_s / 1000;
@@ -124,17 +124,17 @@ static void spend(struct host *h, uint32_t member, uint32_t room)
 
 void judge_told(struct host *h, uint32_t room, yd_slice awareness)
 {
-    bool told[SOCKETS] = {false};
+    bool told[CONNS] = {false};
     struct yd_reader r = yd_reader_of(awareness);
     for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
         uint64_t id = yd_read_varuint(&r);
         (void)yd_read_varuint(&r);
         bool is_null = yd_read_varbytes(&r).ptr[0] == 'n';
-        SIM_RULE(h->sim, id >= 1 && id <= SOCKETS, "presence of nobody");
+        SIM_RULE(h->sim, id >= 1 && id <= IDS, "presence of nobody");
         uint32_t owner = h->owners[id - 1];
-        if (!is_null && owner < SOCKETS) told[owner] = true;
+        if (!is_null && owner < CONNS) told[owner] = true;
     }
-    for (uint32_t i = 0; i < SOCKETS; i++) {
+    for (uint32_t i = 0; i < CONNS; i++) {
         if (told[i]) spend(h, i, room);
     }
 }
@@ -143,10 +143,25 @@ void judge_told(struct host *h, uint32_t room, yd_slice awareness)
 
 static void presence_is_right(struct sim *sim, const struct client *c)
 {
-    for (uint32_t i = 0; i < SOCKETS; i++) {
-        const struct client *other = client_at(sim, i, c->room);
-        uint32_t state = other == NULL ? 0 : other->presence[i].state;
+    for (uint32_t i = 0; i < IDS; i++) {
+        const struct client *other = client_at(sim, i % SOCKETS, c->room);
+        bool is_its = other != NULL && awareness_id(other) == i;
+        uint32_t state = is_its ? other->presence[i].state : 0;
         SIM_RULE(sim, c->presence[i].state == state, "R9: everybody sees everybody's newest state");
+    }
+}
+
+/* Nobody is in the room but who is here. */
+static void no_ghosts(struct sim *sim, uint32_t room)
+{
+    uint32_t owners[IDS];
+    if (sim->host.slots[room].room == NULL) return;
+    judge_owners(&sim->host, room, owners);
+    for (uint32_t i = 0; i < IDS; i++) {
+        const struct client *c = client_at(sim, i % SOCKETS, room);
+        bool is_here = c != NULL && awareness_id(c) == i && c->presence[i].state != 0;
+        uint32_t owner = is_here ? c->socket->conn : CONNS;
+        SIM_RULE(sim, owners[i] == owner, "R10: presence is that of who is here");
     }
 }
 
@@ -186,6 +201,7 @@ void judge_end(struct sim *sim)
             SIM_RULE(sim, same(doc, room_doc(copy)),
                      "S1: the store gives back what the room holds");
         }
+        no_ghosts(sim, room);
         for (uint32_t i = 0; i < SOCKETS; i++) {
             struct client *c = client_at(sim, i, room);
             if (c != NULL) client_is_right(c, room_doc(copy));

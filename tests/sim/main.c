@@ -92,6 +92,7 @@ static int report(uint64_t seeds)
                                               [C_DELETED] = "deleted",
                                               [C_CONNECTS] = "connects",
                                               [C_DROPS] = "drops",
+                                              [C_LOST] = "lost",
                                               [C_CRASHES] = "crashes",
                                               [C_SYNCS] = "syncs",
                                               [C_HELD] = "held",

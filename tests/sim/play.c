@@ -9,6 +9,8 @@ enum action {
     ACT_MOVE,
     ACT_CONNECT,
     ACT_DROP,
+    ACT_LOSE,   /* a link dies unnoticed */
+    ACT_NOTICE, /* ... and is noticed */
     ACT_UP,
     ACT_DOWN,
     ACT_TAB,
@@ -36,7 +38,8 @@ static const uint32_t most[ACTIONS] = {
     [ACT_DOWN] = 60,  [ACT_STALL] = 3,   [ACT_TAB] = 6,      [ACT_TURN] = 50, [ACT_SYNC] = 25,
     [ACT_TIME] = 10,  [ACT_COMPACT] = 2, [ACT_EVICT] = 2,    [ACT_CRASH] = 2, [ACT_REFUSE] = 2,
     [ACT_DECIDE] = 8, [ACT_SHUT] = 2,    [ACT_OPEN] = 8,     [ACT_TOKEN] = 3, [ACT_RIGHT] = 3,
-    [ACT_LOOK] = 8,   [ACT_FORCE] = 2,   [ACT_STATELESS] = 4};
+    [ACT_LOOK] = 8,   [ACT_FORCE] = 2,   [ACT_STATELESS] = 4, [ACT_LOSE] = 3,
+    [ACT_NOTICE] = 3};
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
@@ -133,6 +136,8 @@ static void act(struct sim *sim, enum action action)
         break;
     case ACT_CONNECT: connection(sim, c->socket, true); break;
     case ACT_DROP: connection(sim, c->socket, false); break;
+    case ACT_LOSE: host_loses(&sim->host, c->number); break;
+    case ACT_NOTICE: host_notices(&sim->host, c->number); break;
     case ACT_UP:
         for (uint32_t n = 1 + rng_below(&sim->rng, 4); n > 0; n--) deliver_up(sim, c->socket);
         break;
@@ -178,6 +183,7 @@ static enum action action_draw(struct rng *rng, const uint32_t weights[ACTIONS],
 
 static void healthy_socket(struct sim *sim, struct socket *s)
 {
+    host_notices(&sim->host, s->number);
     connection(sim, s, true);
     s->reads = true;
     for (uint32_t room = 0; room < ROOMS; room++) {
@@ -204,7 +210,7 @@ static bool is_quiet(const struct sim *sim)
 {
     for (uint32_t i = 0; i < SOCKETS; i++) {
         const struct socket *s = &sim->sockets[i];
-        const struct conn *conn = &sim->host.conns[i];
+        const struct conn *conn = &sim->host.conns[s->conn];
         if (conn->waiting.count + s->up.count + s->down.count + s->offline.count > 0) return false;
         for (uint32_t n = 0; n < ROOMS; n++) {
             const struct seat *seat = &conn->seats[n];

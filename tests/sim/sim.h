@@ -24,9 +24,11 @@
 #include "room/session.h"
 
 enum {
-    SOCKETS = 5, /* one user each */
+    SOCKETS = 5,           /* one user each */
+    CONNS = 2 * SOCKETS,   /* on the host, that of SOCKET and SOCKET + SOCKETS: one may be dead */
     ROOMS = 2,
     TABS = 6,
+    IDS = SOCKETS * TABS, /* of awareness, less one: each tab has its own */
     WINDOW = 400,      /* bytes that may wait for a connection */
     PART = 120,        /* of a first sync */
     LINK = 300,        /* bytes that a link holds */
@@ -49,6 +51,7 @@ enum count {
     C_DELETED,
     C_CONNECTS,
     C_DROPS,
+    C_LOST, /* links that died unnoticed */
     C_CRASHES,
     C_SYNCS,
     C_HELD,
@@ -118,7 +121,7 @@ struct client {
     struct yd_doc *seen; /* what the server has shown */
     struct yd_doc *safe; /* that, as of the last look, and what it has said to be saved: on disk,
                             for ever */
-    struct awareness presence[SOCKETS];
+    struct awareness presence[IDS];
     uint32_t state; /* of its own, counts up */
     uint32_t tab;   /* documents that it has had */
     bool has_set;   /* a key, last at set_clock */
@@ -138,6 +141,7 @@ struct socket {
     uint32_t number;
     enum speech speech;
     bool connected, reads;
+    uint32_t conn; /* on the host, if it is connected */
     struct queue up, down;
     struct queue offline; /* what was said without a connection */
     struct client docs[ROOMS];
@@ -165,6 +169,7 @@ void socket_takes(struct socket *socket, const struct frame *frame);
 void client_types(struct client *client);
 
 /* presence.c */
+uint32_t awareness_id(const struct client *client); /* of its tab, less one */
 void client_moves(struct client *client); /* its cursor */
 void client_time(struct client *client);
 void client_announces(struct client *client);
@@ -181,7 +186,7 @@ struct record {
     size_t len;
 };
 enum seat_state { SEAT_NONE, SEAT_ASKED, SEAT_REFUSED, SEAT_IN };
-/* A document on a connection; member of its room under the number of the socket. */
+/* A document on a connection; member of its room under the number of that. */
 struct seat {
     enum seat_state state;
     uint32_t room;
@@ -193,6 +198,8 @@ struct seat {
 };
 struct conn {
     bool is_open;
+    bool is_dead; /* its client has gone, and the host has not noticed */
+    struct queue lost; /* what has left on a dead link */
     size_t held_bytes; /* waited when the last of its seats was held */
     struct session *session;
     struct queue waiting;
@@ -207,7 +214,7 @@ struct slot {
 struct host {
     struct sim *sim;
     struct slot slots[ROOMS];
-    struct conn conns[SOCKETS];
+    struct conn conns[CONNS];
     struct record *records; /* of the store, in order, of all rooms */
     size_t record_count, record_cap, synced;
     enum room_right rights[SOCKETS][ROOMS];
@@ -225,16 +232,19 @@ void host_turn(struct host *host); /* tick, timer, what may leave leaves */
 void host_crash(struct host *host);
 void host_evict(struct host *host, uint32_t room); /* out of memory, if nobody is in */
 void room_drop(struct host *host, uint32_t room);
-struct seat *seat_in_room(struct host *host, uint32_t socket, uint32_t room); /* NULL: not in */
+struct seat *seat_in_room(struct host *host, uint32_t conn, uint32_t room); /* NULL: not in */
 
 /* desk.c */
 void host_connect(struct host *host, uint32_t socket);
 void host_disconnect(struct host *host, uint32_t socket);
+void host_loses(struct host *host, uint32_t socket);   /* the link is dead, and who knows it */
+void host_notices(struct host *host, uint32_t socket); /* that one is */
 void host_takes(struct host *host, uint32_t socket, yd_slice frame);
 void host_decides(struct host *host, uint32_t socket, bool refuses); /* who has asked */
 void host_right(struct host *host, uint32_t socket, uint32_t room, enum room_right right);
 void host_asks_token(struct host *host, uint32_t socket, uint32_t room);
-void conn_end(struct host *host, uint32_t socket);
+void conn_end(struct host *host, uint32_t conn);
+struct socket *conn_client(struct host *host, uint32_t conn); /* NULL: nobody is there */
 
 /* store.c */
 void record_add(struct host *host, uint32_t room, enum record_kind kind, yd_slice bytes);
@@ -244,7 +254,7 @@ void host_sync(struct host *host, size_t records);
 
 /* ---- judge.c */
 /* What a tick tells of presence: from whose budget it was, and whether that allows it. */
-void judge_owners(const struct host *host, uint32_t room, uint32_t owners[SOCKETS]);
+void judge_owners(const struct host *host, uint32_t room, uint32_t owners[IDS]);
 void judge_told(struct host *host, uint32_t room, yd_slice awareness);
 void judge_disk(struct sim *sim);                    /* what a crash would leave */
 void judge_saved(struct client *client);             /* it shows that all is saved */
