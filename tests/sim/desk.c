@@ -5,6 +5,7 @@
  * socket of the one, and is told to the document of the other. */
 #include "sim/sim.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct socket *conn_client(struct host *h, uint32_t number)
@@ -47,6 +48,10 @@ static void room_hears(struct host *h, uint32_t number, const struct seat *seat,
                    .kind = ROOM_EV_MESSAGE, .member = number, .message = message, .bytes = bytes});
     h->claim = YD_EMPTY;
     h->is_readers = false;
+    struct seat *then = seat_in_room(h, number, room); // the message may have ended it
+    if (h->sim->bug == BUG_WAKE && message == ROOM_MSG_AWARENESS && then != NULL) {
+        seat_keep(h, number, then);
+    }
 }
 
 static void seat_message(struct host *h, uint32_t number, struct seat *seat,
@@ -89,7 +94,6 @@ static void note_right(struct host *h, uint32_t number, const struct seat *seat)
 
 /* ---- in and out ------------------------------------------------------------------------------ */
 
-/* The room's heap, which may refuse. */
 static void *heap_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
 {
     struct host *host = ctx;
@@ -100,14 +104,29 @@ static void *heap_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
     return plain.resize(plain.ctx, ptr, old_size, new_size);
 }
 
+yd_alloc host_heap(struct host *h) { return (yd_alloc){heap_resize, h}; }
+
+uint32_t seat_wants(const struct host *h, uint32_t number, const struct seat *seat)
+{
+    const struct conn *conn = &h->conns[number];
+    return session_wants(conn->session, (uint32_t)(seat - conn->seats));
+}
+
+const struct room_identity *seat_identity(const struct host *h, uint32_t number)
+{
+    (void)h, (void)number;
+    return NULL;
+}
+
 static void enter(struct host *h, uint32_t number, struct seat *seat)
 {
     struct slot *slot = &h->slots[seat->room];
     uint64_t refuse_at = h->refuse_at;
     h->refuse_at = 0; // loading without memory is another story
+    if (slot->is_asleep) host_wakes(h, seat->room);
     if (slot->room == NULL) {
         h->synced = h->record_count; // a load waits for the batch before it
-        slot->room = room_load(h, seat->room, (yd_alloc){heap_resize, h});
+        slot->room = room_load(h, seat->room, host_heap(h));
     }
     seat->state = SEAT_IN;
     seat->is_held = false;
@@ -115,18 +134,25 @@ static void enter(struct host *h, uint32_t number, struct seat *seat)
     seat->tells = h->states_per_s;
     seat->tells_ms = h->sim->now_ms;
     note_right(h, number, seat);
-    uint32_t doc = (uint32_t)(seat - h->conns[number].seats);
     host_event(h, seat->room,
                (struct room_event){.kind = ROOM_EV_JOIN,
                                    .member = number,
                                    .right = seat->right,
-                                   .wants = session_wants(h->conns[number].session, doc)});
+                                   .wants = seat_wants(h, number, seat),
+                                   .identity = seat_identity(h, number)});
     h->refuse_at = refuse_at;
+}
+
+/* Who is to leave has to be there. */
+static void seat_wake(struct host *h, const struct seat *seat)
+{
+    if (seat->state == SEAT_IN && h->slots[seat->room].is_asleep) host_wakes(h, seat->room);
 }
 
 static void seat_clear(struct seat *seat)
 {
     queue_clear(&seat->kept);
+    free(seat->presence);
     *seat = (struct seat){.kept = seat->kept};
 }
 
@@ -137,6 +163,7 @@ void conn_end(struct host *h, uint32_t number)
     if (!conn->is_open) return;
     for (uint32_t i = 0; i < ROOMS; i++) {
         if (conn->seats[i].state == SEAT_IN) was_in[conn->seats[i].room] = true;
+        seat_wake(h, &conn->seats[i]);
         seat_clear(&conn->seats[i]);
     }
     session_free(conn->session);
@@ -285,6 +312,7 @@ static void on_shut(struct host *h, uint32_t number, struct seat *seat)
 {
     bool was_in = seat->state == SEAT_IN;
     uint32_t room = seat->room;
+    seat_wake(h, seat);
     seat_clear(seat);
     if (!was_in) return;
     host_event(h, room, (struct room_event){.kind = ROOM_EV_LEAVE, .member = number});

@@ -141,6 +141,7 @@ void room_drop(struct host *h, uint32_t number)
     h->refuse_at = 0;
     room_free(slot->room);
     slot->room = NULL;
+    slot->is_asleep = false;
     slot->seq_count = 0;
     for (uint32_t i = 0; i < CONNS; i++) {
         if (seat_in_room(h, i, number) != NULL) conn_end(h, i);
@@ -150,6 +151,7 @@ void room_drop(struct host *h, uint32_t number)
 void host_event(struct host *h, uint32_t number, struct room_event ev)
 {
     struct room_effects fx;
+    if (h->slots[number].is_asleep) host_wakes(h, number);
     struct room *room = h->slots[number].room;
     if (room == NULL) return;
     ev.now_ms = h->sim->now_ms;
@@ -200,7 +202,8 @@ static void conn_turn(struct host *h, uint32_t number)
     const struct conn *conn = &h->conns[number];
     if (!conn->is_open) return;
     flush(h, number);
-    bool is_behind = conn->waiting.bytes > WINDOW && h->sim->bug != BUG_DROP;
+    bool is_behind =
+        conn->waiting.bytes > WINDOW && h->sim->bug != BUG_DROP && !h->is_edge;
     if (is_behind) conn_tell(h, number, ROOM_EV_BEHIND, false);
     if (conn->waiting.count == 0) conn_tell(h, number, ROOM_EV_DRAINED, true);
 }
@@ -232,7 +235,7 @@ void host_crash(struct host *h)
 {
     h->sim->counts[C_CRASHES]++;
     for (uint32_t i = 0; i < ROOMS; i++) room_free(h->slots[i].room);
-    for (uint32_t i = 0; i < ROOMS; i++) h->slots[i].room = NULL;
+    for (uint32_t i = 0; i < ROOMS; i++) h->slots[i].room = NULL, h->slots[i].is_asleep = false;
     for (uint32_t i = 0; i < ROOMS; i++) room_drop(h, i);
     for (uint32_t i = 0; i < CONNS; i++) conn_end(h, i); // who was in no room yet
     size_t unsynced = h->record_count - h->synced;

@@ -29,7 +29,7 @@ uint32_t rng_below(struct rng *rng, uint32_t below)
 /* ---- seeds ----------------------------------------------------------------------------------- */
 
 static const char *playing; // the name of a kept seed
-static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right"};
+static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right", "wake"};
 
 static void say_seed(void)
 {
@@ -100,6 +100,7 @@ static int report(uint64_t seeds)
                                               [C_PARTS] = "parts",
                                               [C_REFUSED] = "refused",
                                               [C_EVICTIONS] = "evictions",
+                                              [C_SLEEPS] = "sleeps",
                                               [C_SNAPSHOTS] = "snapshots",
                                               [C_TABS] = "tabs",
                                               [C_STATES] = "states",
@@ -150,7 +151,7 @@ int main(int argc, char **argv)
     }
     if (argc % 2 == 0) {
         fputs("usage: sim [--seeds N] [--from SEED] [--seed SEED] "
-              "[--bug gate|drop|sync|status|right]\n",
+              "[--bug gate|drop|sync|status|right|wake]\n",
               stderr);
         return 2;
     }

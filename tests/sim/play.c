@@ -20,6 +20,7 @@ enum action {
     ACT_TIME,
     ACT_COMPACT,
     ACT_EVICT,
+    ACT_SLEEP,
     ACT_CRASH,
     ACT_REFUSE, /* memory */
     ACT_LOOK,   /* at what a crash would leave */
@@ -39,7 +40,7 @@ static const uint32_t most[ACTIONS] = {
     [ACT_TIME] = 10,  [ACT_COMPACT] = 2, [ACT_EVICT] = 2,    [ACT_CRASH] = 2, [ACT_REFUSE] = 2,
     [ACT_DECIDE] = 8, [ACT_SHUT] = 2,    [ACT_OPEN] = 8,     [ACT_TOKEN] = 3, [ACT_RIGHT] = 3,
     [ACT_LOOK] = 8,   [ACT_FORCE] = 2,   [ACT_STATELESS] = 4, [ACT_LOSE] = 3,
-    [ACT_NOTICE] = 3};
+    [ACT_NOTICE] = 3, [ACT_SLEEP] = 4};
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
@@ -78,6 +79,18 @@ static void connection(struct sim *sim, struct socket *s, bool wanted)
     }
 }
 
+/* Nothing happens for long. */
+static void rest(struct sim *sim, uint32_t room)
+{
+    if (!sim->host.is_edge) return;
+    for (int i = 0; i < 10; i++) {
+        time_passes(sim, 1000);
+        host_sync(&sim->host, SIZE_MAX / 2);
+        host_turn(&sim->host);
+    }
+    host_sleeps(&sim->host, room);
+}
+
 static void crash(struct sim *sim)
 {
     host_crash(&sim->host);
@@ -112,6 +125,7 @@ static void act_of_host(struct sim *sim, enum action action, const struct client
     case ACT_TIME: time_passes(sim, 1 + rng_below(rng, rng_one_in(rng, 5) ? 20000 : 600)); break;
     case ACT_COMPACT: host_event(h, c->room, (struct room_event){.kind = ROOM_EV_COMPACT}); break;
     case ACT_EVICT: host_evict(h, c->room); break;
+    case ACT_SLEEP: rest(sim, c->room); break;
     case ACT_CRASH: crash(sim); break;
     case ACT_LOOK: judge_disk(sim); break;
     case ACT_REFUSE:
@@ -266,6 +280,7 @@ static void world_draw(struct sim *sim)
     bool mixed = !rng_one_in(rng, 6), readers = rng_one_in(rng, 2);
     host_init(&sim->host, sim);
     sim->forgets_nothing = rng_one_in(rng, 6);
+    sim->host.is_edge = rng_one_in(rng, 4) && !sim->forgets_nothing;
     sim->host.states_per_s = rng_one_in(rng, 2) ? 1 + rng_below(rng, 3) : 60;
     for (uint32_t i = 0; i < SOCKETS; i++) {
         socket_init(sim, i, mixed);

@@ -69,7 +69,7 @@ void client_goes(struct client *c)
     if (own_of(c)->state != 0) own_state(c, 0);
 }
 
-static uint32_t state_number(yd_slice text)
+uint32_t state_number(yd_slice text)
 {
     char copy[32] = {0};
     unsigned n = 0;

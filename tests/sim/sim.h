@@ -5,6 +5,7 @@
  *   presence.c  their awareness
  *   host.c      what a host does with the rooms' effects: gates, windows, members
  *   desk.c      sockets and the documents on them; rights
+ *   sleep.c     rooms that leave memory while their sockets stay
  *   store.c     records that are on disk or not
  *   judge.c     what must hold, whatever happens
  *   play.c      draws what happens next, faults included; heals everything
@@ -36,7 +37,7 @@ enum {
 };
 
 /* Mistakes that a host could make; the simulation has to find each. */
-enum bug { BUG_NONE, BUG_GATE, BUG_DROP, BUG_SYNC, BUG_STATUS, BUG_RIGHT, BUGS };
+enum bug { BUG_NONE, BUG_GATE, BUG_DROP, BUG_SYNC, BUG_STATUS, BUG_RIGHT, BUG_WAKE, BUGS };
 
 struct rng {
     uint64_t state;
@@ -59,6 +60,7 @@ enum count {
     C_PARTS,
     C_REFUSED, /* memory */
     C_EVICTIONS,
+    C_SLEEPS,
     C_SNAPSHOTS,
     C_TABS,
     C_STATES,
@@ -174,6 +176,7 @@ void client_moves(struct client *client); /* its cursor */
 void client_time(struct client *client);
 void client_announces(struct client *client);
 void client_goes(struct client *client); /* says that it is gone */
+uint32_t state_number(yd_slice text);
 void client_hears(struct client *client, yd_slice update);
 void client_forgets(struct client *client); /* the others: it is not connected */
 
@@ -193,6 +196,8 @@ struct seat {
     bool is_held;
     enum room_right right;
     struct queue kept; /* said before it was in: one byte of kind, and the payload */
+    uint8_t *presence; /* as kept when its room went to sleep; NULL: never */
+    size_t presence_len;
     double tells;      /* how often its presence may be told now */
     uint64_t tells_ms; /* as of */
 };
@@ -207,6 +212,7 @@ struct conn {
 };
 struct slot {
     struct room *room;     /* NULL: not in memory */
+    bool is_asleep;        /* not in memory, and its members are there */
     size_t *record_of_seq; /* of this life of the room */
     size_t seq_count, seq_cap;
     struct yd_doc *allowed; /* all that those who may write have ever sent */
@@ -219,6 +225,7 @@ struct host {
     size_t record_count, record_cap, synced;
     enum room_right rights[SOCKETS][ROOMS];
     uint32_t states_per_s;
+    bool is_edge; /* its rooms sleep; nobody is behind, and no sync has parts */
     uint64_t refuse_at, requests; /* of memory; 0: none is refused */
     /* of the message that is being handled */
     yd_slice claim; /* the update in it; empty: it is none */
@@ -232,6 +239,7 @@ void host_turn(struct host *host); /* tick, timer, what may leave leaves */
 void host_crash(struct host *host);
 void host_evict(struct host *host, uint32_t room); /* out of memory, if nobody is in */
 void room_drop(struct host *host, uint32_t room);
+yd_alloc host_heap(struct host *host); /* the rooms', which may refuse */
 struct seat *seat_in_room(struct host *host, uint32_t conn, uint32_t room); /* NULL: not in */
 
 /* desk.c */
@@ -244,7 +252,14 @@ void host_decides(struct host *host, uint32_t socket, bool refuses); /* who has 
 void host_right(struct host *host, uint32_t socket, uint32_t room, enum room_right right);
 void host_asks_token(struct host *host, uint32_t socket, uint32_t room);
 void conn_end(struct host *host, uint32_t conn);
+uint32_t seat_wants(const struct host *host, uint32_t conn, const struct seat *seat);
+const struct room_identity *seat_identity(const struct host *host, uint32_t conn);
 struct socket *conn_client(struct host *host, uint32_t conn); /* NULL: nobody is there */
+
+/* sleep.c */
+void host_sleeps(struct host *host, uint32_t room);
+void host_wakes(struct host *host, uint32_t room);
+void seat_keep(struct host *host, uint32_t conn, struct seat *seat);
 
 /* store.c */
 void record_add(struct host *host, uint32_t room, enum record_kind kind, yd_slice bytes);

@@ -40,7 +40,7 @@ static void feed(const struct host *h, struct room *room, const struct record *r
 
 struct room *room_load(const struct host *h, uint32_t number, yd_alloc alloc)
 {
-    const struct room_opts opts = {.part_bytes = PART,
+    const struct room_opts opts = {.part_bytes = h->is_edge ? (size_t)1 << 30 : PART,
                                    .compact_updates = 20,
                                    .compact_bytes = 2000,
                                    .awareness_clients_max = 64,

@@ -286,6 +286,19 @@ static void r52_who_never_says_what_it_has_is_sent_all(void **state)
     world_end(&w);
 }
 
+/* A client that syncs by the clock says what it has only when it is asked. */
+static void r57_who_was_answered_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct world w;
+    many_deletes_begin(&w);
+    world_step(&w, (struct room_event){.kind = ROOM_EV_RESUME, .member = 2});
+    says(&w, 2, ROOM_MSG_STEP1, BYTES(1, 1, 0xb8, 0x17));
+    assert_int_equal(1, w.fx.count);
+    assert_int_equal(ROOM_MSG_STEP2, effect(&w, 0)->message);
+    world_end(&w);
+}
+
 static void r53_who_is_behind_is_sent_what_it_missed(void **state)
 {
     (void)state;
@@ -460,6 +473,7 @@ int main(void)
         cmocka_unit_test(r51_who_stops_reading_keeps_no_parts),
         cmocka_unit_test(r52_who_has_all_is_sent_no_deletes),
         cmocka_unit_test(r52_who_never_says_what_it_has_is_sent_all),
+        cmocka_unit_test(r57_who_was_answered_is_not_waited_for),
         cmocka_unit_test(r53_who_is_behind_is_sent_what_it_missed),
         cmocka_unit_test(r53_a_held_member_is_kept_alive),
         cmocka_unit_test(r54_only_the_deletes_that_it_missed),
