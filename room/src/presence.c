@@ -436,6 +436,7 @@ yd_err presence_leave(struct room *room, uint32_t member)
 yd_err presence_tick(struct room *room)
 {
     struct presence_table *t = &room->presence;
+    room->told_no = room->change_no;
     if (t->changed_count == 0) return YD_OK;
     size_t at = room->out.len;
     yd_err err = yd_buf_varuint(&room->out, t->changed_count);

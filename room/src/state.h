@@ -107,6 +107,7 @@ struct room {
 
     struct presence_table presence;
     uint64_t change_no; /* changes of presence so far */
+    uint64_t told_no;   /* those that ticks have told */
 
     struct stem stem;
     struct yd_buf missed; /* delete sets of what was relayed since somebody is held */

@@ -268,6 +268,7 @@ void client_attach(struct client *c)
     if (c->sim->forgets_nothing) memset(c->presence, 0, sizeof c->presence);
     memset(c->heard, 0, sizeof c->heard);
     if (c->socket->connected) {
+        c->is_heir = c->was_here;
         c->surplus = c->queued || c->was_here; // what the one before said may still be confirmed
         start_sync(c);
     }
@@ -283,6 +284,7 @@ void client_detach(struct client *c)
     head[len++] = TYPE_CLOSE;
     send(c, (yd_slice){head, len}, YD_EMPTY);
     c->attached = c->was_refused = false;
+    client_forgets(c); // nobody tells it of them
     c->sim->counts[C_SHUT]++;
 }
 
@@ -305,7 +307,7 @@ void socket_connected(struct socket *s)
     s->connected = s->reads = true;
     for (uint32_t i = 0; i < ROOMS; i++) {
         struct client *c = &s->docs[i];
-        c->was_here = false;
+        c->was_here = c->is_heir = false;
         memset(c->heard, 0, sizeof c->heard);
         if (c->attached) start_sync(c);
     }

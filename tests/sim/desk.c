@@ -114,8 +114,8 @@ uint32_t seat_wants(const struct host *h, uint32_t number, const struct seat *se
 
 const struct room_identity *seat_identity(const struct host *h, uint32_t number)
 {
-    (void)h, (void)number;
-    return NULL;
+    bool forgets = h->sim->bug == BUG_USER && !hears_yws(h, number);
+    return h->has_users && !forgets ? identity_of(user_of(number)) : NULL;
 }
 
 static void enter(struct host *h, uint32_t number, struct seat *seat)

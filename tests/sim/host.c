@@ -81,11 +81,11 @@ static void put(struct host *h, uint32_t number, uint32_t room, const struct roo
 
 static void send_effect(struct host *h, uint32_t room, const struct room_effect *fx)
 {
+    if (fx->message == ROOM_MSG_AWARENESS) judge_told(h, room, fx->bytes);
     if (fx->to == ROOM_TO_ONE) {
         put(h, fx->member, room, fx);
         return;
     }
-    if (fx->message == ROOM_MSG_AWARENESS && h->owners != NULL) judge_told(h, room, fx->bytes);
     for (uint32_t i = 0; i < CONNS; i++) {
         const struct seat *seat = seat_in_room(h, i, room);
         if (seat == NULL || seat->is_held) continue;
@@ -131,7 +131,10 @@ static void carry_out(struct host *h, uint32_t room, const struct room_effect *f
     case ROOM_FX_HOLD:
     case ROOM_FX_RESUME: hold(h, room, fx); break;
     case ROOM_FX_CLOSE: sim_fail(h->sim, "R5: no client of these is closed"); break;
-    case ROOM_FX_IGNORED: counts[C_PACED] += fx->cause == ROOM_CAUSE_STATE_PACE; break;
+    case ROOM_FX_IGNORED: 
+        counts[C_PACED] += fx->cause == ROOM_CAUSE_STATE_PACE;
+        counts[C_IMPOSTORS] += fx->cause == ROOM_CAUSE_STATE_OWNER;
+        break;
     }
 }
 
@@ -211,12 +214,10 @@ static void conn_turn(struct host *h, uint32_t number)
 static void room_turn(struct host *h, uint32_t number)
 {
     const struct slot *slot = &h->slots[number];
-    uint32_t owners[IDS];
     if (slot->room != NULL && room_wants_tick(slot->room)) {
-        judge_owners(h, number, owners);
-        h->owners = owners;
+        h->is_tick = true;
         host_event(h, number, (struct room_event){.kind = ROOM_EV_TICK});
-        h->owners = NULL;
+        h->is_tick = false;
     }
     if (slot->room != NULL && room_due(slot->room) <= h->sim->now_ms) {
         host_event(h, number, (struct room_event){.kind = ROOM_EV_TIMER});

@@ -90,23 +90,6 @@ void judge_saved(struct client *c)
              "R40: a client shows that all is saved, and it was not said so");
 }
 
-void judge_owners(const struct host *h, uint32_t room, uint32_t owners[IDS])
-{
-    for (uint32_t i = 0; i < IDS; i++) owners[i] = CONNS;
-    for (uint32_t member = 0; member < CONNS; member++) {
-        struct yd_buf out = buf_new();
-        if (room_presence_of(h->slots[room].room, member, &out) == YD_OK) {
-            struct yd_reader r = yd_reader_of(yd_buf_slice(&out));
-            for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
-                owners[yd_read_varuint(&r) - 1] = member;
-                (void)yd_read_varuint(&r);
-                (void)yd_read_varbytes(&r);
-            }
-        }
-        yd_buf_deinit(&out);
-    }
-}
-
 /* One more state of this member is told. What came before a late tick counts there, so it may owe
  * one. Clocks that the room has raised are told too: those are not counted. */
 static void spend(struct host *h, uint32_t member, uint32_t room)
@@ -125,17 +108,30 @@ static void spend(struct host *h, uint32_t member, uint32_t room)
 void judge_told(struct host *h, uint32_t room, yd_slice awareness)
 {
     bool told[CONNS] = {false};
-    struct yd_reader r = yd_reader_of(awareness);
-    for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
-        uint64_t id = yd_read_varuint(&r);
-        (void)yd_read_varuint(&r);
-        bool is_null = yd_read_varbytes(&r).ptr[0] == 'n';
-        SIM_RULE(h->sim, id >= 1 && id <= IDS, "presence of nobody");
-        uint32_t owner = h->owners[id - 1];
-        if (!is_null && owner < CONNS) told[owner] = true;
+    struct known known = known_of(h->slots[room].room);
+    struct entries entries = entries_of(awareness);
+    struct entry e;
+    while (entry_next(&entries, &e)) {
+        uint32_t owner = known.of[e.id].owner;
+        if (e.state.ptr[0] == 'n') continue;
+        SIM_RULE(h->sim, owner < CONNS, "R10: somebody is told of who is not here");
+        SIM_RULE(h->sim, says_who(e.state, h->has_users ? identity_of(user_of(owner)) : NULL),
+                 "D16: presence says who somebody is, and it is not true");
+        told[owner] = true;
     }
-    for (uint32_t i = 0; i < CONNS; i++) {
+    for (uint32_t i = 0; i < CONNS && h->is_tick; i++) {
         if (told[i]) spend(h, i, room);
+    }
+}
+
+void judge_impostor(struct host *h, uint32_t room, const struct known *before)
+{
+    struct known after = known_of(h->slots[room].room);
+    for (uint32_t i = 0; i < IDS; i++) {
+        bool same = before->of[i].owner == after.of[i].owner &&
+                    (before->of[i].owner == CONNS || (before->of[i].state == after.of[i].state &&
+                                                      before->of[i].clock == after.of[i].clock));
+        SIM_RULE(h->sim, same, "D18: somebody speaks for the client of somebody else");
     }
 }
 
@@ -154,14 +150,26 @@ static void presence_is_right(struct sim *sim, const struct client *c)
 /* Nobody is in the room but who is here. */
 static void no_ghosts(struct sim *sim, uint32_t room)
 {
-    uint32_t owners[IDS];
     if (sim->host.slots[room].room == NULL) return;
-    judge_owners(&sim->host, room, owners);
+    struct known known = known_of(sim->host.slots[room].room);
     for (uint32_t i = 0; i < IDS; i++) {
         const struct client *c = client_at(sim, i % SOCKETS, room);
         bool is_here = c != NULL && awareness_id(c) == i && c->presence[i].state != 0;
         uint32_t owner = is_here ? c->socket->conn : CONNS;
-        SIM_RULE(sim, owners[i] == owner, "R10: presence is that of who is here");
+        SIM_RULE(sim, known.of[i].owner == owner, "R10: presence is that of who is here");
+    }
+}
+
+/* Nobody sees somebody who is not there. */
+void judge_ghosts(struct sim *sim)
+{
+    for (uint32_t n = 0; n < SOCKETS * ROOMS; n++) {
+        const struct client *c = client_at(sim, n % SOCKETS, n / SOCKETS);
+        for (uint32_t i = 0; c != NULL && !c->is_heir && i < IDS; i++) {
+            const struct client *other = client_at(sim, i % SOCKETS, c->room);
+            bool is_here = other != NULL && awareness_id(other) == i && other->presence[i].state != 0;
+            SIM_RULE(sim, is_here || c->presence[i].state == 0, "R10: a ghost");
+        }
     }
 }
 

@@ -29,7 +29,7 @@ uint32_t rng_below(struct rng *rng, uint32_t below)
 /* ---- seeds ----------------------------------------------------------------------------------- */
 
 static const char *playing; // the name of a kept seed
-static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right", "wake"};
+static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right", "wake", "user"};
 
 static void say_seed(void)
 {
@@ -118,7 +118,8 @@ static int report(uint64_t seeds)
                                               [C_FORCED] = "forced syncs",
                                               [C_STATELESS] = "stateless",
                                               [C_QUEUED] = "said offline",
-                                              [C_PACED] = "states replaced"};
+                                              [C_PACED] = "states replaced",
+                                              [C_IMPOSTORS] = "impostors"};
     int bad = 0;
     printf("sim: %llu seeds", (unsigned long long)seeds);
     for (size_t i = 0; i < COUNTS; i++) {
@@ -151,7 +152,7 @@ int main(int argc, char **argv)
     }
     if (argc % 2 == 0) {
         fputs("usage: sim [--seeds N] [--from SEED] [--seed SEED] "
-              "[--bug gate|drop|sync|status|right|wake]\n",
+              "[--bug gate|drop|sync|status|right|wake|user]\n",
               stderr);
         return 2;
     }

@@ -3,6 +3,7 @@
 
 #define STEPS_MAX  4000
 #define HEAL_TURNS 300 /* of 250 ms */
+#define GHOST_TURNS 40 /* sooner than anything but what it was told hides a ghost */
 
 enum action {
     ACT_TYPE,
@@ -31,6 +32,7 @@ enum action {
     ACT_RIGHT,
     ACT_FORCE, /* sync once more */
     ACT_STATELESS,
+    ACT_IMPOSTOR,
     ACTIONS
 };
 
@@ -40,7 +42,7 @@ static const uint32_t most[ACTIONS] = {
     [ACT_TIME] = 10,  [ACT_COMPACT] = 2, [ACT_EVICT] = 2,    [ACT_CRASH] = 2, [ACT_REFUSE] = 2,
     [ACT_DECIDE] = 8, [ACT_SHUT] = 2,    [ACT_OPEN] = 8,     [ACT_TOKEN] = 3, [ACT_RIGHT] = 3,
     [ACT_LOOK] = 8,   [ACT_FORCE] = 2,   [ACT_STATELESS] = 4, [ACT_LOSE] = 3,
-    [ACT_NOTICE] = 3, [ACT_SLEEP] = 4};
+    [ACT_NOTICE] = 3, [ACT_SLEEP] = 4, [ACT_IMPOSTOR] = 3};
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
@@ -126,6 +128,7 @@ static void act_of_host(struct sim *sim, enum action action, const struct client
     case ACT_COMPACT: host_event(h, c->room, (struct room_event){.kind = ROOM_EV_COMPACT}); break;
     case ACT_EVICT: host_evict(h, c->room); break;
     case ACT_SLEEP: rest(sim, c->room); break;
+    case ACT_IMPOSTOR: host_impostor(h, c->number, c->room); break;
     case ACT_CRASH: crash(sim); break;
     case ACT_LOOK: judge_disk(sim); break;
     case ACT_REFUSE:
@@ -236,7 +239,10 @@ static bool is_quiet(const struct sim *sim)
 
 static void heal(struct sim *sim)
 {
-    for (int turn = 0; turn < HEAL_TURNS; turn++) healthy_turn(sim);
+    for (int turn = 0; turn < HEAL_TURNS; turn++) {
+        healthy_turn(sim);
+        if (turn == GHOST_TURNS) judge_ghosts(sim);
+    }
     // Renewed presence may be on its way at that moment.
     for (int turn = 0; turn < HEAL_TURNS && !is_quiet(sim); turn++) healthy_turn(sim);
     SIM_RULE(sim, is_quiet(sim), "R53: who reads is caught up");
@@ -280,6 +286,7 @@ static void world_draw(struct sim *sim)
     bool mixed = !rng_one_in(rng, 6), readers = rng_one_in(rng, 2);
     host_init(&sim->host, sim);
     sim->forgets_nothing = rng_one_in(rng, 6);
+    sim->host.has_users = rng_one_in(rng, 2);
     sim->host.is_edge = rng_one_in(rng, 4) && !sim->forgets_nothing;
     sim->host.states_per_s = rng_one_in(rng, 2) ? 1 + rng_below(rng, 3) : 60;
     for (uint32_t i = 0; i < SOCKETS; i++) {

@@ -22,9 +22,12 @@ static bool echoes(const struct client *c)
 
 static void entry_put(struct yd_buf *out, const struct client *c, uint32_t who)
 {
-    char state[24] = "null";
+    char state[STATE_MAX] = "null";
     const struct awareness *a = &c->presence[who];
-    if (a->state != 0) snprintf(state, sizeof state, "{\"n\":%u}", a->state);
+    if (a->state != 0) {
+        snprintf(state, sizeof state,
+                 "{\"n\":%u,\"user\":{\"id\":\"root\",\"name\":\"me\",\"color\":\"blue\"}}", a->state);
+    }
     SIM_OK(yd_buf_varuint(out, who + 1));
     SIM_OK(yd_buf_varuint(out, a->clock));
     SIM_OK(yd_buf_varbytes(out, (yd_slice){(const uint8_t *)state, strlen(state)}));
@@ -71,10 +74,11 @@ void client_goes(struct client *c)
 
 uint32_t state_number(yd_slice text)
 {
-    char copy[32] = {0};
+    char copy[STATE_MAX] = {0};
     unsigned n = 0;
     memcpy(copy, text.ptr, text.len < sizeof copy ? text.len : sizeof copy - 1);
-    return sscanf(copy, "{\"n\":%u}", &n) == 1 ? n : 0;
+    const char *at = strstr(copy, "\"n\":");
+    return at != NULL && sscanf(at, "\"n\":%u", &n) == 1 ? n : 0;
 }
 
 /* One entry; true: it was news. */

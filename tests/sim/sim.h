@@ -7,6 +7,8 @@
  *   desk.c      sockets and the documents on them; rights
  *   sleep.c     rooms that leave memory while their sockets stay
  *   store.c     records that are on disk or not
+ *   who.c       who members are, and impostors
+ *   known.c     what a room knows of presence
  *   judge.c     what must hold, whatever happens
  *   play.c      draws what happens next, faults included; heals everything
  *   queue.c     frames in order
@@ -23,6 +25,7 @@
 
 #include "room/room.h"
 #include "room/session.h"
+#include "ydoc/base.h"
 
 enum {
     SOCKETS = 5,           /* one user each */
@@ -33,11 +36,12 @@ enum {
     WINDOW = 400,      /* bytes that may wait for a connection */
     PART = 120,        /* of a first sync */
     LINK = 300,        /* bytes that a link holds */
+    STATE_MAX = 96,    /* of presence, bytes */
     ANSWERS_MAX = 8000 /* bytes more that may wait for who is held: a part, presence, nudges */
 };
 
 /* Mistakes that a host could make; the simulation has to find each. */
-enum bug { BUG_NONE, BUG_GATE, BUG_DROP, BUG_SYNC, BUG_STATUS, BUG_RIGHT, BUG_WAKE, BUGS };
+enum bug { BUG_NONE, BUG_GATE, BUG_DROP, BUG_SYNC, BUG_STATUS, BUG_RIGHT, BUG_WAKE, BUG_USER, BUGS };
 
 struct rng {
     uint64_t state;
@@ -79,6 +83,7 @@ enum count {
     C_STATELESS,
     C_QUEUED,
     C_PACED,
+    C_IMPOSTORS,
     COUNTS
 };
 
@@ -134,6 +139,7 @@ struct client {
     bool surplus;            /* more is confirmed than is counted, by the provider's own doing */
     bool queued;             /* changes of it wait for the next connection */
     bool was_here;           /* on this connection before */
+    bool is_heir;              /* hears what was said to the provider before it on this connection */
     uint32_t said;           /* stateless messages */
     uint32_t heard[SOCKETS]; /* the last one of each */
 };
@@ -180,6 +186,37 @@ uint32_t state_number(yd_slice text);
 void client_hears(struct client *client, yd_slice update);
 void client_forgets(struct client *client); /* the others: it is not connected */
 
+/* ---- known.c */
+/* What a room knows of presence, by client id, less one. */
+struct known {
+    struct {
+        uint64_t clock;
+        uint32_t owner; /* the member that brought it; CONNS: it is not present */
+        uint32_t state;
+    } of[IDS];
+};
+struct known known_of(const struct room *room);
+/* An awareness update, entry by entry. */
+struct entry {
+    uint32_t id; /* less one */
+    uint64_t clock;
+    yd_slice state;
+};
+struct entries {
+    struct yd_reader r;
+    uint64_t left;
+};
+struct entries entries_of(yd_slice awareness);
+bool entry_next(struct entries *entries, struct entry *entry);
+
+/* ---- who.c */
+struct host;
+#define USERS (SOCKETS - 1) /* the first two sockets are of the same one */
+uint32_t user_of(uint32_t conn);
+const struct room_identity *identity_of(uint32_t user);
+bool says_who(yd_slice state, const struct room_identity *who); /* NULL: as its client says */
+void host_impostor(struct host *host, uint32_t socket, uint32_t room);
+
 /* ---- host.c */
 enum record_kind { RECORD_APPEND, RECORD_BASE, RECORD_DELTA };
 struct record {
@@ -225,12 +262,13 @@ struct host {
     size_t record_count, record_cap, synced;
     enum room_right rights[SOCKETS][ROOMS];
     uint32_t states_per_s;
+    bool has_users; /* it says who its members are */
     bool is_edge; /* its rooms sleep; nobody is behind, and no sync has parts */
     uint64_t refuse_at, requests; /* of memory; 0: none is refused */
     /* of the message that is being handled */
     yd_slice claim; /* the update in it; empty: it is none */
     bool is_step2, is_readers;
-    const uint32_t *owners; /* of presence before this tick, by client; NULL: it is none */
+    bool is_tick;
 };
 void host_init(struct host *host, struct sim *sim);
 void host_deinit(struct host *host);
@@ -268,11 +306,13 @@ struct room *room_load(const struct host *host, uint32_t room, yd_alloc alloc);
 void host_sync(struct host *host, size_t records);
 
 /* ---- judge.c */
-/* What a tick tells of presence: from whose budget it was, and whether that allows it. */
-void judge_owners(const struct host *host, uint32_t room, uint32_t owners[IDS]);
+/* What is told of presence: whose it is. If it is a tick that tells it: from whose budget, and
+ * whether that allows it. */
 void judge_told(struct host *host, uint32_t room, yd_slice awareness);
+void judge_impostor(struct host *host, uint32_t room, const struct known *before);
 void judge_disk(struct sim *sim);                    /* what a crash would leave */
 void judge_saved(struct client *client);             /* it shows that all is saved */
+void judge_ghosts(struct sim *sim);
 void judge_end(struct sim *sim);                     /* all is quiet */
 bool has_all_of(struct yd_doc *b, struct yd_doc *a); /* a's state changes nothing in b */
 

@@ -30,33 +30,6 @@ static void keep_all(struct host *h, uint32_t room)
 
 /* ---- what the room knew ---------------------------------------------------------------------- */
 
-/* Each entry of presence, with who brought it. */
-struct known {
-    struct {
-        uint64_t clock;
-        uint32_t owner, state;
-    } of[IDS];
-};
-
-static struct known known_of(const struct host *h, uint32_t number)
-{
-    struct known known;
-    for (uint32_t i = 0; i < IDS; i++) known.of[i].owner = CONNS;
-    for (uint32_t member = 0; member < CONNS; member++) {
-        struct yd_buf out = buf_new();
-        bool is_in = room_presence_of(h->slots[number].room, member, &out) == YD_OK;
-        struct yd_reader r = yd_reader_of(is_in ? yd_buf_slice(&out) : YD_EMPTY);
-        for (uint64_t left = is_in ? yd_read_varuint(&r) : 0; left > 0; left--) {
-            uint64_t id = yd_read_varuint(&r);
-            known.of[id - 1].owner = member;
-            known.of[id - 1].clock = yd_read_varuint(&r);
-            known.of[id - 1].state = state_number(yd_read_varbytes(&r));
-        }
-        yd_buf_deinit(&out);
-    }
-    return known;
-}
-
 static void same_presence(const struct host *h, const struct known *before,
                           const struct known *after)
 {
@@ -117,12 +90,12 @@ void host_sleeps(struct host *h, uint32_t number)
     if (!may_sleep(h, number)) return;
     h->sim->counts[C_SLEEPS]++;
     if (h->sim->bug != BUG_WAKE) keep_all(h, number);
-    struct known before = known_of(h, number);
+    struct known before = known_of(slot->room);
     room_free(slot->room);
     slot->seq_count = 0;
     // Looked at here: what happens first afterwards may change it.
     host_wakes(h, number);
-    struct known after = known_of(h, number);
+    struct known after = known_of(slot->room);
     same_presence(h, &before, &after);
     room_free(slot->room);
     slot->room = NULL;

@@ -464,6 +464,25 @@ static void r53_a_held_member_is_kept_alive(void **state)
     world_end(&w);
 }
 
+/* The tick that would have told it is for those who are not held. Found by the simulation. */
+static void r56_what_the_next_tick_would_have_told_is_not_lost(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    for (uint32_t m = 0; m < 3; m++) joins(&w, m, ROOM_WRITE);
+    says(&w, 0, ROOM_MSG_AWARENESS, STATE(7, 1));
+    happens(&w, ROOM_EV_TICK);
+    leaves(&w, 0);
+    behind(&w, 1);
+    happens(&w, ROOM_EV_TICK);
+    drained(&w, 1);
+    assert_int_equal(2, w.fx.count);
+    assert_sends(&w, 0, ROOM_TO_ONE, ROOM_MSG_AWARENESS, BYTES(1, 7, 1, 4, 'n', 'u', 'l', 'l'));
+    assert_int_equal(ROOM_FX_RESUME, effect(&w, 1)->kind);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +499,7 @@ int main(void)
         cmocka_unit_test(r54_what_waits_for_missing_clocks_is_sent_too),
         cmocka_unit_test(r55_a_held_member_that_asks_is_answered_last),
         cmocka_unit_test(r56_presence_is_the_newest),
+        cmocka_unit_test(r56_what_the_next_tick_would_have_told_is_not_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
