@@ -61,6 +61,13 @@ static void claim(struct host *h, uint32_t room, struct frame *frame)
     yd_buf_deinit(&both);
 }
 
+/* The last part of a document has all its deletes. */
+static size_t answers_max(const struct host *h)
+{
+    size_t deletes = (size_t)SOCKETS * ROOMS * TABS * SHREDS * 2;
+    return h->sim->shreds ? ANSWERS_MAX + deletes : ANSWERS_MAX;
+}
+
 static void put(struct host *h, uint32_t number, uint32_t room, const struct room_effect *fx)
 {
     struct conn *conn = &h->conns[number];
@@ -75,7 +82,7 @@ static void put(struct host *h, uint32_t number, uint32_t room, const struct roo
         claim(h, room, &frame);
     }
     queue_put(&conn->waiting, frame);
-    SIM_RULE(h->sim, !all_held(conn) || conn->waiting.bytes <= conn->held_bytes + ANSWERS_MAX,
+    SIM_RULE(h->sim, !all_held(conn) || conn->waiting.bytes <= conn->held_bytes + answers_max(h),
              "H50: too much waits for a connection that is held");
 }
 
@@ -103,6 +110,7 @@ static void hold(struct host *h, uint32_t room, const struct room_effect *fx)
     seat->is_held = holds;
     h->sim->counts[holds ? C_HELD : C_RESUMED]++;
     struct conn *conn = &h->conns[fx->member];
+    if (holds && h->sim->bug == BUG_HELD) queue_clear(&conn->waiting);
     if (all_held(conn)) conn->held_bytes = conn->waiting.bytes;
 }
 
@@ -245,6 +253,30 @@ void host_crash(struct host *h)
     if (h->sim->bug == BUG_SYNC && h->synced > 0) kept = h->synced - 1;
     records_cut(h, kept);
     h->synced = h->record_count;
+}
+
+/* True if something for it waits for a record that will never be on disk. */
+static bool waits_for_nothing(const struct host *h, const struct queue *waiting)
+{
+    for (size_t i = 0; i < waiting->count; i++) {
+        size_t gate = waiting->list[waiting->first + i].gate;
+        if (gate > 0 && h->records[gate - 1].kind == RECORD_VOID) return true;
+    }
+    return false;
+}
+
+/* A write for this room fails: nothing that waits for it leaves, and who is in it has to come back
+ * to what is stored. */
+void host_store_fails(struct host *h, uint32_t number)
+{
+    if (h->slots[number].room == NULL) return;
+    h->sim->counts[C_STORE_FAILS]++;
+    records_lose(h, number);
+    room_drop(h, number);
+    // Also who has given the document back is not told the rest.
+    for (uint32_t i = 0; i < CONNS; i++) {
+        if (waits_for_nothing(h, &h->conns[i].waiting)) conn_end(h, i);
+    }
 }
 
 void host_evict(struct host *h, uint32_t number)

@@ -29,7 +29,7 @@ uint32_t rng_below(struct rng *rng, uint32_t below)
 /* ---- seeds ----------------------------------------------------------------------------------- */
 
 static const char *playing; // the name of a kept seed
-static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right", "wake", "user"};
+static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right", "wake", "user", "held"};
 
 static void say_seed(void)
 {
@@ -101,6 +101,8 @@ static int report(uint64_t seeds)
                                               [C_REFUSED] = "refused",
                                               [C_EVICTIONS] = "evictions",
                                               [C_SLEEPS] = "sleeps",
+                                              [C_STORE_FAILS] = "store failed",
+                                              [C_SHREDS] = "shreds",
                                               [C_SNAPSHOTS] = "snapshots",
                                               [C_TABS] = "tabs",
                                               [C_STATES] = "states",
@@ -152,7 +154,7 @@ int main(int argc, char **argv)
     }
     if (argc % 2 == 0) {
         fputs("usage: sim [--seeds N] [--from SEED] [--seed SEED] "
-              "[--bug gate|drop|sync|status|right|wake|user]\n",
+              "[--bug gate|drop|sync|status|right|wake|user|held]\n",
               stderr);
         return 2;
     }

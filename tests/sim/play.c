@@ -3,7 +3,10 @@
 
 #define STEPS_MAX  4000
 #define HEAL_TURNS 300 /* of 250 ms */
-#define GHOST_TURNS 40 /* sooner than anything but what it was told hides a ghost */
+/* Sooner than a client hides by itself who says nothing. A room that has slept may take for news what
+ * a client says late about somebody who has gone, until it asks that one (R13). */
+#define GHOST_TURNS      40
+#define GHOST_TURNS_EDGE 100
 
 enum action {
     ACT_TYPE,
@@ -33,6 +36,8 @@ enum action {
     ACT_FORCE, /* sync once more */
     ACT_STATELESS,
     ACT_IMPOSTOR,
+    ACT_STORE_FAILS,
+    ACT_SHRED,
     ACTIONS
 };
 
@@ -42,7 +47,8 @@ static const uint32_t most[ACTIONS] = {
     [ACT_TIME] = 10,  [ACT_COMPACT] = 2, [ACT_EVICT] = 2,    [ACT_CRASH] = 2, [ACT_REFUSE] = 2,
     [ACT_DECIDE] = 8, [ACT_SHUT] = 2,    [ACT_OPEN] = 8,     [ACT_TOKEN] = 3, [ACT_RIGHT] = 3,
     [ACT_LOOK] = 8,   [ACT_FORCE] = 2,   [ACT_STATELESS] = 4, [ACT_LOSE] = 3,
-    [ACT_NOTICE] = 3, [ACT_SLEEP] = 4, [ACT_IMPOSTOR] = 3};
+    [ACT_NOTICE] = 3, [ACT_SLEEP] = 4, [ACT_IMPOSTOR] = 3, [ACT_STORE_FAILS] = 2,
+    [ACT_SHRED] = 1};
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
@@ -128,6 +134,7 @@ static void act_of_host(struct sim *sim, enum action action, const struct client
     case ACT_COMPACT: host_event(h, c->room, (struct room_event){.kind = ROOM_EV_COMPACT}); break;
     case ACT_EVICT: host_evict(h, c->room); break;
     case ACT_SLEEP: rest(sim, c->room); break;
+    case ACT_STORE_FAILS: host_store_fails(h, c->room); break;
     case ACT_IMPOSTOR: host_impostor(h, c->number, c->room); break;
     case ACT_CRASH: crash(sim); break;
     case ACT_LOOK: judge_disk(sim); break;
@@ -148,6 +155,7 @@ static void act(struct sim *sim, enum action action)
     struct client *c = client_draw(sim);
     switch (action) {
     case ACT_TYPE: client_types(c); break;
+    case ACT_SHRED: client_shreds(c); break;
     case ACT_MOVE:
         if (c->attached) client_moves(c);
         break;
@@ -178,7 +186,7 @@ static uint32_t weights_draw(struct sim *sim, uint32_t weights[ACTIONS])
     struct rng *rng = &sim->rng;
     uint32_t sum = 0;
     for (int i = 0; i < ACTIONS; i++) {
-        bool forgets = i == ACT_CRASH || i == ACT_EVICT || i == ACT_REFUSE;
+        bool forgets = i == ACT_CRASH || i == ACT_EVICT || i == ACT_REFUSE || i == ACT_STORE_FAILS;
         bool never = rng_one_in(rng, 4) || (forgets && sim->forgets_nothing);
         weights[i] = never ? 0 : 1 + rng_below(rng, most[i]);
         sum += weights[i];
@@ -241,7 +249,8 @@ static void heal(struct sim *sim)
 {
     for (int turn = 0; turn < HEAL_TURNS; turn++) {
         healthy_turn(sim);
-        if (turn == GHOST_TURNS) judge_ghosts(sim);
+        int turns = sim->host.is_edge ? GHOST_TURNS_EDGE : GHOST_TURNS;
+        if (turn == turns) judge_ghosts(sim);
     }
     // Renewed presence may be on its way at that moment.
     for (int turn = 0; turn < HEAL_TURNS && !is_quiet(sim); turn++) healthy_turn(sim);
@@ -286,6 +295,7 @@ static void world_draw(struct sim *sim)
     bool mixed = !rng_one_in(rng, 6), readers = rng_one_in(rng, 2);
     host_init(&sim->host, sim);
     sim->forgets_nothing = rng_one_in(rng, 6);
+    sim->shreds = rng_one_in(rng, 16);
     sim->host.has_users = rng_one_in(rng, 2);
     sim->host.is_edge = rng_one_in(rng, 4) && !sim->forgets_nothing;
     sim->host.states_per_s = rng_one_in(rng, 2) ? 1 + rng_below(rng, 3) : 60;

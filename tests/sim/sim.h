@@ -37,11 +37,12 @@ enum {
     PART = 120,        /* of a first sync */
     LINK = 300,        /* bytes that a link holds */
     STATE_MAX = 96,    /* of presence, bytes */
+    SHREDS = 2400,     /* letters, of which one in two is deleted: more than R52 sends unasked */
     ANSWERS_MAX = 8000 /* bytes more that may wait for who is held: a part, presence, nudges */
 };
 
 /* Mistakes that a host could make; the simulation has to find each. */
-enum bug { BUG_NONE, BUG_GATE, BUG_DROP, BUG_SYNC, BUG_STATUS, BUG_RIGHT, BUG_WAKE, BUG_USER, BUGS };
+enum bug { BUG_NONE, BUG_GATE, BUG_DROP, BUG_SYNC, BUG_STATUS, BUG_RIGHT, BUG_WAKE, BUG_USER, BUG_HELD, BUGS };
 
 struct rng {
     uint64_t state;
@@ -65,6 +66,8 @@ enum count {
     C_REFUSED, /* memory */
     C_EVICTIONS,
     C_SLEEPS,
+    C_STORE_FAILS,
+    C_SHREDS,
     C_SNAPSHOTS,
     C_TABS,
     C_STATES,
@@ -131,6 +134,7 @@ struct client {
     struct awareness presence[IDS];
     uint32_t state; /* of its own, counts up */
     uint32_t tab;   /* documents that it has had */
+    bool has_shredded;
     bool has_set;   /* a key, last at set_clock */
     uint64_t set_clock;
     /* of Hocuspocus */
@@ -175,6 +179,7 @@ void socket_takes(struct socket *socket, const struct frame *frame);
 
 /* edit.c */
 void client_types(struct client *client);
+void client_shreds(struct client *client); /* a long text, into single letters */
 
 /* presence.c */
 uint32_t awareness_id(const struct client *client); /* of its tab, less one */
@@ -218,7 +223,7 @@ bool says_who(yd_slice state, const struct room_identity *who); /* NULL: as its 
 void host_impostor(struct host *host, uint32_t socket, uint32_t room);
 
 /* ---- host.c */
-enum record_kind { RECORD_APPEND, RECORD_BASE, RECORD_DELTA };
+enum record_kind { RECORD_VOID, RECORD_APPEND, RECORD_BASE, RECORD_DELTA };
 struct record {
     enum record_kind kind;
     uint32_t room;
@@ -275,6 +280,7 @@ void host_deinit(struct host *host);
 void host_event(struct host *host, uint32_t room, struct room_event ev);
 void host_turn(struct host *host); /* tick, timer, what may leave leaves */
 void host_crash(struct host *host);
+void host_store_fails(struct host *host, uint32_t room);
 void host_evict(struct host *host, uint32_t room); /* out of memory, if nobody is in */
 void room_drop(struct host *host, uint32_t room);
 yd_alloc host_heap(struct host *host); /* the rooms', which may refuse */
@@ -302,6 +308,7 @@ void seat_keep(struct host *host, uint32_t conn, struct seat *seat);
 /* store.c */
 void record_add(struct host *host, uint32_t room, enum record_kind kind, yd_slice bytes);
 void records_cut(struct host *host, size_t count);
+void records_lose(struct host *host, uint32_t room); /* what is not synced */
 struct room *room_load(const struct host *host, uint32_t room, yd_alloc alloc);
 void host_sync(struct host *host, size_t records);
 
@@ -320,6 +327,7 @@ bool has_all_of(struct yd_doc *b, struct yd_doc *a); /* a's state changes nothin
 struct sim {
     struct rng rng;
     uint64_t seed, now_ms;
+    bool shreds; /* texts */
     bool forgets_nothing; /* rooms stay in memory to the end */
     enum bug bug;
     uint64_t counts[COUNTS];
