@@ -105,7 +105,6 @@ yd_err member_join(struct room *room, const struct room_event *ev)
     return err == YD_OK ? presence_send_all_to(room, ev->member) : err;
 }
 
-
 yd_err member_right(struct room *room, const struct room_event *ev)
 {
     struct member *member = member_get(room, ev->member);

@@ -228,11 +228,29 @@ void host_connect(struct host *h, uint32_t socket)
     conn->is_open = true;
     conn->held_bytes = 0;
     h->sim->counts[C_CONNECTS]++;
-    if (yws) {
-        conn->seats[0].room = client->uses[0] ? 0 : 1;
+    uint32_t room = client->uses[0] ? 0 : 1;
+    if (yws && room_is_gone(h, room)) {
+        h->sim->counts[C_NOT_FOUND]++;
+        conn_end(h, number);
+    } else if (yws) {
+        conn->seats[0].room = room;
         enter(h, number, &conn->seats[0]);
     }
     if (conn->is_open) socket_connected(client);
+}
+
+/* The room it was in is deleted. */
+void seat_let_go(struct host *h, uint32_t number, struct seat *seat)
+{
+    uint32_t room = seat->room;
+    if (hears_yws(h, number)) {
+        conn_end(h, number);
+        return;
+    }
+    seat_clear(seat);
+    seat->state = SEAT_REFUSED;
+    seat->room = room;
+    note(h, number, seat, SESSION_NOTE_REFUSED, "not_found");
 }
 
 void host_decides(struct host *h, uint32_t socket, bool refuses)
@@ -245,10 +263,11 @@ void host_decides(struct host *h, uint32_t socket, bool refuses)
     for (uint32_t i = 0; i < ROOMS && conn->is_open; i++) {
         struct seat *seat = &conn->seats[i];
         if (seat->state != SEAT_ASKED) continue;
-        if (refuses) {
+        bool gone = room_is_gone(h, seat->room);
+        if (refuses || gone) {
             seat->state = SEAT_REFUSED;
-            h->sim->counts[C_TURNED_AWAY]++;
-            note(h, number, seat, SESSION_NOTE_REFUSED, "forbidden");
+            h->sim->counts[gone ? C_NOT_FOUND : C_TURNED_AWAY]++;
+            note(h, number, seat, SESSION_NOTE_REFUSED, gone ? "not_found" : "forbidden");
             continue;
         }
         h->sim->counts[C_ADMITTED]++;

@@ -139,7 +139,7 @@ static void carry_out(struct host *h, uint32_t room, const struct room_effect *f
     case ROOM_FX_HOLD:
     case ROOM_FX_RESUME: hold(h, room, fx); break;
     case ROOM_FX_CLOSE: sim_fail(h->sim, "R5: no client of these is closed"); break;
-    case ROOM_FX_IGNORED: 
+    case ROOM_FX_IGNORED:
         counts[C_PACED] += fx->cause == ROOM_CAUSE_STATE_PACE;
         counts[C_IMPOSTORS] += fx->cause == ROOM_CAUSE_STATE_OWNER;
         break;
@@ -165,6 +165,7 @@ void host_event(struct host *h, uint32_t number, struct room_event ev)
     if (h->slots[number].is_asleep) host_wakes(h, number);
     struct room *room = h->slots[number].room;
     if (room == NULL) return;
+    SIM_RULE(h->sim, !room_is_gone(h, number), "D24: somebody is in a room that was deleted");
     ev.now_ms = h->sim->now_ms;
     if (ev.bytes.ptr == NULL) ev.bytes = YD_EMPTY;
     yd_err err = room_step(room, &ev, &fx);
@@ -213,8 +214,7 @@ static void conn_turn(struct host *h, uint32_t number)
     const struct conn *conn = &h->conns[number];
     if (!conn->is_open) return;
     flush(h, number);
-    bool is_behind =
-        conn->waiting.bytes > WINDOW && h->sim->bug != BUG_DROP && !h->is_edge;
+    bool is_behind = conn->waiting.bytes > WINDOW && h->sim->bug != BUG_DROP && !h->is_edge;
     if (is_behind) conn_tell(h, number, ROOM_EV_BEHIND, false);
     if (conn->waiting.count == 0) conn_tell(h, number, ROOM_EV_DRAINED, true);
 }
@@ -252,6 +252,7 @@ void host_crash(struct host *h)
     size_t kept = h->synced + (all_lost ? 0 : rng_below(&h->sim->rng, (uint32_t)unsynced + 1));
     if (h->sim->bug == BUG_SYNC && h->synced > 0) kept = h->synced - 1;
     records_cut(h, kept);
+    for (uint32_t i = 0; i < ROOMS; i++) h->slots[i].mark = room_mark(h, i);
     h->synced = h->record_count;
 }
 

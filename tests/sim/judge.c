@@ -79,7 +79,9 @@ void judge_disk(struct sim *sim)
     struct host *h = &sim->host;
     size_t all = h->record_count;
     h->record_count = h->synced;
-    for (uint32_t room = 0; room < ROOMS; room++) room_is_kept(sim, room);
+    for (uint32_t room = 0; room < ROOMS; room++) {
+        if (room_mark(h, room) != RECORD_ERASED) room_is_kept(sim, room);
+    }
     h->record_count = all;
 }
 
@@ -164,7 +166,17 @@ static void no_ghosts(struct sim *sim, uint32_t room)
 static bool is_told(struct sim *sim, const struct client *c)
 {
     const struct seat *seat = seat_in_room(&sim->host, c->socket->conn, c->room);
-    return seat != NULL && !seat->is_held && !c->is_heir;
+    return seat != NULL && !seat->is_held;
+}
+
+/* Somebody there has heard what was said to a provider before it, and may have said it on. */
+static bool has_heirs(struct sim *sim, uint32_t room)
+{
+    for (uint32_t i = 0; i < SOCKETS; i++) {
+        const struct client *c = client_at(sim, i, room);
+        if (c != NULL && c->is_heir) return true;
+    }
+    return false;
 }
 
 /* Nobody sees somebody who is not there. */
@@ -172,7 +184,8 @@ void judge_ghosts(struct sim *sim)
 {
     for (uint32_t n = 0; n < SOCKETS * ROOMS; n++) {
         const struct client *c = client_at(sim, n % SOCKETS, n / SOCKETS);
-        for (uint32_t i = 0; c != NULL && is_told(sim, c) && i < IDS; i++) {
+        if (c == NULL || !is_told(sim, c) || has_heirs(sim, c->room)) continue;
+        for (uint32_t i = 0; i < IDS; i++) {
             const struct client *other = client_at(sim, i % SOCKETS, c->room);
             bool is_its = other != NULL && awareness_id(other) == i;
             bool is_here = is_its && other->presence[i].state != 0;
@@ -212,6 +225,10 @@ void judge_end(struct sim *sim)
 {
     for (uint32_t room = 0; room < ROOMS; room++) {
         const struct slot *slot = &sim->host.slots[room];
+        if (room_is_gone(&sim->host, room)) {
+            SIM_RULE(sim, slot->room == NULL, "D24: an erased room is in memory");
+            continue;
+        }
         struct room *copy = room_load(&sim->host, room, sim_alloc());
         if (slot->room != NULL) {
             struct yd_doc *doc = room_doc(slot->room);

@@ -29,7 +29,8 @@ uint32_t rng_below(struct rng *rng, uint32_t below)
 /* ---- seeds ----------------------------------------------------------------------------------- */
 
 static const char *playing; // the name of a kept seed
-static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right", "wake", "user", "held"};
+static const char *const bug_names[BUGS] = {"none",  "gate", "drop", "sync", "status",
+                                            "right", "wake", "user", "held", "gone"};
 
 static void say_seed(void)
 {
@@ -103,6 +104,10 @@ static int report(uint64_t seeds)
                                               [C_SLEEPS] = "sleeps",
                                               [C_STORE_FAILS] = "store failed",
                                               [C_SHREDS] = "shreds",
+                                              [C_REMOVED] = "rooms deleted",
+                                              [C_ERASED] = "erased",
+                                              [C_BROUGHT_BACK] = "brought back",
+                                              [C_NOT_FOUND] = "not found",
                                               [C_SNAPSHOTS] = "snapshots",
                                               [C_TABS] = "tabs",
                                               [C_STATES] = "states",
@@ -154,7 +159,7 @@ int main(int argc, char **argv)
     }
     if (argc % 2 == 0) {
         fputs("usage: sim [--seeds N] [--from SEED] [--seed SEED] "
-              "[--bug gate|drop|sync|status|right|wake|user|held]\n",
+              "[--bug gate|drop|sync|status|right|wake|user|held|gone]\n",
               stderr);
         return 2;
     }

@@ -26,7 +26,8 @@ static void entry_put(struct yd_buf *out, const struct client *c, uint32_t who)
     const struct awareness *a = &c->presence[who];
     if (a->state != 0) {
         snprintf(state, sizeof state,
-                 "{\"n\":%u,\"user\":{\"id\":\"root\",\"name\":\"me\",\"color\":\"blue\"}}", a->state);
+                 "{\"n\":%u,\"user\":{\"id\":\"root\",\"name\":\"me\",\"color\":\"blue\"}}",
+                 a->state);
     }
     SIM_OK(yd_buf_varuint(out, who + 1));
     SIM_OK(yd_buf_varuint(out, a->clock));
@@ -120,7 +121,8 @@ void client_time(struct client *c)
     if (own->state != 0 && own->heard_ms + RENEW_MS <= c->sim->now_ms) own_state(c, own->state);
     for (uint32_t i = 0; i < IDS; i++) {
         struct awareness *a = &c->presence[i];
-        if (i == awareness_id(c) || a->state == 0 || a->heard_ms + TIMEOUT_MS > c->sim->now_ms) continue;
+        if (i == awareness_id(c) || a->state == 0 || a->heard_ms + TIMEOUT_MS > c->sim->now_ms)
+            continue;
         a->state = 0;
         changed |= 1u << i;
     }

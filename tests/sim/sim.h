@@ -28,21 +28,33 @@
 #include "ydoc/base.h"
 
 enum {
-    SOCKETS = 5,           /* one user each */
-    CONNS = 2 * SOCKETS,   /* on the host, that of SOCKET and SOCKET + SOCKETS: one may be dead */
+    SOCKETS = 5,         /* one user each */
+    CONNS = 2 * SOCKETS, /* on the host, that of SOCKET and SOCKET + SOCKETS: one may be dead */
     ROOMS = 2,
     TABS = 6,
     IDS = SOCKETS * TABS, /* of awareness, less one: each tab has its own */
-    WINDOW = 400,      /* bytes that may wait for a connection */
-    PART = 120,        /* of a first sync */
-    LINK = 300,        /* bytes that a link holds */
-    STATE_MAX = 96,    /* of presence, bytes */
-    SHREDS = 2400,     /* letters, of which one in two is deleted: more than R52 sends unasked */
-    ANSWERS_MAX = 8000 /* bytes more that may wait for who is held: a part, presence, nudges */
+    WINDOW = 400,         /* bytes that may wait for a connection */
+    PART = 120,           /* of a first sync */
+    LINK = 300,           /* bytes that a link holds */
+    STATE_MAX = 96,       /* of presence, bytes */
+    SHREDS = 2400,        /* letters, of which one in two is deleted: more than R52 sends unasked */
+    ANSWERS_MAX = 8000    /* bytes more that may wait for who is held: a part, presence, nudges */
 };
 
 /* Mistakes that a host could make; the simulation has to find each. */
-enum bug { BUG_NONE, BUG_GATE, BUG_DROP, BUG_SYNC, BUG_STATUS, BUG_RIGHT, BUG_WAKE, BUG_USER, BUG_HELD, BUGS };
+enum bug {
+    BUG_NONE,
+    BUG_GATE,
+    BUG_DROP,
+    BUG_SYNC,
+    BUG_STATUS,
+    BUG_RIGHT,
+    BUG_WAKE,
+    BUG_USER,
+    BUG_HELD,
+    BUG_GONE,
+    BUGS
+};
 
 struct rng {
     uint64_t state;
@@ -68,6 +80,10 @@ enum count {
     C_SLEEPS,
     C_STORE_FAILS,
     C_SHREDS,
+    C_REMOVED, /* rooms */
+    C_ERASED,
+    C_BROUGHT_BACK,
+    C_NOT_FOUND, /* who came meanwhile */
     C_SNAPSHOTS,
     C_TABS,
     C_STATES,
@@ -135,15 +151,17 @@ struct client {
     uint32_t state; /* of its own, counts up */
     uint32_t tab;   /* documents that it has had */
     bool has_shredded;
-    bool has_set;   /* a key, last at set_clock */
+    bool has_set; /* a key, last at set_clock */
     uint64_t set_clock;
     /* of Hocuspocus */
     bool was_refused;
+    bool was_in;             /* of this provider it was said so */
+    bool was_ended;          /* and then that it is no more: it has to begin anew */
     int32_t unsaved;         /* as its user is shown */
     bool surplus;            /* more is confirmed than is counted, by the provider's own doing */
     bool queued;             /* changes of it wait for the next connection */
     bool was_here;           /* on this connection before */
-    bool is_heir;              /* hears what was said to the provider before it on this connection */
+    bool is_heir;            /* hears what was said to the provider before it on this connection */
     uint32_t said;           /* stateless messages */
     uint32_t heard[SOCKETS]; /* the last one of each */
 };
@@ -183,7 +201,7 @@ void client_shreds(struct client *client); /* a long text, into single letters *
 
 /* presence.c */
 uint32_t awareness_id(const struct client *client); /* of its tab, less one */
-void client_moves(struct client *client); /* its cursor */
+void client_moves(struct client *client);           /* its cursor */
 void client_time(struct client *client);
 void client_announces(struct client *client);
 void client_goes(struct client *client); /* says that it is gone */
@@ -223,7 +241,19 @@ bool says_who(yd_slice state, const struct room_identity *who); /* NULL: as its 
 void host_impostor(struct host *host, uint32_t socket, uint32_t room);
 
 /* ---- host.c */
-enum record_kind { RECORD_VOID, RECORD_APPEND, RECORD_BASE, RECORD_DELTA };
+enum record_kind {
+    RECORD_VOID, /* its write failed */
+    RECORD_DELETED,
+    RECORD_BROUGHT_BACK,
+    RECORD_ERASED,
+    RECORD_APPEND, /* this and what follows are content */
+    RECORD_BASE,
+    RECORD_DELTA
+};
+static inline bool record_is_mark(enum record_kind kind)
+{
+    return kind >= RECORD_DELETED && kind <= RECORD_ERASED;
+}
 struct record {
     enum record_kind kind;
     uint32_t room;
@@ -245,7 +275,7 @@ struct seat {
 };
 struct conn {
     bool is_open;
-    bool is_dead; /* its client has gone, and the host has not noticed */
+    bool is_dead;      /* its client has gone, and the host has not noticed */
     struct queue lost; /* what has left on a dead link */
     size_t held_bytes; /* waited when the last of its seats was held */
     struct session *session;
@@ -254,6 +284,7 @@ struct conn {
 };
 struct slot {
     struct room *room;     /* NULL: not in memory */
+    enum record_kind mark; /* the last one of it in the store; VOID: there is none */
     bool is_asleep;        /* not in memory, and its members are there */
     size_t *record_of_seq; /* of this life of the room */
     size_t seq_count, seq_cap;
@@ -267,8 +298,8 @@ struct host {
     size_t record_count, record_cap, synced;
     enum room_right rights[SOCKETS][ROOMS];
     uint32_t states_per_s;
-    bool has_users; /* it says who its members are */
-    bool is_edge; /* its rooms sleep; nobody is behind, and no sync has parts */
+    bool has_users;               /* it says who its members are */
+    bool is_edge;                 /* its rooms sleep; nobody is behind, and no sync has parts */
     uint64_t refuse_at, requests; /* of memory; 0: none is refused */
     /* of the message that is being handled */
     yd_slice claim; /* the update in it; empty: it is none */
@@ -305,6 +336,13 @@ void host_sleeps(struct host *host, uint32_t room);
 void host_wakes(struct host *host, uint32_t room);
 void seat_keep(struct host *host, uint32_t conn, struct seat *seat);
 
+/* gone.c */
+void host_deletes(struct host *host, uint32_t room, bool erases);
+void host_undeletes(struct host *host, uint32_t room);
+bool room_is_gone(const struct host *host, uint32_t room); /* deleted or erased */
+enum record_kind room_mark(const struct host *host, uint32_t room);
+void seat_let_go(struct host *host, uint32_t conn, struct seat *seat);
+
 /* store.c */
 void record_add(struct host *host, uint32_t room, enum record_kind kind, yd_slice bytes);
 void records_cut(struct host *host, size_t count);
@@ -317,8 +355,8 @@ void host_sync(struct host *host, size_t records);
  * whether that allows it. */
 void judge_told(struct host *host, uint32_t room, yd_slice awareness);
 void judge_impostor(struct host *host, uint32_t room, const struct known *before);
-void judge_disk(struct sim *sim);                    /* what a crash would leave */
-void judge_saved(struct client *client);             /* it shows that all is saved */
+void judge_disk(struct sim *sim);        /* what a crash would leave */
+void judge_saved(struct client *client); /* it shows that all is saved */
 void judge_ghosts(struct sim *sim);
 void judge_end(struct sim *sim);                     /* all is quiet */
 bool has_all_of(struct yd_doc *b, struct yd_doc *a); /* a's state changes nothing in b */
@@ -327,7 +365,7 @@ bool has_all_of(struct yd_doc *b, struct yd_doc *a); /* a's state changes nothin
 struct sim {
     struct rng rng;
     uint64_t seed, now_ms;
-    bool shreds; /* texts */
+    bool shreds, deletes; /* texts, rooms */
     bool forgets_nothing; /* rooms stay in memory to the end */
     enum bug bug;
     uint64_t counts[COUNTS];

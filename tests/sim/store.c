@@ -28,6 +28,7 @@ void records_lose(struct host *h, uint32_t room)
     for (size_t i = h->synced; i < h->record_count; i++) {
         if (h->records[i].room == room) h->records[i].kind = RECORD_VOID;
     }
+    h->slots[room].mark = room_mark(h, room);
 }
 
 static size_t last_of(const struct host *h, uint32_t room, enum record_kind kind)
@@ -66,7 +67,7 @@ struct room *room_load(const struct host *h, uint32_t number, yd_alloc alloc)
         from = delta;
     }
     for (size_t i = from; i < h->record_count; i++) {
-        bool is_its = h->records[i].room == number && h->records[i].kind != RECORD_VOID;
+        bool is_its = h->records[i].room == number && h->records[i].kind >= RECORD_APPEND;
         if (is_its) feed(h, room, &h->records[i]);
     }
     room_check(room);

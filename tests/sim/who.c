@@ -1,5 +1,5 @@
-/* who.c - who members are, as the host says, and clients that say they are somebody else (docs/access.md
- * D16 to D18). Each client says of itself that it is root. */
+/* who.c - who members are, as the host says, and clients that say they are somebody else
+ * (docs/access.md D16 to D18). Each client says of itself that it is root. */
 #include "sim/sim.h"
 
 #include <stdio.h>
@@ -40,7 +40,8 @@ static bool has(const char *text, const char *key, yd_slice value, const char *e
 
 bool says_who(yd_slice state, const struct room_identity *who)
 {
-    static const struct room_identity nobody = {{yd_no_bytes, 0}, {yd_no_bytes, 0}, {yd_no_bytes, 0}};
+    static const struct room_identity nobody = {
+        {yd_no_bytes, 0}, {yd_no_bytes, 0}, {yd_no_bytes, 0}};
     char text[STATE_MAX] = {0};
     memcpy(text, state.ptr, state.len < sizeof text ? state.len : sizeof text - 1);
     bool is_said = who == NULL;

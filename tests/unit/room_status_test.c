@@ -218,7 +218,8 @@ static void r57_what_its_client_counts_outlives_the_room(void **state)
     sets_right(&w, ROOM_WRITE); // asks
     says(&w, 0, ROOM_MSG_STEP2, UPDATE_HI);
     assert_statuses(&w, 3, 0, 1, 1);
-    // It was asked, and has not answered: one that its client does not count, and then one that it does.
+    // It was asked, and has not answered: one that its client does not count, and then one that it
+    // does.
     sets_right(&w, ROOM_READ);
     sets_right(&w, ROOM_WRITE);
     sleeps(&w, ROOM_WRITE);
