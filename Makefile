@@ -149,7 +149,7 @@ $(B)/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/libroom.a $(B)/libydoc.a
 	$(Q)$(LINK) $^ -o $@
 sim: $(B)/sim/sim ## N seeds of the simulation (N=20000 for a long run)
 	$(Q)$(B)/sim/sim --seeds $(N)
-	$(Q)for bug in gate drop sync status right; do \
+	$(Q)for bug in gate drop sync status right wake user held gone; do \
 	  if $(B)/sim/sim --seeds 300 --bug $$bug >/dev/null 2>&1; then \
 	    echo "sim: the planted bug '$$bug' was not found in 300 seeds" >&2; exit 1; fi; done
 

@@ -34,7 +34,7 @@ enum abi_event {
     ABI_COMPACT,
     ABI_ROW,      /* gives the journal row of all that was appended since the last one or the last
                      snapshot, and begins a new one; behind it what is relayed of it */
-    ABI_PRESENCE, /* member: gives its presence */
+    ABI_PRESENCE, /* member: gives what RESUME needs of it, presence first */
     ABI_STATE,    /* gives the whole document */
     ABI_VECTOR,   /* gives the state vector */
     ABI_RIGHT     /* member, flags: what it may do has been decided anew */

@@ -409,24 +409,32 @@ yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes)
 }
 
 /* What it has announced in an earlier life of the room: everybody knows, so nobody is told. */
-yd_err presence_resume(struct room *room, uint32_t member, yd_slice bytes)
+static yd_err entry_resume(struct room *room, uint32_t member, const struct entry *e)
 {
+    enum room_cause cause;
+    bool is_known = presence_find(&room->presence, e->client) != PRESENCE_NONE;
+    if (is_known || e->is_null) return YD_OK;
+    if (state_refusal(room, member, e, NULL, &cause) != NULL) return YD_OK;
+    uint32_t index;
+    yd_err err = presence_add(room, e->client, &index);
+    if (err == YD_ETOOBIG) return YD_OK;
+    if (err == YD_OK) err = presence_put(room, index, member, e);
+    room->members[member].spoke_presence = true;
+    return err;
+}
+
+yd_err presence_resume(struct room *room, uint32_t member, yd_slice bytes, yd_slice *rest)
+{
+    *rest = YD_EMPTY;
     if (!is_well_formed(bytes)) return YD_OK;
     struct yd_reader r = yd_reader_of(bytes);
-    for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
+    yd_err err = YD_OK;
+    for (uint64_t left = yd_read_varuint(&r); left > 0 && err == YD_OK; left--) {
         struct entry e = entry_read(&r);
-        enum room_cause cause;
-        bool is_known = presence_find(&room->presence, e.client) != PRESENCE_NONE;
-        if (is_known || e.is_null) continue;
-        if (state_refusal(room, member, &e, NULL, &cause) != NULL) continue;
-        uint32_t index;
-        yd_err err = presence_add(room, e.client, &index);
-        if (err == YD_ETOOBIG) return YD_OK;
-        if (err == YD_OK) err = presence_put(room, index, member, &e);
-        if (err != YD_OK) return err;
-        room->members[member].spoke_presence = true;
+        err = entry_resume(room, member, &e);
     }
-    return YD_OK;
+    *rest = (yd_slice){r.at, yd_reader_left(&r)};
+    return err;
 }
 
 yd_err room_presence_of(const struct room *room, uint32_t member, struct yd_buf *out)
@@ -456,6 +464,7 @@ yd_err presence_leave(struct room *room, uint32_t member)
 yd_err presence_tick(struct room *room)
 {
     struct presence_table *t = &room->presence;
+    room->told_no = room->change_no;
     if (t->changed_count == 0) return YD_OK;
     size_t at = room->out.len;
     yd_err err = yd_buf_varuint(&room->out, t->changed_count);
