@@ -373,9 +373,9 @@ $(BUILD)/bench/auth: $(B)/bench/auth/auth.o $(LIBS_OURS)
 $(BUILD)/bench/refused: $(B)/bench/auth/refused.o
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
-$(BUILD)/bench/store: $(B)/bench/store/store.o $(LIBS_OURS)
+$(BUILD)/bench/store: $(B)/bench/store/store.o $(B)/bench/store/watch.o $(LIBS_OURS)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -rdynamic -o $@
 
 # ---- checks ------------------------------------------------------------------------------------
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)

@@ -17,6 +17,7 @@
 
 #include <sqlite3.h>
 
+#include "bench/store/watch.h"
 #include "ops/heap.h"
 #include "room/room.h"
 #include "store/store.h"
@@ -279,7 +280,7 @@ struct lane {
     double written;
 };
 
-enum { LOG, WAYS = sizeof ways / sizeof *ways };
+enum { LOG, PARTYD, WAYS = sizeof ways / sizeof *ways };
 
 static double lane_round(struct lane *lane, const struct way *way, int batch)
 {
@@ -483,30 +484,80 @@ static void loads(struct bench *b, const char *under, size_t len)
     dir_remove(b);
 }
 
-/* Commits of one update for `ms`, while whatever was handed over before goes on. */
-static void commits_for(struct bench *b, struct store *store, double ms, const char *what)
+/* A commit, and where its time went. */
+struct stall {
+    double wall;
+    struct watch of;
+};
+
+static int by_wall(const void *a, const void *b)
 {
-    b->count = 0;
-    double start = now_ms(), last = start;
-    while (last < start + ms && b->count < SAMPLES_MAX) {
-        partyd_commit(b, store, 1);
-        double now = now_ms();
-        b->samples[b->count++] = now - last;
-        last = now;
+    const struct stall *x = a, *y = b;
+    return x->wall > y->wall ? -1 : x->wall < y->wall;
+}
+
+/* What neither a faster disk nor a core of one's own would take away. */
+static double own(const struct stall *s)
+{
+    double ms = s->wall - s->of.disk - s->of.core;
+    return ms > s->of.cpu ? ms : s->of.cpu;
+}
+
+static int by_own(const void *a, const void *b)
+{
+    double x = own(a), y = own(b);
+    return x > y ? -1 : x < y;
+}
+
+static void stalls_print(const char *what, struct stall *stalls, size_t count, bool is_watched)
+{
+    qsort(stalls, count, sizeof *stalls, by_wall);
+    const struct stall longest = stalls[0];
+    printf("%-37s p50 %5.2f, p99 %5.1f, longest %5.1f ms", what, stalls[count / 2].wall,
+           stalls[count / 100].wall, longest.wall);
+    if (is_watched) {
+        double sync = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (stalls[i].of.sync_most > sync) sync = stalls[i].of.sync_most;
+        }
+        qsort(stalls, count, sizeof *stalls, by_own);
+        printf(" (disk %.1f in %d syncs, waiting for a core %.1f, cpu %.1f); longest sync %.1f; "
+               "without disk and waiting for a core at most %.1f",
+               longest.of.disk, longest.of.syncs, longest.of.core, longest.of.cpu, sync,
+               own(&stalls[0]));
     }
-    double p50 = quantile(b, 0.5), p99 = quantile(b, 0.99);
-    printf("%-44s p50 %5.2f, p99 %5.1f, longest %5.1f ms\n", what, p50, p99, quantile(b, 1));
+    printf("\n");
+}
+
+/* Commits of one update for `ms`, while whatever was handed over before goes on. */
+static void commits_for(struct bench *b, const struct way *way, void *ctx, double ms,
+                        const char *what)
+{
+    static struct stall stalls[SAMPLES_MAX];
+    size_t count = 0;
+    double end = now_ms() + ms;
+    while (now_ms() < end && count < SAMPLES_MAX) {
+        struct watch before = watch_now();
+        double start = now_ms();
+        way->commit(b, ctx, 1);
+        double wall = now_ms() - start;
+        stalls[count++] = (struct stall){wall, watch_since(before)};
+    }
+    stalls_print(what, stalls, count, way != &ways[LOG]);
 }
 
 static void stalls(struct bench *b, const char *under)
 {
     dir_make(b, under);
+    void *log = ways[LOG].open(b);
+    commits_for(b, &ways[LOG], log, 1500, "the raw log:");
+    ways[LOG].close(log);
     struct store *store = partyd_open(b);
-    commits_for(b, store, 1500, "commits alone:");
+    commits_for(b, &ways[PARTYD], store, 1500, "commits alone:");
     (void)snapshot(store, 50 * MB);
-    commits_for(b, store, 2500, "commits beside a 50 MB snapshot:");
+    commits_for(b, &ways[PARTYD], store, 2500, "commits beside a 50 MB snapshot:");
     (void)snapshot(store, 1000); // the old 50 MB go
-    commits_for(b, store, 2500, "commits beside the deletion of 50 MB:");
+    commits_for(b, &ways[PARTYD], store, 1500, "commits beside the deletion of 50 MB:");
     store_close(store);
     dir_remove(b);
 }
