@@ -3,11 +3,13 @@
 
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+static atomic_bool is_on; // from the first watch_now(): a sync costs some us more then
 static atomic_int watched;
 static atomic_llong disk_ns, most_ns, sync_count;
 
@@ -32,7 +34,7 @@ static void thread_ns(int tid, long long *cpu, long long *core)
 
 static int sync_by(long call, int fd)
 {
-    if (gettid() == getpid()) return (int)syscall(call, fd);
+    if (!atomic_load(&is_on) || gettid() == getpid()) return (int)syscall(call, fd);
     long long cpu, core, core_after;
     atomic_store(&watched, gettid());
     thread_ns(gettid(), &cpu, &core);
@@ -67,6 +69,7 @@ static struct watch look(void)
 
 struct watch watch_now(void)
 {
+    atomic_store(&is_on, true);
     atomic_store(&most_ns, 0);
     return look();
 }
