@@ -15,7 +15,7 @@ const { WebSocket } = createRequire(path.join(here, '../../tests/package.json'))
 const build = path.resolve(process.env.BUILD ?? path.join(here, '../../build'))
 const [seconds = 20, ...programs] = process.argv.slice(2)
 const COLD = 200 // rooms that are there and in nobody's memory
-const HOGS = Number(process.env.HOGS ?? 2) // others that want the same core all the time
+const HOGS = Number(process.env.HOGS ?? 0) // others that want the same core all the time
 const LOAD = { senders: 400, rate: 120, clients: 400, rooms: 400, seconds }
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 const quantile = (values, q) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * q)]
