@@ -2,7 +2,8 @@
  * run.
  *
  *   build/bench/store [DIR [PART]]   files are made in a new directory under DIR and removed again
- *                                    PART: appends, loads, stalls (five times); or
+ *                                    PART: appends; loads; stalls, five times;
+ *                                    size FILE, what an update V1 takes on disk; or
  *                                    commits WAY BATCH COUNT, to be counted by strace -f -c
  */
 #include <fcntl.h>
@@ -16,11 +17,13 @@
 #include <unistd.h>
 
 #include <sqlite3.h>
+#include <zstd.h>
 
-#include "bench/store/watch.h"
 #include "ops/heap.h"
 #include "room/room.h"
 #include "store/store.h"
+#include "watch.h"
+#include "ydoc/update.h"
 
 #define ROOMS       1000
 #define ROUNDS      30
@@ -536,6 +539,59 @@ static void stalls_print(const char *what, struct stall *stalls, size_t count, b
     printf("\n");
 }
 
+/* ---- a document on disk ------------------------------------------------------------------------
+ */
+
+static struct yd_buf file_read(const char *path)
+{
+    struct yd_buf bytes;
+    struct stat st;
+    yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
+    FILE *f = fopen(path, "rb");
+    if (f == NULL || fstat(fileno(f), &st) != 0) stop(path);
+    if (yd_buf_reserve(&bytes, (size_t)st.st_size) != YD_OK) stop("memory");
+    bytes.len = fread(bytes.ptr, 1, (size_t)st.st_size, f);
+    fclose(f);
+    return bytes;
+}
+
+/* Bytes of the database file with one room; update: what is stored of it, NULL: next to nothing. */
+static double file_with(struct bench *b, const char *under, struct yd_buf *update)
+{
+    char path[300];
+    struct stat st;
+    dir_make(b, under);
+    struct store *store = store_opened(b);
+    append(store, 0, EMPTY_UPDATE);
+    if (update != NULL &&
+        store_snapshot(store, YD_LITERAL("main/document-0"), STORE_BASE, update) != YD_OK) {
+        stop("snapshot");
+    }
+    store_close(store);
+    path_in(b, "store/shard-00.db", path);
+    if (stat(path, &st) != 0) stop(path);
+    dir_remove(b);
+    return (double)st.st_size;
+}
+
+/* Beside the same update as V2 under zstd at level 3. */
+static void size_of(struct bench *b, const char *under, const char *file)
+{
+    struct yd_buf update = file_read(file), v2;
+    yd_buf_init(&v2, heap_alloc(), SIZE_MAX / 2);
+    struct yd_update from = {yd_buf_slice(&update), YD_V1};
+    if (yd_update_convert(from, YD_V2, &v2) != YD_OK) stop("this is no update V1");
+    size_t most = ZSTD_compressBound(v2.len), given = update.len;
+    void *packed = malloc(most);
+    if (packed == NULL) stop("memory");
+    double bytes = (double)ZSTD_compress(packed, most, v2.ptr, v2.len, 3);
+    double stored = file_with(b, under, &update) - file_with(b, under, NULL);
+    printf("%s: %zu bytes V1, %zu V2, %.0f V2 under zstd; the store's file grows by %.0f: %.2f\n",
+           file, given, v2.len, bytes, stored, stored / bytes);
+    free(packed);
+    yd_buf_deinit(&v2);
+}
+
 /* Commits of one update for `ms`, while whatever was handed over before goes on. */
 static void commits_for(struct bench *b, const struct way *way, void *ctx, double ms,
                         const char *what)
@@ -576,6 +632,7 @@ int main(int argc, char **argv)
     bool all = part[0] == 0;
     if (strcmp(part, "commits") == 0 && argc == 6) return commits_only(under, argv + 3);
     bench_init(&b);
+    if (strcmp(part, "size") == 0 && argc == 4) size_of(&b, under, argv[3]);
     if (all || strcmp(part, "appends") == 0) appends(under);
     if (all || strcmp(part, "loads") == 0) {
         loads(&b, under, 1 * MB);

@@ -1,5 +1,5 @@
 /* watch.c - see watch.h. */
-#include "bench/store/watch.h"
+#include "watch.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
