@@ -108,6 +108,7 @@ export async function storm ({ kills, between, rooms, start, pull, large = 200_0
     clients.flat().forEach(client => client.end())
     const verdict = check(data)
     assert.equal(verdict.status, 0, verdict.stderr)
+    if (kill % 20 === 19) console.error(`${kill + 1} kills: ${JSON.stringify(struck)}`)
   }
   between.lost = between.busy = 0
   await restored({ data, rooms, seen, start, pull })
