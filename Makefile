@@ -63,7 +63,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
+.PHONY: all sim unit asan auth crash storm copies sinks soak server-soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -158,12 +158,12 @@ unit: $(UNITS) ## unit tests, one program per file of tests/unit
 # A leak, an overflow or undefined behaviour ends the program with an error, so its test fails. The
 # preloads of the disk tests come before the checker's library: that order is meant.
 asan: wasm ## all tests that run our code, under address and undefined-behaviour checks
-	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd $(BUILD)/asan/preload/clock.so $(BUILD)/asan/frames/frames
+	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd $(BUILD)/asan/preload/clock.so $(BUILD)/asan/crash/disk.so $(BUILD)/asan/frames/frames
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/run.mjs --sessions 200
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/peers-run.mjs --sessions 100
 	$(Q)cd tests && ASAN_OPTIONS=verify_asan_link_order=0 PARTYD=../$(BUILD)/asan/partyd \
-	  CLOCK=../$(BUILD)/asan/preload/clock.so GENERATOR=../$(BUILD)/asan/frames/frames \
+	  CLOCK=../$(BUILD)/asan/preload/clock.so DISK=../$(BUILD)/asan/crash/disk.so GENERATOR=../$(BUILD)/asan/frames/frames \
 	  $(NODE_TEST) --test-concurrency=4 e2e/*.test.mjs
 
 # Lines by gcov, error returns by clang, which knows the two sides of a condition.
@@ -205,10 +205,16 @@ crash: $(B)/crash/crash ## the store after power loss, failing calls, flipped bi
 
 storm: $(BUILD)/partyd ## the built server is killed N times while real clients type
 	$(Q)cd tests && KILLS=$(N) PARTYD=../$(BUILD)/partyd $(NODE_TEST) e2e/kill.test.mjs
-copies: $(B)/crash/crash ## a process that copies rooms between stores is killed N times
+copies: $(B)/crash/crash $(BUILD)/partyd ## a process that copies rooms between stores, and one that makes a backup, are killed N times
 	$(Q)$(B)/crash/crash copy $(N)
-soak: $(B)/crash/crash ## N minutes of work on one store: what must stay bounded does
-	$(Q)$(B)/crash/crash soak $(N)
+	$(Q)cd tests && KILLS=$(N) PARTYD=../$(BUILD)/partyd $(NODE_TEST) e2e/backup-kill.test.mjs
+sinks: $(BUILD)/partyd web/convex/dist/index.js ## the built server is killed N times while it copies to S3, and N times to Convex
+	$(Q)cd tests && KILLS=$(N) PARTYD=../$(BUILD)/partyd $(NODE_TEST) e2e/sink-kills.test.mjs convex/sink-kills.test.mjs
+MINUTES ?= 60
+soak: $(B)/crash/crash ## MINUTES of work on one store: what must stay bounded does
+	$(Q)$(B)/crash/crash soak $(MINUTES)
+server-soak: $(BUILD)/partyd ## MINUTES of coming and going on the built server
+	$(Q)cd tests && MINUTES=$(MINUTES) PARTYD=../$(BUILD)/partyd node soak/server.mjs
 
 # Frames that no client would send.
 $(B)/frames/frames: $(B)/tests/frames/frames.o
@@ -217,9 +223,9 @@ $(B)/frames/frames: $(B)/tests/frames/frames.o
 frames: $(BUILD)/partyd $(B)/frames/frames ## N fuzzed frames against the built server, beside real clients
 	$(Q)cd tests && FRAMES=$(N) PARTYD=../$(BUILD)/partyd GENERATOR=../$(B)/frames/frames node --test e2e/frames.test.mjs
 
-e2e: $(BUILD)/partyd $(B)/preload/clock.so $(B)/frames/frames ## the built server with the real providers, kills and failing disks
-	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so GENERATOR=../$(B)/frames/frames \
-	  $(NODE_TEST) --test-concurrency=4 e2e/*.test.mjs
+e2e: $(BUILD)/partyd $(B)/preload/clock.so $(B)/crash/disk.so $(B)/frames/frames ## the built server with the real providers, kills and failing disks
+	$(Q)cd tests && PARTYD=../$(BUILD)/partyd CLOCK=../$(B)/preload/clock.so DISK=../$(B)/crash/disk.so \
+	  GENERATOR=../$(B)/frames/frames $(NODE_TEST) --test-concurrency=4 e2e/*.test.mjs
 
 # The Worker with the room in wasm, and the tests of the edge: its own, and those of e2e that are not about the
 # native host alone. Most of their time they wait, so six at a time.
@@ -373,9 +379,9 @@ $(BUILD)/bench/auth: $(B)/bench/auth/auth.o $(LIBS_OURS)
 $(BUILD)/bench/refused: $(B)/bench/auth/refused.o
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
-$(BUILD)/bench/store: $(B)/bench/store/store.o $(LIBS_OURS)
+$(BUILD)/bench/store: $(B)/bench/store/store.o $(B)/bench/store/watch.o $(LIBS_OURS)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
+	$(Q)$(LINK) $^ $(DEPS_LIBS) -rdynamic -o $@
 
 # ---- checks ------------------------------------------------------------------------------------
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
