@@ -117,7 +117,7 @@ function read(env: Env): Settings {
     rooms: null,
     logLevel: text("PARTYD_LOG_LEVEL", "info"),
   };
-  settings.rooms = roomsOf(text("PARTYD_ROOMS"), settings);
+  settings.rooms = roomsOf(env["PARTYD_ROOMS"], settings);
   check(settings);
   return settings;
 }
@@ -135,10 +135,11 @@ function check(s: Settings): void {
   need(s.cookie === "" || s.origins !== "", "PARTYD_COOKIE needs PARTYD_ORIGINS");
 }
 
-function roomsOf(json: string, s: Settings): Map<string, Policy> | null {
-  if (json === "") return null;
-  let table: unknown;
-  try { table = JSON.parse(json); } catch { throw new SettingsError("PARTYD_ROOMS is no JSON"); }
+/** Text, or what wrangler makes of an object among the vars. */
+function roomsOf(given: unknown, s: Settings): Map<string, Policy> | null {
+  if (given === undefined || given === "") return null;
+  let table = given;
+  try { if (typeof given === "string") table = JSON.parse(given); } catch { throw new SettingsError("PARTYD_ROOMS is no JSON"); }
   if (typeof table !== "object" || table === null || Array.isArray(table)) throw new SettingsError("PARTYD_ROOMS is no object of patterns");
   return new Map(Object.entries(table).map(([pattern, entry]) => [pattern, policyOf(pattern, entry, s)]));
 }
