@@ -1,6 +1,7 @@
 // What the application may ask about a room, as the object answers it: rules D21 to D23.
 import { decide } from "./access/decide.ts";
 import { granted, refusalOf } from "./access/decision.ts";
+import { keepLedger } from "./ledger.ts";
 import type { Member } from "./member.ts";
 import type { Room } from "./room.ts";
 import type { Visit } from "./visit.ts";
@@ -22,6 +23,7 @@ export async function onCall(room: Room, visit: Visit, body: Uint8Array): Promis
     case "delete": return remove(room, visit, call.now ? 0 : call.graceMs, call.now);
     case "undelete": return undelete(room, visit);
     case "import": return take(room, visit, call.how, body);
+    case "ledger": return Response.json(keepLedger(room.sql, call.tell));
     case "bookmark": return rewind(room, "", 0);
     case "rewind": return rewind(room, call.bookmark, call.at);
   }
@@ -92,7 +94,11 @@ function describe(room: Room, { party, room: name }: Visit): object {
   }
   const stored = room.store.stored();
   const changedAt = room.changedAt; // of what happened since the object is awake
-  return { connections, users: [...users.values()], stored: stored && { room: `${party}/${name}`, ...stored, changedAt, connections } };
+  const backup = room.backupOf({ party, room: name });
+  return {
+    connections, users: [...users.values()], stored: stored && { room: `${party}/${name}`, ...stored, changedAt, connections },
+    ...(backup !== undefined && { backup: { convex: backup } }),
+  };
 }
 
 function kick(room: Room, user: string | null, code: number, reason: string): number {

@@ -18,6 +18,7 @@ import { Alarm } from "./alarm.ts";
 import { Desk, UNREADABLE } from "./desk.ts";
 import { bytesOf } from "./frames.ts";
 import { Keeper } from "./keeper.ts";
+import { tell } from "./ledger.ts";
 import { log } from "./log.ts";
 import { type Renewal, type Visit, visitOf } from "./visit.ts";
 
@@ -27,6 +28,7 @@ const SILENT_MS = 20_000; // who repeats nothing is sent something this often
 const TICK_MS = 40; // presence leaves this often at most
 const KEEP_MS = 1000; // attachments are written this often at most
 const ROW_BYTES_MAX = 256 * 1024; // does not wait for more
+const PAUSE_MS = 1000; // without a row: what comes then does not wait long
 const COMPACT_IDLE_MS = 30_000;
 const GAP_MS = 5000;
 const REFUSE_MS = 1500;
@@ -57,6 +59,7 @@ export class Room extends DurableObject<Env> {
   #waiting: Waiting[] = [];
   #made = 0; // messages for all so far
   #rowAt = 0; // when the last journal row was written
+  #busyMs = 0; // how long updates wait while several go on editing; 0: nobody has yet
   #tickAt = 0;
   #silentAt = 0; // when silent ones were last sent something
   #turn: ReturnType<typeof setTimeout> | null = null;
@@ -95,6 +98,7 @@ export class Room extends DurableObject<Env> {
     if (visit.call !== undefined) return onCall(this, visit, new Uint8Array(await request.arrayBuffer()));
     if (this.isDeleted) return new Response(null, { status: 404 });
     if (this.#wasSentAway(visit)) return new Response(null, { status: 409 });
+    if (this.#members.size >= (this.#policy(visit)?.connectionsMax ?? Infinity)) return new Response(null, { status: 423 });
     const use = this.#useTicket(visit, visit);
     if (use !== "new") return new Response(null, { status: use === "seen" ? 410 : 429 });
     const { 0: client, 1: server } = new WebSocketPair();
@@ -120,6 +124,7 @@ export class Room extends DurableObject<Env> {
       copy: () => this.#copy(of),
       merge: update => this.merge(of, update) === null && (this.#guarded(() => this.#flush()), this.#core !== null),
       replace: update => this.replace(of, update),
+      tell: why => tell(this.env, `${of.party}/${of.room}`, why),
       gone: () => { this.letGo(4404, "the document was deleted"); this.store.change({ status: "deleted", deletedAt: Date.now(), eraseAt: Date.now() + GRACE_MS }); },
     }, { party: of.party, room: of.room });
     return this.#keeper;
@@ -240,6 +245,8 @@ export class Room extends DurableObject<Env> {
       messageBytesMax: policy.messageBytesMax, documentBytesMax: policy.documentBytesMax, keepaliveMs: KEEPALIVE_MS,
       compactUpdates: 512, compactBytes: 0, compactIdleMs: 3_600_000, // idle: by alarm
       keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored, joinsRelays: true,
+      presenceBytesMax: this.#settings.presenceBytesMax, presenceClientsMax: this.#settings.presenceClientsMax,
+      presenceUpdatesPerS: this.#settings.presenceUpdatesPerS,
     });
   }
 
@@ -422,7 +429,13 @@ export class Room extends DurableObject<Env> {
   // ---- turns -------------------------------------------------------------------------------------
 
   /** Whoever is alone has nobody waiting for what it writes. */
-  get #rowMs(): number { return this.#members.size <= 1 ? this.#settings.journalAloneMs : this.#settings.journalMs; }
+  get #rowMs(): number { return this.#members.size <= 1 ? this.#settings.journalAloneMs : Math.max(this.#busyMs, this.#settings.journalMs); }
+
+  /** Rows grow apart while somebody goes on editing, and after a pause begin as close as they were. */
+  #spread(now: number): void {
+    const { journalMs, journalBusyMs } = this.#settings;
+    this.#busyMs = now - this.#rowAt > PAUSE_MS ? 0 : Math.min(Math.max(this.#busyMs, journalMs) * 1.25, journalBusyMs);
+  }
 
   /** After each event: what may wait is planned, what may not is done. */
   #after(): void {
@@ -471,7 +484,9 @@ export class Room extends DurableObject<Env> {
       for (const relay of relays) this.#carryOut(relay);
       this.#release();
     }
-    this.#rowAt = Date.now();
+    const now = Date.now();
+    this.#spread(now);
+    this.#rowAt = now;
     this.#alarm.by(this.#rowAt + COMPACT_IDLE_MS);
     if (this.#of !== null) this.#keeperOf(this.#of)?.touched(this.#rowAt);
   }
@@ -563,6 +578,9 @@ export class Room extends DurableObject<Env> {
 
   get members(): Iterable<Member> { return [...this.#members.values()]; }
   get settings(): Settings { return this.#settings; }
+  get sql(): SqlStorage { return this.ctx.storage.sql; }
+  /** undefined: nothing of it is copied. */
+  backupOf(of: { party: string; room: string }): "saved" | "waiting" | "under way" | undefined { return this.#keeperOf(of)?.state; }
 
   sendAway(member: Member, refusal: Refusal): void {
     log("info", "session ended", { user: member.user, why: WORDS[refusal].word });

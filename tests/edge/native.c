@@ -117,7 +117,10 @@ static void on_open(yd_slice bytes)
                                    .compact_bytes = o.compact_bytes,
                                    .compact_idle_ms = o.compact_idle_ms,
                                    .keep_deleted = o.keep_deleted != 0,
-                                   .presence_only = o.presence_only != 0};
+                                   .presence_only = o.presence_only != 0,
+                                   .awareness_state_max = o.presence_bytes_max,
+                                   .member_clients_max = o.presence_clients_max,
+                                   .member_states_per_s = o.presence_updates_per_s};
     presence_only = opts.presence_only;
     must(room_new(heap_alloc(), &opts, &room));
 }
