@@ -3,6 +3,7 @@ import { decide } from "./access/decide.ts";
 import { granted, refusalOf } from "./access/decision.ts";
 import { keepLedger } from "./ledger.ts";
 import type { Member } from "./member.ts";
+import { NoSuchMoment } from "./rewind.ts";
 import type { Room } from "./room.ts";
 import type { Visit } from "./visit.ts";
 
@@ -24,8 +25,8 @@ export async function onCall(room: Room, visit: Visit, body: Uint8Array): Promis
     case "undelete": return undelete(room, visit);
     case "import": return take(room, visit, call.how, body);
     case "ledger": return Response.json(keepLedger(room.sql, call.tell));
-    case "bookmark": return rewind(room, "", 0);
-    case "rewind": return rewind(room, call.bookmark, call.at);
+    case "bookmark": return moment(room.bookmark().then(bookmark => ({ bookmark })));
+    case "rewind": return moment(room.rewind(call));
   }
 }
 
@@ -71,14 +72,12 @@ function take(room: Room, visit: Visit, how: "new" | "replace" | "merge", body: 
   return changed(room, connections);
 }
 
-async function rewind(room: Room, bookmark: string, at: number): Promise<Response> {
+async function moment(answer: Promise<object>): Promise<Response> {
   try {
-    if (bookmark === "" && at === 0) return Response.json({ bookmark: await room.bookmark() });
-    const from = bookmark === "" ? await room.bookmarkAt(at) : bookmark;
-    const undo = await room.rewind(from);
-    return Response.json({ bookmark: from, undo });
+    return Response.json(await answer);
   } catch (error) {
-    return problem(501, "unsupported", `the platform has no such moment: ${String(error)}`);
+    if (error instanceof NoSuchMoment) return problem(501, "unsupported", error.message);
+    throw error;
   }
 }
 

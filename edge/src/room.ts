@@ -20,6 +20,7 @@ import { bytesOf } from "./frames.ts";
 import { Keeper } from "./keeper.ts";
 import { tell } from "./ledger.ts";
 import { log } from "./log.ts";
+import { bookmarkOfNow, rewind, type Moment } from "./rewind.ts";
 import { type Renewal, type Visit, visitOf } from "./visit.ts";
 
 /** Below the 15 s in which stock clients repeat their presence: each repetition is answered. */
@@ -34,6 +35,7 @@ const GAP_MS = 5000;
 const REFUSE_MS = 1500;
 const COLLECT_MS = 60_000; // between two parts of a message in chunks
 const TOKEN_MS = 10_000; // for a token that was asked for
+const ANSWER_MS = 50; // for an answer to be on its way before the object ends
 const GRACE_MS = 30 * 86_400_000; // of what was deleted elsewhere
 const EMPTY_UPDATE = [1, 1, 0] as const; // presence of nobody: a message that nobody reacts to
 const QUERY = 3;
@@ -649,15 +651,12 @@ export class Room extends DurableObject<Env> {
     return null;
   }
 
-  bookmark(): Promise<string> { return this.ctx.storage.getCurrentBookmark(); }
-  bookmarkAt(ms: number): Promise<string> { return this.ctx.storage.getBookmarkForTime(ms); }
+  bookmark(): Promise<string> { return bookmarkOfNow(this.ctx.storage); }
 
-  /** Back to a moment: the object begins anew from there. The answer leads back here. */
-  async rewind(bookmark: string): Promise<string> {
-    const undo = await this.ctx.storage.onNextSessionRestoreBookmark(bookmark);
-    this.letGo(1012, "the room goes back in time, please reconnect");
-    setTimeout(() => this.ctx.abort("the room goes back in time"), 50);
-    return undo;
+  /** Back to a moment: the object begins anew from there. */
+  rewind(to: Moment): Promise<{ bookmark: string; undo: string }> {
+    return rewind(this.ctx.storage, to, () => this.letGo(1012, "the room goes back in time, please reconnect"),
+      () => setTimeout(() => this.ctx.abort("the room goes back in time"), ANSWER_MS));
   }
 }
 

@@ -68,7 +68,7 @@ function record (seed) {
   }
   join(0)
   for (let i = 0; i < 150; i++) {
-    const member = dice(6), one = docs.get(member), act = dice(32)
+    const member = dice(6), one = docs.get(member), act = dice(31)
     if (one === undefined) { if (act < 8) join(member) } else if (act < 14) speak(member, one)
     else if (act < 19) say(member, message.presence(one.doc.clientID, one.clock += dice(2), dice(6) ? { user: { name: 'x', id: 'eve' }, at: dice(99) } : null))
     else if (act === 19) add(Ev.BINARY, member, 0, Buffer.from(Array.from({ length: dice(12) }, () => dice(256))))
@@ -84,9 +84,6 @@ function record (seed) {
         say(member, message.presence(dice(3) ? one.doc.clientID : 900_000 + dice(9), one.clock += 1, { at: n, text: 'x'.repeat(dice(3) ? 9 : 400) }))
         if (dice(2)) add(Ev.TICK)
       }
-    } else if (act === 30 && dice(3) === 0) { // asleep: all come back with what was kept of them
-      now += 20_000
-      add(Ev.TIMER)
     } else if (act === 27) say(member, message.step1(Y.encodeStateVector(one.doc)))
     else add(Ev.TICK)
   }
