@@ -63,7 +63,7 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
+.PHONY: all sim unit asan auth crash storm copies soak frames e2e edge example-edge edge-bundle browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -232,6 +232,13 @@ $(B)/nativeroom: $(B)/tests/edge/native.o $(B)/edge/abi/sum.o $(LIBS_OURS)
 edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom web/convex/dist/index.js ## the rooms as Durable Objects, in the local runtime of Cloudflare
 	$(Q)cd tests && AUTHDRIVER=edge/authdriver.mjs $(NODE_TEST) auth/app.test.mjs auth/keys.test.mjs auth/tokens.test.mjs
 	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=6 $(EDGE_TESTS)
+	$(Q)cd example && EXAMPLE_EDGE=1 $(NODE_TEST) --test-name-pattern="$(EXAMPLE_EDGE_SOME)" tests/app.test.mjs
+# The application in browsers with these rooms: of its tests those in which rooms do most, in make edge; all of them here.
+EXAMPLE_EDGE_SOME := who is where|two people write|restarted under|a viewer sees|who is removed
+example-edge: edge/dist/index.js $(BUILD)/partyd web/convex/dist/index.js ## all browser tests of example/ with the rooms as Durable Objects
+	$(Q)cd example && EXAMPLE_EDGE=1 $(NODE_TEST) tests/app.test.mjs
+edge-bundle: edge/dist/index.js ## what wrangler would deploy of example/, without an account; fetches wrangler from npm
+	$(Q)cd example && npm run --silent deploy:edge -- --dry-run --outdir $(abspath $(BUILD))/edge-bundle
 
 browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
