@@ -149,7 +149,7 @@ $(B)/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/libroom.a $(B)/libydoc.a
 	$(Q)$(LINK) $^ -o $@
 sim: $(B)/sim/sim ## N seeds of the simulation (N=20000 for a long run)
 	$(Q)$(B)/sim/sim --seeds $(N)
-	$(Q)for bug in gate drop sync status right; do \
+	$(Q)for bug in gate drop sync status right wake user held gone; do \
 	  if $(B)/sim/sim --seeds 300 --bug $$bug >/dev/null 2>&1; then \
 	    echo "sim: the planted bug '$$bug' was not found in 300 seeds" >&2; exit 1; fi; done
 
@@ -240,7 +240,7 @@ example-edge: edge/dist/index.js $(BUILD)/partyd web/convex/dist/index.js ## all
 edge-bundle: edge/dist/index.js ## what wrangler would deploy of example/, without an account; fetches wrangler from npm
 	$(Q)cd example && npm run --silent deploy:edge -- --dry-run --outdir $(abspath $(BUILD))/edge-bundle
 
-browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
+browser: $(BUILD)/partyd ## pages in a Chromium: ours in two tabs, stock providers with compression
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
 
 example: $(BUILD)/partyd web/convex/dist/index.js ## the application of example/ in browsers, its types, its size; screenshots in build/screenshots
