@@ -225,7 +225,7 @@ e2e: $(BUILD)/partyd $(B)/preload/clock.so $(B)/frames/frames ## the built serve
 # native host alone. Most of their time they wait, so six at a time.
 edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/types/index.d.ts edge/package-lock.json
 	$(Q)cd edge && node_modules/.bin/tsc -p . && ROOM_WASM=../$(BUILD)/wasm/room.wasm node build.mjs
-EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/hocuspocus*.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
+EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/ends.test.mjs e2e/hocuspocus*.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/together.test.mjs e2e/tokens.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
 # A native room behind the same events, to be compared with.
 $(B)/nativeroom: $(B)/tests/edge/native.o $(B)/edge/abi/sum.o $(LIBS_OURS)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@

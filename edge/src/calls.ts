@@ -14,7 +14,7 @@ export async function onCall(room: Room, visit: Visit, body: Uint8Array): Promis
   const call = visit.call!;
   switch (call.kind) {
     case "room": return Response.json(describe(room, visit));
-    case "kick": return Response.json({ kicked: kick(room, call.user, call.code, call.reason) });
+    case "kick": return Response.json({ kicked: kick(room, visit, call.user, call.code, call.reason) });
     case "recheck": return Response.json({ rechecked: await recheck(room, visit) });
     case "state": {
       if (room.isDeleted) return problem(404, "not_found", GONE);
@@ -100,9 +100,9 @@ function describe(room: Room, { party, room: name }: Visit): object {
   };
 }
 
-function kick(room: Room, user: string | null, code: number, reason: string): number {
+function kick(room: Room, visit: Visit, user: string | null, code: number, reason: string): number {
   let count = 0;
-  room.forgetDecisions(user);
+  room.forgetDecisions(visit, user);
   for (const member of room.members) {
     if (user !== null && member.user !== user) continue;
     count++;
@@ -113,7 +113,7 @@ function kick(room: Room, user: string | null, code: number, reason: string): nu
 
 async function recheck(room: Room, visit: Visit): Promise<number> {
   const all = [...room.members].filter(member => member.decision !== null);
-  room.forgetDecisions(null);
+  room.forgetDecisions(visit, null);
   const { auth } = room.settings;
   await Promise.all(all.map(async member => {
     if (auth === "ticket") room.sendAway(member, "session_over");

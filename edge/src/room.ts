@@ -13,7 +13,7 @@ import { ALL, ALL_LAST, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type
 import { WORDS, type Decision, type Refusal } from "./access/decision.ts";
 import { Member } from "./member.ts";
 import { policyFor, settingsOf, type Env, type Policy, type Settings } from "./settings.ts";
-import { Store } from "./store.ts";
+import { Store, type Kick } from "./store.ts";
 import { Alarm } from "./alarm.ts";
 import { Desk, UNREADABLE } from "./desk.ts";
 import { bytesOf } from "./frames.ts";
@@ -35,6 +35,7 @@ const COMPACT_IDLE_MS = 30_000;
 const GAP_MS = 5000;
 const REFUSE_MS = 1500;
 const COLLECT_MS = 60_000; // between two parts of a message in chunks
+const KICKS_MAX = 256; // that still count
 const TOKEN_MS = 10_000; // for a token that was asked for
 const ANSWER_MS = 50; // for an answer to be on its way before the object ends
 const GRACE_MS = 30 * 86_400_000; // of what was deleted elsewhere
@@ -69,8 +70,7 @@ export class Room extends DurableObject<Env> {
   #turnAt = 0;
   #keep: ReturnType<typeof setTimeout> | null = null;
   #hold: ReturnType<typeof setTimeout> | null = null;
-  /** Who was sent away and when: what was decided before that does not count. */
-  #kicks: { user: string | null; at: number }[] = [];
+  #kicks: Kick[] | null = null; // as stored; null: not read yet
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -149,8 +149,10 @@ export class Room extends DurableObject<Env> {
 
   #wasSentAway(visit: Renewal): boolean {
     const user = visit.decision?.userId ?? "";
-    return visit.decision !== null && this.#kicks.some(kick => kick.at >= visit.decidedAt && (kick.user === null || kick.user === user));
+    return visit.decision !== null && this.#kicksKept.some(kick => kick.at >= visit.decidedAt && (kick.user === null || kick.user === user));
   }
+
+  get #kicksKept(): Kick[] { return this.#kicks ??= this.store.kicks; }
 
   #policy(of: { party: string; room: string }): Policy | null { return policyFor(this.#settings, of.party, of.room); }
 
@@ -590,10 +592,12 @@ export class Room extends DurableObject<Env> {
   }
 
   /** Whoever is being decided about at this moment is to be decided about anew. */
-  forgetDecisions(user: string | null): void {
-    const now = Date.now();
-    this.#kicks = this.#kicks.filter(kick => kick.at > now - COLLECT_MS);
-    this.#kicks.push({ user, at: now });
+  forgetDecisions(of: { party: string; room: string }, user: string | null): void {
+    const { rememberMs, staleMs } = this.#settings, now = Date.now();
+    const kept = this.#kicksKept.filter(kick => kick.at > now - Math.max(rememberMs, staleMs, COLLECT_MS) && kick.user !== user);
+    // Too many to tell apart: then all are decided about anew.
+    this.#kicks = user === null || kept.length >= KICKS_MAX ? [{ user: null, at: now }] : [...kept, { user, at: now }];
+    this.store.keepKicks(`${of.party}/${of.room}`, this.#kicks);
   }
 
   /** The whole document; null: it cannot be read. */

@@ -40,6 +40,9 @@ export interface About {
 
 export interface Stored extends Omit<About, "changes" | "deletedAt" | "eraseAt"> { seq: number; bytes: number; updates: number; deletedAt?: number; eraseAt?: number }
 
+/** Who was sent away and when: what was decided before that does not count. user: null, everybody. */
+export interface Kick { user: string | null; at: number }
+
 /** What Convex has, and whether others were told that copying fails. */
 export interface Copied { epoch: number; seq: number; isFailing?: boolean }
 
@@ -160,6 +163,16 @@ export class Store {
   }
 
   set copied(version: Copied) { this.#write("INSERT OR REPLACE INTO meta VALUES ('copied', ?)", JSON.stringify(version)); }
+
+  get kicks(): Kick[] {
+    const row = this.exists() ? this.#sql.exec("SELECT v FROM meta WHERE k = 'kicks'").toArray()[0] : undefined;
+    return row === undefined ? [] : JSON.parse(String(row.v)) as Kick[];
+  }
+
+  keepKicks(name: string, kicks: Kick[]): void {
+    this.#open(name);
+    this.#write("INSERT OR REPLACE INTO meta VALUES ('kicks', ?)", JSON.stringify(kicks));
+  }
 
   /** Only what is known about it changes; `next` of an erased one also ends its content. */
   change(next: Partial<About>): void {
