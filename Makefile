@@ -63,7 +63,8 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
-.PHONY: all sim unit asan auth crash storm copies sinks soak server-soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm fuzz bench check example deploy \
+.PHONY: all sim unit asan auth crash storm copies sinks soak server-soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm \
+  fuzz bench check example deploy example-edge edge-bundle \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -231,13 +232,20 @@ e2e: $(BUILD)/partyd $(B)/preload/clock.so $(B)/crash/disk.so $(B)/frames/frames
 # native host alone. Most of their time they wait, so six at a time.
 edge/dist/index.js: $(BUILD)/wasm/room.wasm $(wildcard edge/src/*.ts edge/src/*/*.ts) edge/build.mjs edge/types/index.d.ts edge/package-lock.json
 	$(Q)cd edge && node_modules/.bin/tsc -p . && ROOM_WASM=../$(BUILD)/wasm/room.wasm node build.mjs
-EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/hocuspocus*.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
+EDGE_TESTS ?= edge/*.test.mjs e2e/access.test.mjs e2e/access-hook.test.mjs e2e/ends.test.mjs e2e/hocuspocus*.test.mjs e2e/idle.test.mjs e2e/providers.test.mjs e2e/together.test.mjs e2e/tokens.test.mjs e2e/http.test.mjs e2e/kill.test.mjs
 # A native room behind the same events, to be compared with.
 $(B)/nativeroom: $(B)/tests/edge/native.o $(B)/edge/abi/sum.o $(LIBS_OURS)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -o $@
 edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom web/convex/dist/index.js ## the rooms as Durable Objects, in the local runtime of Cloudflare
 	$(Q)cd tests && AUTHDRIVER=edge/authdriver.mjs $(NODE_TEST) auth/app.test.mjs auth/keys.test.mjs auth/tokens.test.mjs
 	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=6 $(EDGE_TESTS)
+	$(Q)cd example && EXAMPLE_EDGE=1 $(NODE_TEST) --test-name-pattern="$(EXAMPLE_EDGE_SOME)" tests/app.test.mjs
+# The application in browsers with these rooms: of its tests those in which rooms do most, in make edge; all of them here.
+EXAMPLE_EDGE_SOME := who is where|two people write|restarted under|a viewer sees|who is removed
+example-edge: edge/dist/index.js $(BUILD)/partyd web/convex/dist/index.js ## all browser tests of example/ with the rooms as Durable Objects
+	$(Q)cd example && EXAMPLE_EDGE=1 $(NODE_TEST) tests/app.test.mjs
+edge-bundle: edge/dist/index.js ## what wrangler would deploy of example/, without an account; fetches wrangler from npm
+	$(Q)cd example && npm run --silent deploy:edge -- --dry-run --outdir $(abspath $(BUILD))/edge-bundle
 
 browser: $(BUILD)/partyd ## pages in a Chromium: ours in two tabs, stock providers with compression
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs

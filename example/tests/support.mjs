@@ -27,9 +27,11 @@ export async function until (what, check, ms = 8000) {
   }
 }
 
-/** @returns url, out (what it has printed), restartPartyd(), stop(): its exit code. */
+/** EXAMPLE_EDGE=1: with the rooms of partykit/edge in the place of partyd.
+ * @returns url, out (what it has printed), restartPartyd(), stop(): its exit code. */
 export async function startDev (args = []) {
-  const child = spawn(process.execPath, ['dev/main.mjs', '--offline', '--port', '0', ...args], { cwd: example, stdio: ['pipe', 'pipe', 'inherit'] })
+  const edge = process.env.EXAMPLE_EDGE ? ['--edge'] : []
+  const child = spawn(process.execPath, ['dev/main.mjs', '--offline', '--port', '0', ...edge, ...args], { cwd: example, stdio: ['pipe', 'pipe', 'inherit'] })
   const dev = { child, out: '' }
   child.stdout.on('data', chunk => { dev.out += chunk })
   const exited = new Promise(resolve => child.once('exit', (code, signal) => resolve(code ?? signal)))
