@@ -29,10 +29,12 @@ export async function until (what, check, ms = 8000) {
   }
 }
 
-/** `npm run dev:offline`, or another `command` with another environment and folder.
+/** `npm run dev:offline`, or another `command` with another environment and folder. EXAMPLE_EDGE=1: with the rooms of
+ * partykit/edge in the place of partyd.
  * @returns url, out (what it has printed), restartPartyd(), stop(): its exit code. */
 export async function startDev (args = [], { cwd = example, env = process.env, command } = {}) {
-  const [program, ...words] = command ?? [process.execPath, 'dev/main.mjs', '--offline', '--port', '0', ...args]
+  const edge = process.env.EXAMPLE_EDGE ? ['--edge'] : []
+  const [program, ...words] = command ?? [process.execPath, 'dev/main.mjs', '--offline', '--port', '0', ...edge, ...args]
   const child = spawn(program, words, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'], detached: true })
   const dev = { child, out: '' }
   child.stdout.on('data', chunk => { dev.out += chunk })
@@ -62,10 +64,10 @@ export async function openBrowser () {
   const problems = []
   let networkMayFail = false
   /** A page in a profile of its own. */
-  async function open (name, url, options = {}) {
+  async function open (name, url, { timeout = 10000, ...options } = {}) {
     const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: 'no-preference', ...options })
     const page = await context.newPage()
-    page.setDefaultTimeout(10000)
+    page.setDefaultTimeout(timeout)
     const say = text => { if (!(networkMayFail && NO_NETWORK.test(text))) problems.push(`${name}: ${text}`) }
     page.on('console', message => { if (message.type() === 'error') say(`${message.text()} (${message.location().url})`) })
     page.on('pageerror', error => say(error.stack ?? String(error)))
