@@ -64,7 +64,7 @@ FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
 .PHONY: all sim unit asan auth crash storm copies sinks soak server-soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm \
-  fuzz bench check example deploy example-edge edge-bundle \
+  fuzz bench check example example-edge edge-bundle clone deploy booted \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -252,6 +252,8 @@ browser: $(BUILD)/partyd ## pages in a Chromium: ours in two tabs, stock provide
 
 example: $(BUILD)/partyd web/convex/dist/index.js ## the application of example/ in browsers, its types, its size; screenshots in build/screenshots
 	$(Q)cd example && npm run --silent typecheck && PARTYD_BINARY=$${PARTYD:-$(abspath $(BUILD))/partyd} $(NODE_TEST) tests/*.test.mjs
+clone: npm ## a fresh clone with Node and nothing else: npm install && npm run dev:offline, with the packages of `make npm`
+	$(Q)cd example && PACKAGES=$(abspath $(BUILD))/npm $(NODE_TEST) tests/clone/*.test.mjs
 # The guides of docs/migrate as a reader follows them, and the ways into production.
 # What systemd does for a service with a socket.
 $(B)/deploy/manager: $(B)/tests/deploy/manager.o
@@ -260,6 +262,8 @@ $(B)/deploy/manager: $(B)/tests/deploy/manager.o
 deploy: $(BUILD)/partyd $(BUILD)/static/partyd $(B)/deploy/manager ## migration guides, systemd, container image, release and its rollback
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd STATIC=../$(BUILD)/static/partyd \
 	  MANAGER=../$(B)/deploy/manager $(NODE_TEST) --test-concurrency=2 deploy/*.test.mjs
+booted: $(BUILD)/static/partyd ## the units under a systemd that is booted in namespaces; as root
+	$(Q)sh tests/deploy/booted.sh
 $(BUILD)/static/partyd: FORCE
 	$(Q)$(MAKE) -s static
 
