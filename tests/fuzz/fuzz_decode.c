@@ -120,6 +120,7 @@ static void vector(struct bench *s, yd_slice sv, enum yd_format format)
 static void deletes(struct bench *s, yd_slice bytes)
 {
     yd_buf_clear(&s->a);
+    expect(yd_buf_u8(&s->a, 0) == YD_OK); // no structs
     yd_err err = yd_doc_encode_deletes(s->doc, bytes, &s->a);
     expect(err == YD_OK || err == YD_EMALFORMED);
     if (err != YD_OK) return;
