@@ -155,7 +155,7 @@ $(B)/sim/sim: $(SIM_SRC:%.c=$(B)/%.o) $(B)/libroom.a $(B)/libydoc.a
 	$(Q)$(LINK) $^ -o $@
 sim: $(B)/sim/sim ## N seeds of the simulation (N=20000 for a long run)
 	$(Q)$(B)/sim/sim --seeds $(N)
-	$(Q)for bug in gate drop sync status right; do \
+	$(Q)for bug in gate drop sync status right wake user held gone; do \
 	  if $(B)/sim/sim --seeds 300 --bug $$bug >/dev/null 2>&1; then \
 	    echo "sim: the planted bug '$$bug' was not found in 300 seeds" >&2; exit 1; fi; done
 
@@ -240,7 +240,7 @@ edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom web/convex/dist/index.j
 	$(Q)cd tests && AUTHDRIVER=edge/authdriver.mjs $(NODE_TEST) auth/app.test.mjs auth/keys.test.mjs auth/tokens.test.mjs
 	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=6 $(EDGE_TESTS)
 
-browser: $(BUILD)/partyd ## the page in two tabs of a Chromium; screenshots in build/screenshots
+browser: $(BUILD)/partyd ## pages in a Chromium: ours in two tabs, stock providers with compression
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd $(NODE_TEST) browser/*.test.mjs
 
 example: $(BUILD)/partyd web/convex/dist/index.js ## the application of example/ in browsers, its types, its size; screenshots in build/screenshots

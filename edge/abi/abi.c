@@ -305,7 +305,7 @@ static yd_err give_row(void)
 static yd_err give_document(uint32_t event, uint32_t member)
 {
     yd_err err = YD_ESTATE;
-    if (event == ABI_PRESENCE) err = room_presence_of(room, member, &outbox.bytes);
+    if (event == ABI_PRESENCE) err = room_kept_of(room, member, &outbox.bytes);
     if (event == ABI_STATE) {
         err = yd_doc_encode_state(room_doc(room), YD_EMPTY, YD_V1, &outbox.bytes);
     }

@@ -8,7 +8,7 @@ export const Ev = {
 export const Flag = { WRITER: 1, NAMED: 2, SPEAKS_TEXT: 4, HOCUSPOCUS: 8 } as const;
 export const Kind = { SEND: 0, CLOSE: 1, SNAPSHOT: 2, IGNORED: 3, BYTES: 4, OTHER: 5 } as const;
 export const ALL = 0xffffffff;
-export const ALL_HOCUSPOCUS = 0xfffffffe;
+export const ALL_LAST = 0xfffffffd;
 
 /** Words of struct abi_box and struct abi_record. */
 const Box = { IN: 0, IN_CAP: 1, OUT: 2, ROW_BYTES: 4, ROW_UPDATES: 5, WANTS_TICK: 6, IS_DIRTY: 7, HAS_GAP: 8, COLLECTING: 9, WIRE: 10, DUE: 12 } as const;

@@ -9,7 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Copy } from "./backup.ts";
 import { onCall } from "./calls.ts";
-import { ALL, ALL_HOCUSPOCUS, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type RoomRecord } from "./core.ts";
+import { ALL, ALL_LAST, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type RoomRecord } from "./core.ts";
 import { WORDS, type Decision, type Refusal } from "./access/decision.ts";
 import { Member } from "./member.ts";
 import { policyFor, settingsOf, type Env, type Policy, type Settings } from "./settings.ts";
@@ -25,6 +25,7 @@ import { type Renewal, type Visit, visitOf } from "./visit.ts";
 const KEEPALIVE_MS = 12_000;
 const SILENT_MS = 20_000; // who repeats nothing is sent something this often
 const TICK_MS = 40; // presence leaves this often at most
+const SOON_MS = 3000; // what the room wants later than this an event or an alarm brings
 const KEEP_MS = 1000; // attachments are written this often at most
 const ROW_BYTES_MAX = 256 * 1024; // does not wait for more
 const COMPACT_IDLE_MS = 30_000;
@@ -63,7 +64,6 @@ export class Room extends DurableObject<Env> {
   #turnAt = 0;
   #keep: ReturnType<typeof setTimeout> | null = null;
   #hold: ReturnType<typeof setTimeout> | null = null;
-  #unkept = new Set<Member>();
   /** Who was sent away and when: what was decided before that does not count. */
   #kicks: { user: string | null; at: number }[] = [];
 
@@ -273,7 +273,6 @@ export class Room extends DurableObject<Env> {
     log("error", "room failed, dropped from memory", { room: this.#name, error: String(error) });
     this.#waiting = [];
     this.#core = null;
-    this.#unkept.clear();
     for (const timer of [this.#turn, this.#keep, this.#hold]) if (timer !== null) clearTimeout(timer);
     this.#turn = this.#keep = this.#hold = null;
     this.#seats.length = 0;
@@ -311,7 +310,6 @@ export class Room extends DurableObject<Env> {
     const bytes = new Uint8Array(message);
     this.#event(Ev.BINARY, member, bytes);
     if (this.#other === member) this.#sitDown(member, message);
-    else if (bytes[member.address.byteLength] === 1 || member.collectingSince > 0) this.#keepSoon(member);
   }
 
   /** A client of Hocuspocus on the path of a room: it is not in for being there (D40), and each document is decided
@@ -346,7 +344,6 @@ export class Room extends DurableObject<Env> {
     const loaded = this.#load(member);
     this.#members.delete(member.socket);
     this.#seats[member.number] = undefined;
-    this.#unkept.delete(member);
     if (loaded) this.#event(Ev.LEAVE, member, NOTHING);
   }
 
@@ -403,7 +400,7 @@ export class Room extends DurableObject<Env> {
   }
 
   #send({ to, message, no }: Waiting): void {
-    if (to < ALL_HOCUSPOCUS) {
+    if (to < ALL_LAST) {
       this.#seats[to]?.send(message);
       return;
     }
@@ -429,12 +426,14 @@ export class Room extends DurableObject<Env> {
     const core = this.#core!, now = Date.now();
     let next = Infinity;
     if (core.due <= now) this.#step(Ev.TIMER, 0);
+    if (core.due <= now + SOON_MS) next = core.due;
     if (core.wantsTick) next = Math.min(next, this.#tickAt + TICK_MS);
     if (core.rowBytes >= ROW_BYTES_MAX) this.#row();
     else if (core.rowBytes > 0) next = Math.min(next, this.#rowAt + this.#rowMs);
     if (next <= now) this.#act(now);
     else if (next < Infinity) this.#actAt(next);
     if (core.hasGap) this.#alarm.by(now + GAP_MS);
+    this.#keepSoon();
   }
 
   #act(now: number): void {
@@ -478,8 +477,8 @@ export class Room extends DurableObject<Env> {
 
   // ---- what outlives a sleep ---------------------------------------------------------------------
 
-  #keepSoon(member: Member): void {
-    this.#unkept.add(member);
+  /** Not of who has spoken alone: others, and the room itself, change what is known of a member. */
+  #keepSoon(): void {
     this.#keep ??= setTimeout(() => {
       this.#keep = null;
       this.#guarded(() => this.#keepAll());
@@ -489,11 +488,7 @@ export class Room extends DurableObject<Env> {
   #keepAll(): void {
     const core = this.#core;
     if (core === null) return;
-    for (const member of this.#unkept) {
-      member.presence = core.ask(Ev.PRESENCE, member.number);
-      member.keep();
-    }
-    this.#unkept.clear();
+    for (const member of this.#members.values()) member.keepState(core.ask(Ev.PRESENCE, member.number));
   }
 
   /** Parts of a message are nowhere but in memory: the object stays awake for the rest of it. */

@@ -194,7 +194,7 @@ static void on_ask(uint32_t event, uint32_t member)
         head = (yd_slice){sum, sizeof sum};
         yd_buf_clear(&row);
     }
-    if (event == ABI_PRESENCE) must(room_presence_of(room, member, &bytes));
+    if (event == ABI_PRESENCE) must(room_kept_of(room, member, &bytes));
     if (event == ABI_STATE) must(yd_doc_encode_state(room_doc(room), YD_EMPTY, YD_V1, &bytes));
     if (event == ABI_VECTOR) must(yd_doc_state_vector(room_doc(room), &bytes));
     record(ABI_BYTES, ABI_ALL, false, 0, head, yd_buf_slice(&bytes));
