@@ -7,12 +7,13 @@ B     := $(BUILD)/$(MODE)
 CLANG ?= clang
 LLD   ?= wasm-ld
 Q     ?= @
-T     ?= 60
+T     ?= 56
 
 mode_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 mode_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 mode_cov     := -O1 -g --coverage
-mode_errs    := -O1 -g -fprofile-instr-generate -fcoverage-mapping
+mode_errs    := -O1 -g -DYD_TIGHT -fprofile-instr-generate -fcoverage-mapping
+mode_tight   := $(mode_asan) -DYD_TIGHT
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla
 ifdef CI
@@ -64,7 +65,7 @@ FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # `test` is a program at the root, so not a target here.
 .PHONY: all sim unit asan auth crash storm copies sinks soak server-soak frames e2e edge browser peers convex fuzzers vectors suite differential wasm \
-  fuzz bench check example clone deploy booted example-edge edge-bundle \
+  fuzz bench check example example-edge edge-bundle clone deploy booted \
   format clean help static npm npm-types npm-test dist dist-check wasm-bench coverage FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -142,6 +143,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT_O) $(LIBS_OURS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -lcmocka -o $@
 
+# Those of the engine need no more than the engine.
+$(B)/unit/ydoc_%: $(B)/tests/unit/ydoc_%.o $(B)/libydoc.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -lcmocka -o $@
+
 # A world of rooms, links, store and time from a seed; planted bugs show that it would notice.
 N ?= 1000
 SIM_SRC := $(wildcard tests/sim/*.c)
@@ -159,6 +165,7 @@ unit: $(UNITS) ## unit tests, one program per file of tests/unit
 # A leak, an overflow or undefined behaviour ends the program with an error, so its test fails. The
 # preloads of the disk tests come before the checker's library: that order is meant.
 asan: wasm ## all tests that run our code, under address and undefined-behaviour checks
+	$(Q)$(MAKE) MODE=tight $(BUILD)/tight/unit/ydoc_scarce_test && tools/run-units $(BUILD)/tight/unit/ydoc_scarce_test
 	$(Q)$(MAKE) MODE=asan unit $(BUILD)/asan/ydoc $(BUILD)/asan/partyd $(BUILD)/asan/preload/clock.so $(BUILD)/asan/crash/disk.so $(BUILD)/asan/frames/frames
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 	$(Q)cd tests && YDOC=../$(BUILD)/asan/ydoc node differential/run.mjs --sessions 200
@@ -173,7 +180,7 @@ coverage: wasm ## lines and error returns of libydoc/src that its tests reach; V
 	$(Q)$(MAKE) -s MODE=cov $(ENGINE_UNITS:%=$(BUILD)/cov/unit/%) $(BUILD)/cov/ydoc
 	$(Q)tools/coverage $(BUILD)/cov $(V)
 	$(Q)$(MAKE) -s MODE=errs CC=$(CLANG) $(ENGINE_UNITS:%=$(BUILD)/errs/unit/%) $(BUILD)/errs/ydoc
-	$(Q)tools/coverage-errors $(BUILD)/errs 114 $(V)
+	$(Q)tools/coverage-errors $(BUILD)/errs 0 $(V)
 vectors: $(B)/ydoc wasm ## recorded Yjs updates against the engine, natively and as wasm
 	$(Q)cd tests && YDOC=../$(B)/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 # What the tests of yjs itself ask for, with the engine as wasm, with yjs, and with peers of both.
@@ -362,6 +369,8 @@ FUZZ_AUTH_SRC := $(ENGINE_SRC) $(wildcard server/auth/*.c server/fetch/*.c) \
 $(BUILD)/fuzz/fuzz_auth_%: tests/fuzz/fuzz_auth_%.c tests/fuzz/fuzz_auth.h $(FUZZ_AUTH_SRC) $(wildcard libydoc/src/*.h server/auth/*.h server/fetch/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_AUTH_SRC) $(DEPS_LIBS) -o $@
+# Where tables grow, with every element: whoever kept an address, or reserved too little, is caught.
+$(BUILD)/fuzz/fuzz_apply $(BUILD)/fuzz/fuzz_edit: FUZZ_FLAGS += -DYD_TIGHT
 fuzzers: $(FUZZERS)
 fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)

@@ -29,8 +29,8 @@ export async function until (what, check, ms = 8000) {
   }
 }
 
-/** `npm run dev:offline`, or another `command` with another environment and folder. EXAMPLE_EDGE=1: with the rooms of
- * partykit/edge in the place of partyd.
+/** `npm run dev:offline`, or another `command` with another environment and folder. EXAMPLE_EDGE=1: with the rooms of partykit/edge in
+ * the place of partyd.
  * @returns url, out (what it has printed), restartPartyd(), stop(): its exit code. */
 export async function startDev (args = [], { cwd = example, env = process.env, command } = {}) {
   const edge = process.env.EXAMPLE_EDGE ? ['--edge'] : []
