@@ -101,7 +101,7 @@ test('S3: a load that failed poisons no room: each family comes back by itself, 
   const wires = await Promise.all(names.map(() => wire(server)))
   const clients = names.map((family, n) => new Client(wires[n], family, `load-${n}`))
   clients.forEach((c, n) => c.doc.getMap('map').set('new', n))
-  await until('loads to fail', () => server.log.split('room refused').length > names.length)
+  await until('loads to fail', () => server.log.split('room refused').length > names.length, 15000)
   await sleep(Math.max(0, 5000 - (Date.now() - wires[0].start)))
   clients.forEach((c, n) => assert.equal(c.text.length, 0))
   clients.forEach((c, n) => assert.equal(c.provider.synced, false, `${names[n]} was served an empty room`))

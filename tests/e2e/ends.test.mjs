@@ -16,11 +16,11 @@ async function bare (server, room) {
   const key = randomBytes(16).toString('base64')
   let bytes = Buffer.alloc(0)
   socket.write(`GET /${room} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`)
-  const b = { socket, closed: false, ended: false }
+  const b = { socket, ended: false }
   socket.on('error', () => {})
   socket.on('data', chunk => { bytes = Buffer.concat([bytes, chunk]) })
   socket.on('end', () => { b.ended = true })
-  b.gone = new Promise(resolve => socket.on('close', () => { b.closed = true; resolve(Date.now()) }))
+  b.gone = new Promise(resolve => socket.on('close', resolve))
   await until('the 101', () => bytes.includes('\r\n\r\n'))
   const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
   assert.ok(bytes.includes(accept))
@@ -94,10 +94,14 @@ describe('close handshakes', () => {
 
   test('H7: who says goodbye and ends its side at once is answered too', async () => {
     const server = await startServer()
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 3; i++) {
       const b = await bare(server, 'half')
+      server.child.kill('SIGSTOP') // so that it finds both together
       b.say(0x88, code(1000))
+      const said = new Promise(resolve => b.socket.once('finish', resolve))
       b.socket.end()
+      await said
+      server.child.kill('SIGCONT')
       await b.gone
       assert.equal(b.close()?.toString('hex'), '03e8', `try ${i}`)
     }
@@ -143,11 +147,12 @@ describe('close handshakes', () => {
     // It has said all, and reads on until it is answered.
     await until('its side to end', () => answers.ended && stays.ended)
     await sleep(200)
-    assert.deepEqual([answers.closed, stays.closed], [false, false])
+    assert.ok(await metric(server, 'partyd_connections') >= 4, 'it did not wait for answers') // these two, the deaf one, and who asks
+    const answered = Date.now()
     answers.say(0x88, code(4403))
     answers.socket.end()
     await answers.gone
-    assert.ok(Date.now() - at < 1900, `answered, and gone after ${Date.now() - at} ms`)
+    assert.ok(Date.now() - answered < 1200, `gone ${Date.now() - answered} ms after it had answered`)
     await until('all to be gone', async () => await metric(server, 'partyd_connections') <= 1, 5000) // who asks is one
     assert.ok(Date.now() - at >= 2000, `not answered, and gone after ${Date.now() - at} ms`)
     deaf.socket.destroy()
@@ -166,8 +171,8 @@ describe('close handshakes', () => {
       const at = Date.now()
       a.provider.disconnect()
       assert.ok([1000, 1005].includes(await closed))
-      assert.ok(Date.now() - at < 500, `${Date.now() - at} ms`)
-      await until('presence to go', () => !b.awareness.getStates().has(a.id), 500)
+      assert.ok(Date.now() - at < 1500, `${Date.now() - at} ms`)
+      await until('presence to go', () => !b.awareness.getStates().has(a.id), 1500)
       a.end(); b.end()
       await server.stop()
     })
