@@ -89,7 +89,8 @@ static yd_err place_find(struct yd_doc *doc, struct item *it, const struct wire 
         // whatever the wire says: a list must hold what is linked in it.
         it->origin_client = item_client(it);
         it->origin_clock = it->clock - 1;
-        YD_TRY(clean_end(doc, it->origin_client, it->origin_clock, &place->left));
+        struct smap_pos pos;
+        place->left = struct_at(doc, it->origin_client, it->origin_clock, &pos); // it ends there
         if (place->left == INDEX_GC) return YD_OK;
     }
     if (place->left != NONE) {
