@@ -125,7 +125,7 @@ static uint32_t type_next_item(struct yd_doc *doc, uint32_t type)
 
 static void item_unlink(struct yd_doc *doc, const struct item *it)
 {
-    struct list *list = list_at(doc, it->list);
+    struct list *list = list_at(doc, item_list(doc, it));
     if (list->key == NONE) {
         list->head = it->right;
     } else {
@@ -156,7 +156,7 @@ static yd_err type_collect(struct yd_doc *doc, uint32_t top)
             type_drop(doc, type);
             if (owner == top) return YD_OK;
             struct item *it = item_at(doc, owner);
-            type = list_at(doc, it->list)->type;
+            type = list_at(doc, item_list(doc, it))->type;
             item_unlink(doc, it);
             YD_TRY(item_collect(doc, owner));
         }

@@ -89,7 +89,7 @@ static uint8_t *emit_name(const struct yd_doc *doc, uint8_t *p, uint32_t name)
 /* Bytes that names in a struct may take. */
 static size_t names_size(const struct yd_doc *doc, const struct item *it, const struct list *list)
 {
-    if (it->origin_client != NONE || it->right_client != NONE) return 0;
+    if (item_left_kind(it) != ORIGIN_NONE || item_right_kind(it) != ORIGIN_NONE) return 0;
     const struct type *type = type_at(doc, list->type);
     size_t size = list->key == NONE ? 0 : name_at(doc, list->key)->len;
     return size + (type->owner == NONE ? name_at(doc, type->name)->len : 0);
@@ -134,11 +134,12 @@ static inline uint8_t *emit_item(struct emit *e, uint8_t *p, const struct item *
                                  const struct list *list)
 {
     uint32_t ref = item_ref(it);
-    bool origin = it->origin_client != NONE, right = it->right_client != NONE;
+    struct origin from = item_origin(e->doc, it), to = item_right_origin(e->doc, it);
+    bool origin = from.client != NONE, right = to.client != NONE;
     *p++ = (uint8_t)(ref | (origin ? WIRE_ORIGIN : 0) | (right ? WIRE_RIGHT : 0) |
                      (list->key != NONE ? WIRE_KEY : 0));
-    if (origin) p = emit_id(e, p, it->origin_client, it->origin_clock);
-    if (right) p = emit_id(e, p, it->right_client, it->right_clock);
+    if (origin) p = emit_id(e, p, from.client, from.clock);
+    if (right) p = emit_id(e, p, to.client, to.clock);
     if (!origin && !right) p = emit_parent(e, p, list);
     return emit_content(e, p, it, ref);
 }
@@ -164,7 +165,7 @@ yd_err yd_emit_v1(const struct yd_doc *doc, const struct client *client, struct 
             YD_TRY(entry_long(&e, client, pos));
             continue;
         }
-        const struct list *list = list_at(doc, it->list);
+        const struct list *list = list_at(doc, item_list(doc, it));
         size_t need = EMIT_MAX + it->bytes + names_size(doc, it, list);
         if (item_ref(it) == REF_TYPE) need += type_at(doc, it->content)->name_len;
         if (need > out->cap - out->len) YD_TRY(yd_buf_reserve(out, need));

@@ -60,14 +60,13 @@ yd_err yd_item_split(struct yd_doc *doc, struct smap_pos *pos, uint32_t handle, 
     *r = *l;
     YD_TRY(content_split(doc, l, r, offset));
     r->clock = l->clock + offset;
-    r->origin_client = item_client(l);
-    r->origin_clock = r->clock - 1;
+    YD_TRY(yd_origins_split(doc, l, r));
     r->left = handle;
     l->right = fresh;
     if (r->right != NONE) {
         item_at(doc, r->right)->left = fresh;
-    } else if (list_at(doc, r->list)->key != NONE) {
-        list_at(doc, r->list)->tail = fresh;
+    } else if (list_at(doc, item_list(doc, r))->key != NONE) {
+        list_at(doc, item_list(doc, r))->tail = fresh;
     }
     struct vec *cands = &doc->txn.cands;
     ((struct span *)cands->at)[cands->count++] = (struct span){item_client(l), r->clock, 0};
@@ -87,10 +86,9 @@ static bool entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right)
     if (left == INDEX_GC || right == INDEX_GC) return left == right;
     const struct item *l = item_at(doc, left);
     const struct item *r = item_at(doc, right);
-    return l->right == right && l->who == r->who && r->origin_client == item_client(l) &&
-           r->origin_clock == r->clock - 1 && l->right_client == r->right_client &&
-           (l->right_client == NONE || l->right_clock == r->right_clock) &&
-           ref_is_mergeable(item_ref(l));
+    return l->right == right && l->who == r->who && item_left_kind(r) == ORIGIN_OWN &&
+           ref_is_mergeable(item_ref(l)) &&
+           origin_equal(item_right_origin(doc, l), item_right_origin(doc, r));
 }
 
 /* Puts `right`, the next item of list and index, into `left`. */
@@ -102,9 +100,10 @@ static yd_err item_absorb(struct yd_doc *doc, uint32_t left, uint32_t right)
     l->len += r->len;
     l->right = r->right;
     if (r->right != NONE) item_at(doc, r->right)->left = left;
-    struct list *list = list_at(doc, r->list);
+    struct list *list = list_at(doc, item_list(doc, r));
     if (list->tail == right) list->tail = left;
     yd_item_free(doc, right);
+    yd_origin_settle(doc, l);
     return YD_OK;
 }
 
