@@ -401,6 +401,7 @@ yd_err yd_bulk_apply(struct yd_doc *doc, yd_slice update, bool inner, yd_slice *
     yd_vec_free(doc, &b.origins, sizeof(struct origins));
     if (err == BULK_UNFIT) yd_doc_empty(doc);
     doc->txn.whole = err == YD_OK;
+    doc->txn.apart = err == YD_OK && !yd_any_fit(doc);
     return err;
 }
 

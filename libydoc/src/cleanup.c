@@ -237,6 +237,7 @@ static yd_err cand_join(struct yd_doc *doc, const struct span *cand)
 yd_err yd_txn_cleanup(struct yd_doc *doc)
 {
     struct txn *txn = &doc->txn;
+    if (txn->apart && txn->dels.count == 0 && !doc->opts.note_changes) return YD_OK;
     YD_TRY(yd_spans_normalise(doc, &txn->dels));
     if (doc->opts.note_changes) YD_TRY(yd_changes_note(doc));
     const struct span *dels = txn->dels.at;

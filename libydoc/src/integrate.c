@@ -108,6 +108,41 @@ static bool is_contested(const struct yd_doc *doc, const struct place *place)
     return place->right == NONE || item_at(doc, place->right)->left != NONE;
 }
 
+/* Uses the anchor of the item that an item goes on from, if it says the same. */
+static bool anchor_share(struct yd_doc *doc, struct item *it, const struct item *before,
+                         const struct place *place)
+{
+    if (item_right_kind(before) != ORIGIN_KEPT) return false;
+    struct anchor *anchor = item_anchor(doc, before);
+    if (anchor->list != place->list || !origin_equal(anchor->at.right, place->origins.right)) {
+        return false;
+    }
+    anchor->users++;
+    item_home_set(it, before->home & HOME_MASK, ORIGIN_OWN, ORIGIN_KEPT);
+    return true;
+}
+
+/* Says the origins of a linked item. `before` ends with its left one, and the neighbour that the
+ * author saw to the right begins with the other. */
+static yd_err origins_set(struct yd_doc *doc, struct item *it, const struct place *place,
+                          uint32_t before)
+{
+    struct origin from = place->origins.left;
+    uint32_t left = ORIGIN_NONE, right = ORIGIN_NONE;
+    if (from.client != NONE) {
+        bool own = from.client == item_client(it) && from.clock + 1 == it->clock;
+        left = own ? ORIGIN_OWN : it->left == before ? ORIGIN_SIDE : ORIGIN_KEPT;
+    }
+    if (place->origins.right.client != NONE) {
+        right = it->right == place->right ? ORIGIN_SIDE : ORIGIN_KEPT;
+    }
+    item_home_set(it, place->list, left, right);
+    bool goes_on = left == ORIGIN_OWN && right != ORIGIN_NONE && before != NONE;
+    if (goes_on && anchor_share(doc, it, item_at(doc, before), place)) return YD_OK;
+    if (left != ORIGIN_KEPT && right != ORIGIN_KEPT) return YD_OK;
+    return yd_origins_keep(doc, it, place->list, &place->origins);
+}
+
 /* Step 4, first half: into the list behind place->left. before: the item with its left origin. */
 static yd_err item_link(struct yd_doc *doc, uint32_t handle, const struct place *place,
                         uint32_t before)
@@ -130,7 +165,7 @@ static yd_err item_link(struct yd_doc *doc, uint32_t handle, const struct place 
     } else {
         left->right = handle;
     }
-    YD_TRY(yd_origins_set(doc, handle, place->list, &place->origins, before));
+    YD_TRY(origins_set(doc, it, place, before));
     if (it->right != NONE || list->key == NONE) return YD_OK;
     list->tail = handle;
     // The value that was there is overwritten.

@@ -15,11 +15,6 @@
 #include "codec.h"
 #include "store.h"
 
-static void home_set(struct item *it, uint32_t handle, uint32_t left, uint32_t right)
-{
-    it->home = handle | left << HOME_LEFT | right << HOME_RIGHT;
-}
-
 static yd_err anchor_new(struct yd_doc *doc, uint32_t list, uint32_t *handle)
 {
     uint32_t fresh = doc->anchor_free;
@@ -50,73 +45,31 @@ static yd_err anchor_need(struct yd_doc *doc, const struct item *it, uint32_t *h
     return item_is_anchored(it) ? YD_OK : anchor_new(doc, *handle, handle);
 }
 
-/* Whether an item can use the anchor of the one it goes on from. */
-static bool can_share(const struct yd_doc *doc, const struct item *before, uint32_t list,
-                      struct origin right)
+yd_err yd_origins_keep(struct yd_doc *doc, struct item *it, uint32_t list,
+                       const struct origins *origins)
 {
-    if (right.client == NONE || item_right_kind(before) != ORIGIN_KEPT) return false;
-    const struct anchor *anchor = item_anchor(doc, before);
-    return anchor->list == list && origin_equal(anchor->at.right, right);
-}
-
-static uint32_t left_kind(const struct yd_doc *doc, const struct item *it, struct origin origin)
-{
-    if (origin.client == NONE) return ORIGIN_NONE;
-    if (origin.client == item_client(it) && origin.clock + 1 == it->clock) return ORIGIN_OWN;
-    if (it->left == NONE) return ORIGIN_KEPT;
-    const struct item *left = item_at(doc, it->left);
-    bool stands = item_client(left) == origin.client && left->clock + left->len - 1 == origin.clock;
-    return stands ? ORIGIN_SIDE : ORIGIN_KEPT;
-}
-
-static uint32_t right_kind(const struct yd_doc *doc, const struct item *it, struct origin origin)
-{
-    if (origin.client == NONE) return ORIGIN_NONE;
-    if (it->right == NONE) return ORIGIN_KEPT;
-    const struct item *right = item_at(doc, it->right);
-    bool stands = item_client(right) == origin.client && right->clock == origin.clock;
-    return stands ? ORIGIN_SIDE : ORIGIN_KEPT;
-}
-
-yd_err yd_origins_set(struct yd_doc *doc, uint32_t handle, uint32_t list,
-                      const struct origins *origins, uint32_t before)
-{
-    struct item *it = item_at(doc, handle);
-    uint32_t left = left_kind(doc, it, origins->left);
-    uint32_t right = right_kind(doc, it, origins->right);
-    if (left == ORIGIN_OWN && before != NONE &&
-        can_share(doc, item_at(doc, before), list, origins->right)) {
-        uint32_t shared = item_at(doc, before)->home & HOME_MASK;
-        anchor_at(doc, shared)->users++;
-        home_set(it, shared, left, ORIGIN_KEPT);
-        return YD_OK;
-    }
-    home_set(it, list, left, right);
-    if (!item_is_anchored(it)) return YD_OK;
     uint32_t anchor;
     YD_TRY(anchor_new(doc, list, &anchor));
     anchor_at(doc, anchor)->at = *origins;
-    home_set(it, anchor, left, right);
+    item_home_set(it, anchor, item_left_kind(it), item_right_kind(it));
     return YD_OK;
 }
 
-yd_err yd_origin_keep_left(struct yd_doc *doc, struct item *it)
+yd_err yd_origin_write_left(struct yd_doc *doc, struct item *it)
 {
-    if (item_left_kind(it) != ORIGIN_SIDE) return YD_OK;
     uint32_t anchor;
     YD_TRY(anchor_need(doc, it, &anchor));
     anchor_at(doc, anchor)->at.left = item_origin(doc, it);
-    home_set(it, anchor, ORIGIN_KEPT, item_right_kind(it));
+    item_home_set(it, anchor, ORIGIN_KEPT, item_right_kind(it));
     return YD_OK;
 }
 
-yd_err yd_origin_keep_right(struct yd_doc *doc, struct item *it)
+yd_err yd_origin_write_right(struct yd_doc *doc, struct item *it)
 {
-    if (item_right_kind(it) != ORIGIN_SIDE) return YD_OK;
     uint32_t anchor;
     YD_TRY(anchor_need(doc, it, &anchor));
     anchor_at(doc, anchor)->at.right = item_right_origin(doc, it);
-    home_set(it, anchor, item_left_kind(it), ORIGIN_KEPT);
+    item_home_set(it, anchor, item_left_kind(it), ORIGIN_KEPT);
     return YD_OK;
 }
 
@@ -124,23 +77,25 @@ yd_err yd_origins_split(struct yd_doc *doc, struct item *left, struct item *righ
 {
     YD_TRY(yd_origin_keep_right(doc, left));
     if (item_right_kind(left) == ORIGIN_NONE) {
-        home_set(right, item_list(doc, left), ORIGIN_OWN, ORIGIN_NONE);
+        item_home_set(right, item_list(doc, left), ORIGIN_OWN, ORIGIN_NONE);
         return YD_OK;
     }
     item_anchor(doc, left)->users++;
-    home_set(right, left->home & HOME_MASK, ORIGIN_OWN, ORIGIN_KEPT);
+    item_home_set(right, left->home & HOME_MASK, ORIGIN_OWN, ORIGIN_KEPT);
     return YD_OK;
 }
 
 void yd_origin_settle(struct yd_doc *doc, struct item *it)
 {
-    if (item_right_kind(it) != ORIGIN_KEPT) return;
-    if (right_kind(doc, it, item_right_origin(doc, it)) != ORIGIN_SIDE) return;
+    if (item_right_kind(it) != ORIGIN_KEPT || it->right == NONE) return;
+    struct origin origin = item_anchor(doc, it)->at.right;
+    const struct item *right = item_at(doc, it->right);
+    if (item_client(right) != origin.client || right->clock != origin.clock) return;
     uint32_t left = item_left_kind(it);
     uint32_t home = it->home & HOME_MASK;
     if (left != ORIGIN_KEPT) {
         home = item_list(doc, it);
         yd_origins_drop(doc, it);
     }
-    home_set(it, home, left, ORIGIN_SIDE);
+    item_home_set(it, home, left, ORIGIN_SIDE);
 }

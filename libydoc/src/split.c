@@ -80,15 +80,20 @@ static bool ref_is_mergeable(uint32_t ref)
     return ref == REF_STRING || ref == REF_DELETED || ref == REF_ANY || ref == REF_JSON;
 }
 
-/* Neighbours in the index of one client: are they one struct written in two parts? */
-static bool entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right)
+static inline bool rights_equal(const struct yd_doc *doc, const struct item *l,
+                                const struct item *r)
+{
+    if (l->home >> HOME_RIGHT == ORIGIN_NONE && r->home >> HOME_RIGHT == ORIGIN_NONE) return true;
+    return origin_equal(item_right_origin(doc, l), item_right_origin(doc, r));
+}
+
+static inline bool entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right)
 {
     if (left == INDEX_GC || right == INDEX_GC) return left == right;
     const struct item *l = item_at(doc, left);
     const struct item *r = item_at(doc, right);
     return l->right == right && l->who == r->who && item_left_kind(r) == ORIGIN_OWN &&
-           ref_is_mergeable(item_ref(l)) &&
-           origin_equal(item_right_origin(doc, l), item_right_origin(doc, r));
+           ref_is_mergeable(item_ref(l)) && rights_equal(doc, l, r);
 }
 
 /* Puts `right`, the next item of list and index, into `left`. */
@@ -132,4 +137,28 @@ yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos 
     doc->structs -= n;
     *pos = first;
     return YD_OK;
+}
+
+static bool client_fits(const struct yd_doc *doc, const struct smap *index)
+{
+    uint32_t last = NONE;
+    for (uint32_t c = 0; c < index->chunk_count; c++) {
+        const struct smap_chunk *chunk = smap_chunk_at(index, c);
+        const uint32_t *values = chunk->cells + chunk->cap;
+        for (uint32_t i = 0; i < chunk->count; last = values[i++]) {
+            bool joins = values[i] == INDEX_GC
+                             ? last == INDEX_GC
+                             : item_left_kind(item_at(doc, values[i])) == ORIGIN_OWN;
+            if (joins && last != NONE && entries_fit(doc, last, values[i])) return true;
+        }
+    }
+    return false;
+}
+
+bool yd_any_fit(const struct yd_doc *doc)
+{
+    for (uint32_t i = 0; i < doc->clients.count; i++) {
+        if (client_fits(doc, &client_at(doc, i)->index)) return true;
+    }
+    return false;
 }

@@ -195,6 +195,7 @@ struct txn {
     bool known_part;
     bool whole;         /* it loaded all that there is; dels lack what came deleted, until
                            yd_txn_complete() */
+    bool apart;         /* it loaded a state in which no neighbours fit together */
     struct vec touched; /* uint32_t: clients whose state grew */
     struct vec dels;    /* struct span: what was deleted */
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
@@ -415,13 +416,25 @@ static inline bool origin_equal(struct origin a, struct origin b)
 {
     return a.client == b.client && (a.client == NONE || a.clock == b.clock);
 }
-/* Says the list and the origins of an item that has been linked. before: the item that holds its
- * left origin, or NONE. */
-YD_NODISCARD yd_err yd_origins_set(struct yd_doc *doc, uint32_t handle, uint32_t list,
-                                   const struct origins *origins, uint32_t before);
+static inline void item_home_set(struct item *it, uint32_t handle, uint32_t left, uint32_t right)
+{
+    it->home = handle | left << HOME_LEFT | right << HOME_RIGHT;
+}
+/* Gives an anchor to a linked item whose kinds are set, one of them to ORIGIN_KEPT. */
+YD_NODISCARD yd_err yd_origins_keep(struct yd_doc *doc, struct item *it, uint32_t list,
+                                    const struct origins *origins);
+/* Writes down an origin of kind ORIGIN_SIDE. */
+YD_NODISCARD yd_err yd_origin_write_left(struct yd_doc *doc, struct item *it);
+YD_NODISCARD yd_err yd_origin_write_right(struct yd_doc *doc, struct item *it);
 /* Writes down what would be lost when the left or right neighbour becomes another one. */
-YD_NODISCARD yd_err yd_origin_keep_left(struct yd_doc *doc, struct item *it);
-YD_NODISCARD yd_err yd_origin_keep_right(struct yd_doc *doc, struct item *it);
+YD_NODISCARD static inline yd_err yd_origin_keep_left(struct yd_doc *doc, struct item *it)
+{
+    return item_left_kind(it) == ORIGIN_SIDE ? yd_origin_write_left(doc, it) : YD_OK;
+}
+YD_NODISCARD static inline yd_err yd_origin_keep_right(struct yd_doc *doc, struct item *it)
+{
+    return item_right_kind(it) == ORIGIN_SIDE ? yd_origin_write_right(doc, it) : YD_OK;
+}
 /* Says the origins of `right`, which was cut off `left` and is not linked yet. */
 YD_NODISCARD yd_err yd_origins_split(struct yd_doc *doc, struct item *left, struct item *right);
 /* After a join: what now stands to its right need not be written down. */
@@ -527,6 +540,8 @@ void yd_text_compact(struct yd_doc *doc);
  * right part's. Room for one item must be reserved. */
 YD_NODISCARD yd_err yd_item_split(struct yd_doc *doc, struct smap_pos *pos, uint32_t handle,
                                   uint32_t offset, uint32_t *right);
+/* Whether any neighbours in the index of a client are one struct written in two parts. */
+bool yd_any_fit(const struct yd_doc *doc);
 /* Joins the entry at *pos with all fitting ones to its left; *pos moves to the joined entry.
  * *merged counts the entries that vanished. */
 YD_NODISCARD yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos *pos,
