@@ -135,7 +135,7 @@ static uint32_t check_list(const struct yd_doc *doc, uint32_t handle, uint32_t t
     YD_ASSERT(list->type == type);
     for (uint32_t at = list->head; at != NONE; at = item_at(doc, at)->right) {
         const struct item *it = item_at(doc, at);
-        YD_ASSERT(item_list(doc, it) == handle && it->left == last);                               // L1
+        YD_ASSERT(item_list(doc, it) == handle && it->left == last);                     // L1
         if (item_ref(it) == REF_TYPE) YD_ASSERT(type_at(doc, it->content)->owner == at); // L4
         last = at;
         items++;

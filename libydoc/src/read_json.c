@@ -64,7 +64,8 @@ static void member_begin(struct json_walk *w)
     if (!w->first) out_byte(w->o, ',');
     w->first = false;
     if (!w->is_map) return;
-    yd_out_json_string(w->o, name_text(w->doc, list_at(w->doc, item_list(w->doc, item_at(w->doc, w->at)))->key));
+    yd_out_json_string(
+        w->o, name_text(w->doc, list_at(w->doc, item_list(w->doc, item_at(w->doc, w->at)))->key));
     out_byte(w->o, ':');
 }
 
@@ -216,7 +217,8 @@ static void walk_enter(struct json_walk *w, uint32_t type, bool is_map)
 
 static void walk_next(struct json_walk *w, const struct item *it)
 {
-    w->at = w->is_map ? map_value_from(w->doc, list_at(w->doc, item_list(w->doc, it))->next) : it->right;
+    w->at = w->is_map ? map_value_from(w->doc, list_at(w->doc, item_list(w->doc, it))->next)
+                      : it->right;
 }
 
 /* Back to the item that holds the type. */

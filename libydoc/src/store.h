@@ -80,7 +80,7 @@ enum origin_kind {
     ORIGIN_SIDE = 2, /* the last clock of its left neighbour, the first of its right one */
     ORIGIN_KEPT = 3  /* in its anchor */
 };
-#define HOME_MASK (((uint32_t)1 << 28) - 1) /* tables are far smaller, see yd_doc_new() */
+#define HOME_MASK  (((uint32_t)1 << 28) - 1) /* tables are far smaller, see yd_doc_new() */
 #define HOME_LEFT  28
 #define HOME_RIGHT 30
 
