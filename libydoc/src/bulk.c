@@ -80,7 +80,8 @@ static yd_err content_keep(struct bulk *b, uint32_t handle)
     if (wire->ref == REF_TYPE) YD_TRY(yd_type_new(doc, handle, wire->type_ref, &type));
     struct item *it = item_at(doc, handle);
     uint32_t off;
-    YD_TRY(yd_text_append(doc, wire->content, &off));
+    yd_err err = yd_text_append(doc, wire->content, &off);
+    YD_ASSERT(err == YD_OK); // update_decode() made room for all of the update
     if (wire->ref == REF_TYPE) {
         type_at(doc, type)->name = off;
         type_at(doc, type)->name_len = (uint32_t)wire->content.len;

@@ -216,8 +216,9 @@ yd_err yd_conflict_scan(struct yd_doc *doc, uint32_t handle, struct place *place
     uint32_t start = fingers_start(doc, fingers, place, id);
     uint32_t at = list_at(doc, place->list)->head;
     if (start != NONE) {
-        YD_TRY(scan_add(doc, &scan, start));
-        scan.reset = scan.count;
+        scan.near[0] = start; // as if just passed
+        scan.count = 1;
+        scan.reset = 1;
         place->left = start;
     }
     if (place->left != NONE) at = item_at(doc, place->left)->right;

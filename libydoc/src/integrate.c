@@ -89,7 +89,8 @@ static yd_err place_find(struct yd_doc *doc, const struct item *it, const struct
         // The beginning is known: what is new follows it. Its list is that of its beginning,
         // whatever the wire says: a list must hold what is linked in it.
         *left = (struct origin){item_client(it), it->clock - 1};
-        YD_TRY(clean_end(doc, left->client, left->clock, &place->left));
+        struct smap_pos pos;
+        place->left = struct_at(doc, left->client, left->clock, &pos); // it ends there
         if (place->left == INDEX_GC) return YD_OK;
     }
     if (place->left != NONE) {

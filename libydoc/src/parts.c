@@ -140,8 +140,9 @@ static void take(struct walk *walk, uint32_t index, const struct wire *wire, uin
     uint32_t units = units_that_fit(wire, offset, walk->left);
     uint64_t cost = STRUCT_BYTES;
     if (wire->len > 0) cost += (uint64_t)wire->content.len * units / wire->len;
+    // The rest of one of which a part was taken already is the same struct.
+    if (offset == 0 || walk->to[index] == walk->from[index]) walk->counts[index]++;
     walk->to[index] += units;
-    walk->counts[index]++;
     walk->left = cost < walk->left ? walk->left - cost : 0;
 }
 

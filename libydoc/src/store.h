@@ -201,7 +201,11 @@ struct txn {
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
 };
 
-#define SLAB_BITS  9
+#ifdef YD_TIGHT
+#define SLAB_BITS 5
+#else
+#define SLAB_BITS 9
+#endif
 #define SLAB_ITEMS ((uint32_t)1 << SLAB_BITS)
 
 /* Room behind a text run that was moved to the end of the arena, see text.c. */

@@ -29,7 +29,8 @@ uint32_t rng_below(struct rng *rng, uint32_t below)
 /* ---- seeds ----------------------------------------------------------------------------------- */
 
 static const char *playing; // the name of a kept seed
-static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right"};
+static const char *const bug_names[BUGS] = {"none",  "gate", "drop", "sync", "status",
+                                            "right", "wake", "user", "held", "gone"};
 
 static void say_seed(void)
 {
@@ -92,6 +93,7 @@ static int report(uint64_t seeds)
                                               [C_DELETED] = "deleted",
                                               [C_CONNECTS] = "connects",
                                               [C_DROPS] = "drops",
+                                              [C_LOST] = "lost",
                                               [C_CRASHES] = "crashes",
                                               [C_SYNCS] = "syncs",
                                               [C_HELD] = "held",
@@ -99,6 +101,13 @@ static int report(uint64_t seeds)
                                               [C_PARTS] = "parts",
                                               [C_REFUSED] = "refused",
                                               [C_EVICTIONS] = "evictions",
+                                              [C_SLEEPS] = "sleeps",
+                                              [C_STORE_FAILS] = "store failed",
+                                              [C_SHREDS] = "shreds",
+                                              [C_REMOVED] = "rooms deleted",
+                                              [C_ERASED] = "erased",
+                                              [C_BROUGHT_BACK] = "brought back",
+                                              [C_NOT_FOUND] = "not found",
                                               [C_SNAPSHOTS] = "snapshots",
                                               [C_TABS] = "tabs",
                                               [C_STATES] = "states",
@@ -116,7 +125,8 @@ static int report(uint64_t seeds)
                                               [C_FORCED] = "forced syncs",
                                               [C_STATELESS] = "stateless",
                                               [C_QUEUED] = "said offline",
-                                              [C_PACED] = "states replaced"};
+                                              [C_PACED] = "states replaced",
+                                              [C_IMPOSTORS] = "impostors"};
     int bad = 0;
     printf("sim: %llu seeds", (unsigned long long)seeds);
     for (size_t i = 0; i < COUNTS; i++) {
@@ -149,7 +159,7 @@ int main(int argc, char **argv)
     }
     if (argc % 2 == 0) {
         fputs("usage: sim [--seeds N] [--from SEED] [--seed SEED] "
-              "[--bug gate|drop|sync|status|right]\n",
+              "[--bug gate|drop|sync|status|right|wake|user|held|gone]\n",
               stderr);
         return 2;
     }
