@@ -248,7 +248,7 @@ edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom web/convex/dist/index.j
 	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=6 $(EDGE_TESTS)
 	$(Q)cd example && EXAMPLE_EDGE=1 $(NODE_TEST) --test-name-pattern="$(EXAMPLE_EDGE_SOME)" tests/app.test.mjs
 # The application in browsers with these rooms: of its tests those in which rooms do most, in make edge; all of them here.
-EXAMPLE_EDGE_SOME := who is where|two people write|restarted under|a viewer sees|who is removed
+EXAMPLE_EDGE_SOME := who is where|two people write|pictures in a document|restarted under|a viewer sees|who is removed
 example-edge: edge/dist/index.js $(BUILD)/partyd web/convex/dist/index.js ## all browser tests of example/ with the rooms as Durable Objects
 	$(Q)cd example && EXAMPLE_EDGE=1 $(NODE_TEST) tests/app.test.mjs
 edge-bundle: edge/dist/index.js ## what wrangler would deploy of example/, without an account; fetches wrangler from npm
@@ -310,7 +310,7 @@ npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project;
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 # What every update goes through is compiled for speed, the rest for size. What is inlined there is left
 # to wasm-opt, which sees the whole module: docs/decisions/0170.
-WASM_HOT   := validate schedule bulk integrate conflict split cleanup deletes smap items read_v1 emit_v1 base utf8 any mem
+WASM_HOT   := validate schedule bulk integrate conflict origins split cleanup deletes smap items read_v1 emit_v1 base utf8 any mem
 WASM_SPEED := -O2 -fno-unroll-loops -mllvm -inline-threshold=25
 WASM_SIZE  := -Oz -mllvm -inline-threshold=-60
 WASM_FLAGS = --target=wasm32 $(CSTD) $(if $(filter $(WASM_HOT),$(basename $(notdir $<))),$(WASM_SPEED),$(WASM_SIZE)) $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \
