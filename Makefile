@@ -248,7 +248,7 @@ edge: edge/dist/index.js $(BUILD)/partyd $(B)/nativeroom web/convex/dist/index.j
 	$(Q)cd tests && EDGE=../edge NATIVE_ROOM=../$(B)/nativeroom KILLS=$${KILLS:-10} PARTYD=../$(BUILD)/partyd $(NODE_TEST) --test-concurrency=6 $(EDGE_TESTS)
 	$(Q)cd example && EXAMPLE_EDGE=1 $(NODE_TEST) --test-name-pattern="$(EXAMPLE_EDGE_SOME)" tests/app.test.mjs
 # The application in browsers with these rooms: of its tests those in which rooms do most, in make edge; all of them here.
-EXAMPLE_EDGE_SOME := who is where|two people write|restarted under|a viewer sees|who is removed
+EXAMPLE_EDGE_SOME := who is where|two people write|pictures in a document|restarted under|a viewer sees|who is removed
 example-edge: edge/dist/index.js $(BUILD)/partyd web/convex/dist/index.js ## all browser tests of example/ with the rooms as Durable Objects
 	$(Q)cd example && EXAMPLE_EDGE=1 $(NODE_TEST) tests/app.test.mjs
 edge-bundle: edge/dist/index.js ## what wrangler would deploy of example/, without an account; fetches wrangler from npm
