@@ -310,7 +310,7 @@ npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project;
 # ---- wasm32: engine and room must build without any system header but the freestanding ones ---
 # What every update goes through is compiled for speed, the rest for size. What is inlined there is left
 # to wasm-opt, which sees the whole module: docs/decisions/0170.
-WASM_HOT   := validate schedule bulk integrate conflict split cleanup deletes smap items read_v1 emit_v1 base utf8 any mem
+WASM_HOT   := validate schedule bulk integrate conflict origins split cleanup deletes smap items read_v1 emit_v1 base utf8 any mem
 WASM_SPEED := -O2 -fno-unroll-loops -mllvm -inline-threshold=25
 WASM_SIZE  := -Oz -mllvm -inline-threshold=-60
 WASM_FLAGS = --target=wasm32 $(CSTD) $(if $(filter $(WASM_HOT),$(basename $(notdir $<))),$(WASM_SPEED),$(WASM_SIZE)) $(WARN) -mbulk-memory -ffreestanding -fno-builtin-memcpy \

@@ -67,6 +67,7 @@ yd_err yd_items_grow(struct yd_doc *doc, uint32_t n)
 void yd_item_free(struct yd_doc *doc, uint32_t handle)
 {
     struct item *it = item_at(doc, handle);
+    yd_origins_drop(doc, it);
     it->who = 0;
     it->right = doc->item_free;
     doc->item_free = handle;

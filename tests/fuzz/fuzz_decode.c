@@ -2,7 +2,7 @@
  * snapshots, positions; and the same updates into a document and a cold one. Byte 0 of each piece
  * says what it is, byte 1 its length / 2.
  *   - a bad update leaves the document as it was, and names a byte within it
- *   - a cold document refuses what the live one refuses, and opens as that one
+ *   - a cold document refuses what the live one refuses, and opens as that one if nothing waits
  *   - parts add up to the state, a snapshot is stable, what is restored can be read
  *   - an allocator that says no at any request gives YD_ENOMEM and nothing else */
 #include <stdlib.h>
@@ -204,8 +204,11 @@ static void piece(struct bench *s, uint8_t what, yd_slice bytes)
     }
 }
 
+/* Not with parked structs: merged with what is known of their clocks they lose their parent, and
+ * may find a place that they had not. Yjs's own merging does the same. */
 static void expect_cold_is_alike(struct bench *s)
 {
+    if (yd_doc_pending(s->doc).structs) return;
     struct yd_doc *doc = NULL;
     yd_buf_clear(&s->a);
     yd_buf_clear(&s->b);

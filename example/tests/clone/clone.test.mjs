@@ -62,8 +62,7 @@ test('npm install && npm run dev:offline in a fresh clone: both editors, with th
   browser = await openBrowser()
   dev = await startDev([], { cwd: example, env, command: ['npm', 'run', 'dev:offline', '--', '--port', '0'] })
   const [ann, ben] = await Promise.all(['Ann', 'Ben'].map(async name => {
-    const page = await browser.open(name, dev.url)
-    page.setDefaultTimeout(60_000) // Vite prepares the packages once
+    const page = await browser.open(name, dev.url, { timeout: 60_000 }) // Vite prepares the packages once
     await enter(page, name)
     return page
   }))
