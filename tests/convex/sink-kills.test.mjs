@@ -26,6 +26,7 @@ test(`B3 B10 ${KILLS} kills while copies are sent to Convex lose nothing, and al
   const calls = {}
   for (const way of ['', '/begin', '/commit']) calls[way] = (await convex.calls(`/collab/backup${way}`)).calls
   t.diagnostic(JSON.stringify({ ...result, calls }))
+  if (KILLS >= 100) assert.ok(calls['/commit'] > 0, 'a copy went by an upload address')
   assert.ok(result.marks > KILLS * 10, `${result.marks} marks were seen`)
   assert.ok(result.struck.random <= KILLS / 2, JSON.stringify(result.struck))
 })

@@ -11,6 +11,7 @@ process.setMaxListeners(0) // each provider of y-websocket has one on exit
 
 /** head: nothing was passed on; half: a part of the body; kept: the sink has it, the server does not know; told: it knows. */
 const MOMENTS = ['head', 'half', 'kept', 'told']
+const PART = 1 << 20
 const any = list => list[Math.floor(Math.random() * list.length)]
 
 /** Passes on to `target`. While `aim` is a moment, the next request that puts something ends in it: `strike()` is called and the
@@ -98,7 +99,8 @@ export async function storm ({ kills, between, rooms, start, pull, large = 200_0
     const moment = any(MOMENTS)
     between.aim = moment
     const typing = setInterval(() => clients.flat().forEach((client, n) => client.doc.getMap('marks').set(`${kill}-${n}-${written++}`, 1)), 10)
-    if (kill % 4 === 0) clients.at(-1)[0].doc.getMap('large').set('noise', noise(large))
+    // In parts, as no message may be as large as that.
+    for (let at = 0; kill % 4 === 0 && at < large; at += PART) clients.at(-1)[0].doc.getMap('large').set(`${at}`, noise(Math.min(PART, large - at)))
     // No copy may be due in time: then it is a kill at a random moment.
     await Promise.race([dead, sleep(1500 + Math.random() * 500)])
     if (between.aim !== null) struck.random++
