@@ -112,7 +112,7 @@ test('o2: a wrong command line, a room or a store that is not there: one line th
   }
   assert.deepEqual(fs.readdirSync(empty), [], 'nothing was made')
   await liveAndStopped(twoRooms, async run => {
-    for (const words of [['export', 'nope'], ['analyze', 'nope'], ['export', 'other/doc-1']]) {
+    for (const words of [['export', 'nope'], ['analyze', 'nope'], ['export', 'other/doc-1'], ['erase', 'nope'], ['erase', 'nope', '--now'], ['undelete', 'nope']]) {
       const answer = await run(...words)
       assert.deepEqual([answer.status, answer.out], [3, ''], answer.err)
       assert.match(answer.err, /: (main\/nope|other\/doc-1): no such room; `partyd rooms` lists all\n$/)
