@@ -177,11 +177,11 @@ test('o6: a backup of a store that is being written holds all that was confirmed
   const eyes = Array.from({ length: 6 }, (_, i) => new Client(server, family, `doc-${i}`))
   await Promise.all([...writers, ...eyes].map(c => c.synced()))
   // More than the copy takes in one step.
-  const large = new Client(server, family, 'large')
-  await large.synced()
+  const [large, witness] = [new Client(server, family, 'large'), new Client(server, family, 'large')]
+  await Promise.all([large.synced(), witness.synced()])
   const noise = randomBytes(3 << 20).toString('latin1')
   large.doc.getMap('map').set('noise', noise)
-  await sleep(500)
+  await until('the large value to be stored', () => witness.doc.getMap('map').has('noise'), 20000)
   let on = true
   const writing = writers.map(async (c, i) => {
     for (let n = 0; on; n++) {
@@ -202,7 +202,7 @@ test('o6: a backup of a store that is being written holds all that was confirmed
   }
   on = false
   await Promise.all(writing)
-  for (const c of [...writers, ...eyes, large]) c.end()
+  for (const c of [...writers, ...eyes, large, witness]) c.end()
   assert.deepEqual(fs.readdirSync(server.data).filter(name => name.startsWith('backup')), [])
   await server.stop()
   for (const [file, seen] of files) {
