@@ -57,6 +57,9 @@ struct abi_opts {
     uint32_t keep_deleted;  /* bool */
     uint32_t presence_only; /* bool */
     uint32_t joins_relays;  /* bool: updates are relayed when their row is given, as one */
+    uint32_t presence_bytes_max;
+    uint32_t presence_clients_max;
+    uint32_t presence_updates_per_s;
 };
 
 enum abi_kind {

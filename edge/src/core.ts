@@ -24,6 +24,9 @@ export interface CoreOptions {
   keepDeleted: boolean;
   presenceOnly: boolean;
   joinsRelays: boolean;
+  presenceBytesMax: number;
+  presenceClientsMax: number;
+  presenceUpdatesPerS: number;
 }
 
 export interface RoomRecord {
@@ -60,7 +63,8 @@ export class Core {
     this.#box = this.#x.abi_box() >> 2;
     const o = options;
     const words = [o.messageBytesMax, o.documentBytesMax, o.keepaliveMs, o.compactUpdates, o.compactBytes,
-      o.compactIdleMs, Number(o.keepDeleted), Number(o.presenceOnly), Number(o.joinsRelays)];
+      o.compactIdleMs, Number(o.keepDeleted), Number(o.presenceOnly), Number(o.joinsRelays),
+      o.presenceBytesMax, o.presenceClientsMax, o.presenceUpdatesPerS];
     this.step(Ev.OPEN, 0, 0, new Uint8Array(new Uint32Array(words).buffer), 0);
   }
 

@@ -16,11 +16,11 @@ async function bare (server, room) {
   const key = randomBytes(16).toString('base64')
   let bytes = Buffer.alloc(0)
   socket.write(`GET /${room} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`)
-  const b = { socket, closed: false, ended: false }
+  const b = { socket, ended: false }
   socket.on('error', () => {})
   socket.on('data', chunk => { bytes = Buffer.concat([bytes, chunk]) })
   socket.on('end', () => { b.ended = true })
-  b.gone = new Promise(resolve => socket.on('close', () => { b.closed = true; resolve(Date.now()) }))
+  b.gone = new Promise(resolve => socket.on('close', resolve))
   await until('the 101', () => bytes.includes('\r\n\r\n'))
   const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
   assert.ok(bytes.includes(accept))
@@ -43,9 +43,11 @@ async function bare (server, room) {
 }
 const code = (n, reason = '') => Buffer.concat([Buffer.from([n >> 8, n & 255]), Buffer.from(reason)])
 const members = server => metric(server, 'partyd_members')
+/** The same of one room, asked for as an application does: at the edge there are no metrics. */
+const membersOf = async (server, room) => (await api(server, 'GET', `/api/rooms/${room}`)).body.connections
 
-describe('close handshakes', nativeOnly('the platform closes sockets'), () => {
-  test('H7: a close frame is answered with its code, an empty one with an empty one, a wrong one with 1002; then the server ends', async () => {
+describe('close handshakes', () => {
+  test('H7: a close frame is answered with its code, an empty one with an empty one, a wrong one with 1002; then the server ends', nativeOnly('the platform closes sockets'), async () => {
     const server = await startServer()
     const cases = [
       [Buffer.alloc(0), ''], [code(1000), '03e8'], [code(1001, 'away'), '03e9'], [code(3000), '0bb8'], [code(4999, 'ä'.repeat(60)), '1387'],
@@ -92,17 +94,21 @@ describe('close handshakes', nativeOnly('the platform closes sockets'), () => {
 
   test('H7: who says goodbye and ends its side at once is answered too', async () => {
     const server = await startServer()
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 3; i++) {
       const b = await bare(server, 'half')
+      server.child.kill('SIGSTOP') // so that it finds both together
       b.say(0x88, code(1000))
+      const said = new Promise(resolve => b.socket.once('finish', resolve))
       b.socket.end()
+      await said
+      server.child.kill('SIGCONT')
       await b.gone
       assert.equal(b.close()?.toString('hex'), '03e8', `try ${i}`)
     }
     await server.stop()
   })
 
-  test('H7: a side that ends without a close frame is out at once, half-closed or reset', async () => {
+  test('H7: a side that ends without a close frame is out at once, half-closed or reset', nativeOnly('the platform closes sockets'), async () => {
     const server = await startServer()
     const watcher = new Client(server, 'y-websocket 3', 'fin')
     await watcher.synced()
@@ -119,7 +125,7 @@ describe('close handshakes', nativeOnly('the platform closes sockets'), () => {
     await server.stop()
   })
 
-  test('H16: a close by the server waits for its answer, and 2 s at most; who does not read is ended too', async () => {
+  test('H16: a close by the server waits for its answer, and 2 s at most; who does not read is ended too', nativeOnly('the platform closes sockets'), async () => {
     const server = await startServer({ env: { COLLAB_SECRET } })
     const [answers, stays, deaf] = await Promise.all(['answers', 'stays', 'deaf'].map(() => bare(server, 'kicked')))
     const polite = new WebSocket(`${server.url}/kicked`)
@@ -141,11 +147,12 @@ describe('close handshakes', nativeOnly('the platform closes sockets'), () => {
     // It has said all, and reads on until it is answered.
     await until('its side to end', () => answers.ended && stays.ended)
     await sleep(200)
-    assert.deepEqual([answers.closed, stays.closed], [false, false])
+    assert.ok(await metric(server, 'partyd_connections') >= 4, 'it did not wait for answers') // these two, the deaf one, and who asks
+    const answered = Date.now()
     answers.say(0x88, code(4403))
     answers.socket.end()
     await answers.gone
-    assert.ok(Date.now() - at < 1900, `answered, and gone after ${Date.now() - at} ms`)
+    assert.ok(Date.now() - answered < 1200, `gone ${Date.now() - answered} ms after it had answered`)
     await until('all to be gone', async () => await metric(server, 'partyd_connections') <= 1, 5000) // who asks is one
     assert.ok(Date.now() - at >= 2000, `not answered, and gone after ${Date.now() - at} ms`)
     deaf.socket.destroy()
@@ -164,8 +171,8 @@ describe('close handshakes', nativeOnly('the platform closes sockets'), () => {
       const at = Date.now()
       a.provider.disconnect()
       assert.ok([1000, 1005].includes(await closed))
-      assert.ok(Date.now() - at < 500, `${Date.now() - at} ms`)
-      await until('presence to go', () => !b.awareness.getStates().has(a.id), 500)
+      assert.ok(Date.now() - at < 1500, `${Date.now() - at} ms`)
+      await until('presence to go', () => !b.awareness.getStates().has(a.id), 1500)
       a.end(); b.end()
       await server.stop()
     })
@@ -242,9 +249,9 @@ describe('peers that vanish', nativeOnly('the platform pings'), () => {
 })
 
 // Others key what they send by `_pk`, which stays the same: there the end of the old socket cuts off the new one.
-describe('H8: a reconnect before the old socket is gone loses no broadcast', nativeOnly('sockets are the platform\'s'), () => {
+describe('H8: a reconnect before the old socket is gone loses no broadcast', () => {
   for (const family of NAMES) test(family, async () => {
-    const server = await startServer(), l = await link(server)
+    const server = await startServer({ env: { COLLAB_SECRET } }), l = await link(server)
     const a = new Client({ ...server, url: l.url, port: l.port }, family, 'again'), b = new Client(server, 'y-websocket 3', 'again')
     await Promise.all([a.synced(), b.synced()])
     a.awareness.setLocalStateField('user', 'ann')
@@ -254,11 +261,11 @@ describe('H8: a reconnect before the old socket is gone loses no broadcast', nat
     l.cut()
     l.clientSide.destroy() // the server hears nothing of it
     await lost
-    await until('it to be in twice', async () => a.provider.synced && l.pairs === 2 && await members(server) === 3)
+    await until('it to be in twice', async () => a.provider.synced && l.pairs === 2 && await membersOf(server, 'again') === 3)
     b.text.insert(0, 'while both are there ')
     await until('the text', () => a.text.length === 21)
     old.destroy()
-    await until('the old one to be out', async () => await members(server) === 2)
+    await until('the old one to be out', async () => await membersOf(server, 'again') === 2)
     b.text.insert(0, 'later ')
     b.awareness.setLocalStateField('user', 'bob')
     await until('what comes later', () => a.text.toString() === 'later while both are there ' && a.seesUser(b) === 'bob', 3000)

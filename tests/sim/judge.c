@@ -130,9 +130,11 @@ void judge_impostor(struct host *h, uint32_t room, const struct known *before)
 {
     struct known after = known_of(h->slots[room].room);
     for (uint32_t i = 0; i < IDS; i++) {
+        bool was_here = before->of[i].owner < CONNS;
         bool same = before->of[i].owner == after.of[i].owner &&
-                    (before->of[i].owner == CONNS || (before->of[i].state == after.of[i].state &&
-                                                      before->of[i].clock == after.of[i].clock));
+                    (!was_here || before->of[i].state == after.of[i].state);
+        // It may be told again (R45), never less.
+        if (was_here && before->of[i].clock > after.of[i].clock) same = false;
         SIM_RULE(h->sim, same, "D18: somebody speaks for the client of somebody else");
     }
 }

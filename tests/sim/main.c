@@ -71,10 +71,12 @@ static const struct {
     uint64_t seed;
     const char *name;
 } kept[] = {
-    {77, "r40_who_syncs_once_more_is_asked_once_more"},
-    {3, "r40_what_no_client_counts_is_not_confirmed"},
-    {2262, "r40_what_no_client_counts_is_not_confirmed: all is shown to be saved and is not"},
-    {24, "r40_what_was_refused_is_confirmed_when_a_step2_brings_it"},
+    {2324, "r40_who_syncs_once_more_is_asked_once_more"},
+    {7, "r40_what_no_client_counts_is_not_confirmed"},
+    {538, "r40_what_no_client_counts_is_not_confirmed: all is shown to be saved and is not"},
+    {19, "r40_what_was_refused_is_confirmed_when_a_step2_brings_it"},
+    {211, "r56_what_the_next_tick_would_have_told_is_not_lost"},
+    {968, "r57_what_its_client_counts_outlives_the_room"},
 };
 
 static void play_kept(void)

@@ -95,7 +95,7 @@ static void sets_right(struct world *w, enum room_right right)
 }
 
 /* Its client shows "nothing is saved" until a STEP2 that it sends behind its STEP1 is confirmed.
- * Found by the simulation: seed 77. */
+ * Found by the simulation: seed 2324. */
 static void r40_who_syncs_once_more_is_asked_once_more(void **state)
 {
     (void)state;
@@ -124,7 +124,7 @@ static void r40_who_syncs_once_more_is_asked_once_more(void **state)
 }
 
 /* It would be taken for the confirmation of an edit that is still under way. Found by the
- * simulation: seed 3. */
+ * simulation: seed 7. */
 static void r40_what_no_client_counts_is_not_confirmed(void **state)
 {
     (void)state;
@@ -154,7 +154,7 @@ static void r40_what_no_client_counts_is_not_confirmed(void **state)
     world_end(&w);
 }
 
-/* Else its client shows for ever that something is not saved. Found by the simulation: seed 24. */
+/* Else its client shows for ever that something is not saved. Found by the simulation: seed 19. */
 static void r40_what_was_refused_is_confirmed_when_a_step2_brings_it(void **state)
 {
     (void)state;
@@ -204,7 +204,7 @@ static void sleeps(struct world *w, enum room_right right)
     assert_int_equal(w->fx.count, 0);
 }
 
-/* Found by the simulation. */
+/* Found by the simulation: seed 968. */
 static void r57_what_its_client_counts_outlives_the_room(void **state)
 {
     (void)state;
