@@ -6,6 +6,14 @@
 
 #include <string.h>
 
+/* A body that is compiled wherever it is used, for what is constant there. In wasm, where every
+ * copy travels, it is there once: docs/decisions/0225. */
+#ifdef __wasm__
+#define YD_BODY static inline
+#else
+#define YD_BODY static inline __attribute__((always_inline))
+#endif
+
 /* yd_read_varuint() for values of two bytes and more. */
 uint64_t yd_codec_varuint_long(struct yd_reader *r);
 
