@@ -25,7 +25,7 @@ if [ -z "$old" ] && [ -e "$dir/partyd" ]; then
     old=partyd-before-$(date +%s)
     cp -p "$dir/partyd" "$dir/$old" || exit 2
 fi
-install -m 755 "$new" "$dir/$name" || { say "cannot write $dir/$name; nothing was touched"; exit 2; }
+cmp -s "$new" "$dir/$name" || install -m 755 "$new" "$dir/$name" || { say "cannot write $dir/$name; nothing was touched"; exit 2; }
 if [ -n "${BACKUP:-}" ] && ! sh -c "$BACKUP"; then
     say "the backup failed; nothing was touched"
     exit 2

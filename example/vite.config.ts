@@ -44,7 +44,7 @@ export default defineConfig({
     include: [
       "react", "react-dom", "react-dom/client", "react/jsx-dev-runtime", "yjs", "@hocuspocus/provider",
       "convex/react", "convex/values", "convex/server", "@convex-dev/auth/react",
-      "@blocknote/core", "@blocknote/core/yjs", "@blocknote/react", "@blocknote/mantine", "@excalidraw/excalidraw",
+      "@blocknote/core", "@blocknote/core/yjs", "@blocknote/react", "@blocknote/mantine", "@mantine/core", "@excalidraw/excalidraw",
     ],
   },
   build: {

@@ -56,6 +56,8 @@ for (const each of given) {
 }
 const folder = path.join(out, 'partyd')
 fs.cpSync(source, folder, { recursive: true })
+// What `partyd deploy` runs.
+fs.cpSync(path.join(root, 'deploy'), path.join(folder, 'targets'), { recursive: true })
 writeJson(path.join(folder, 'package.json'), {
   ...main, ...provenance, publishConfig: { access: 'public', provenance: true },
   optionalDependencies: Object.fromEntries(platforms.map(platform => [`@partyd/${platform}`, version]))

@@ -1,6 +1,6 @@
 // What the window in which updates share a row costs and saves: rows for 1,000 edits of two who type at 8 edits a second
 // each, and how long an edit takes to the other one. Local runtime; after `make edge/dist/index.js`.
-//   node windows.mjs [WINDOW_MS ...]
+//   FIRST=100 node windows.mjs [WINDOW_MS ...]       from FIRST the window grows while they go on; without it, it is the same all the time
 import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
@@ -12,11 +12,12 @@ import { DIST, startWorker } from '../../edge/dev/worker.mjs'
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 const freePort = () => new Promise(resolve => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)) }) })
 const varint = n => { const out = []; for (; n > 127; n >>= 7) out.push((n & 127) | 128); return Buffer.from([...out, n]) }
+const first = Number(process.env.FIRST ?? Infinity)
 const EDITS = 160, RATE = 16, USERS = 2
 
 async function measure (ms) {
   const port = await freePort(), state = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-edge-'))
-  const child = startWorker({ dist: DIST, state, port, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PARTYD_LOG_LEVEL: 'debug', PARTYD_JOURNAL_MS: String(ms) } })
+  const child = startWorker({ dist: DIST, state, port, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PARTYD_LOG_LEVEL: 'debug', PARTYD_JOURNAL_MS: String(Math.min(ms, first)), PARTYD_JOURNAL_BUSY_MS: String(ms) } })
   let log = ''
   child.stdout.on('data', chunk => { log += chunk })
   for (let up = false; !up; await sleep(30)) up = await new Promise(resolve => net.connect(port, '127.0.0.1').on('connect', function () { this.destroy(); resolve(true) }).on('error', () => resolve(false)))

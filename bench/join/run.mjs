@@ -1,44 +1,16 @@
 // Many clients join one room with a large document at once: partyd beside its peers.
 //   bench/join/run [CLIENTS] [MB] [NAME...]     default: 1000 20, all of partyd y-websocket hocuspocus
 // Needs `make bench`, and `npm ci` in bench/peers.
-import { spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
-import net from 'node:net'
-import os from 'node:os'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dialect, generate, servers, withServer } from '../peers/servers.mjs'
 
-const here = path.dirname(fileURLToPath(import.meta.url))
-const build = path.resolve(process.env.BUILD ?? path.join(here, '../../build'))
-const require = createRequire(path.join(here, '../peers/package.json'))
+const require = createRequire(new URL('../peers/package.json', import.meta.url))
 const Y = require('yjs')
 const { WebSocket } = require('ws')
 const clients = Number(process.argv[2] ?? 1000)
 const megabytes = Number(process.argv[3] ?? 20)
 const seconds = 120
-
-const peer = name => (port, env) => [process.execPath, ['--max-old-space-size=8192', path.join(here, `../peers/${name}.mjs`)], { ...env, PORT: port }]
-const servers = {
-  partyd: (port, env, data) => [path.join(build, 'partyd'), ['dev', '--port', port, '--data', data, '--log-level', 'warn'], env],
-  'y-websocket': peer('y-websocket'),
-  hocuspocus: peer('hocuspocus')
-}
-
-const freePort = () => new Promise((resolve, reject) => {
-  const probe = net.createServer().once('error', reject).listen(0, '127.0.0.1', () => {
-    const { port } = probe.address()
-    probe.close(() => resolve(String(port)))
-  })
-})
-
-function ready (child) {
-  return new Promise((resolve, reject) => {
-    let out = ''
-    child.stdout.on('data', chunk => { out += chunk; if (/listening on|ready/.test(out)) resolve() })
-    child.once('exit', code => reject(new Error(`the server ended with ${code}`)))
-  })
-}
 
 /** Paragraphs by many authors, each typed into and partly deleted: updates of about 60 KB. */
 function large (bytes) {
@@ -86,26 +58,19 @@ function cpu (pid) {
 }
 
 async function row (name, updates) {
-  const port = await freePort()
-  const data = fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-bench-'))
-  const [file, args, env] = servers[name](port, process.env, data)
-  const child = spawn('taskset', ['-c', '0', file, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env })
-  let seeder
-  try {
-    await ready(child)
-    seeder = await seed(port, name === 'hocuspocus', updates)
-    await new Promise(resolve => setTimeout(resolve, 1000))
-    const before = { rss: status(child.pid, 'VmRSS'), cpu: cpu(child.pid) }
-    const flags = { port, clients, seconds, dialect: name === 'hocuspocus' ? 'hocuspocus' : 'yws', path: name === 'hocuspocus' ? '/' : '/large' }
-    const run = spawnSync('taskset', ['-c', '1', path.join(build, 'bench/join'), ...Object.entries(flags).flatMap(([k, v]) => [`--${k}`, String(v)])], { encoding: 'utf8' })
-    const result = run.stdout ? JSON.parse(run.stdout) : { error: run.stderr.trim() || `ended with ${run.status ?? run.signal}` }
-    if (child.exitCode !== null || child.signalCode !== null) return { ...result, error: `the server ended (${child.exitCode ?? child.signalCode})` }
-    return { ...result, cpu: cpu(child.pid) - before.cpu, rss: before.rss, peak: status(child.pid, 'VmHWM') }
-  } finally {
-    seeder?.terminate()
-    child.kill('SIGKILL')
-    fs.rmSync(data, { recursive: true, force: true })
-  }
+  return withServer(name, async ({ port, pid }, child) => {
+    const seeder = await seed(port, name === 'hocuspocus', updates)
+    try {
+      await new Promise(resolve => setTimeout(resolve, 1000))
+      const before = { rss: status(pid, 'VmRSS'), cpu: cpu(pid) }
+      const run = generate('join', { port, clients, seconds, dialect: dialect(name), path: name === 'hocuspocus' ? '/' : '/large' })
+      const result = run.stdout ? JSON.parse(run.stdout) : { error: run.stderr.trim() || `ended with ${run.status ?? run.signal}` }
+      if (child.exitCode !== null || child.signalCode !== null) return { ...result, error: `the server ended (${child.exitCode ?? child.signalCode})` }
+      return { ...result, cpu: cpu(pid) - before.cpu, rss: before.rss, peak: status(pid, 'VmHWM') }
+    } finally {
+      seeder.terminate()
+    }
+  })
 }
 
 const updates = large(megabytes * 1e6)

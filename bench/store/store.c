@@ -2,7 +2,8 @@
  * run.
  *
  *   build/bench/store [DIR [PART]]   files are made in a new directory under DIR and removed again
- *                                    PART: appends, loads, stalls (five times); or
+ *                                    PART: appends; loads; stalls, five times;
+ *                                    size FILE, what an update V1 takes on disk; or
  *                                    commits WAY BATCH COUNT, to be counted by strace -f -c
  */
 #include <fcntl.h>
@@ -16,10 +17,13 @@
 #include <unistd.h>
 
 #include <sqlite3.h>
+#include <zstd.h>
 
 #include "ops/heap.h"
 #include "room/room.h"
 #include "store/store.h"
+#include "watch.h"
+#include "ydoc/update.h"
 
 #define ROOMS       1000
 #define ROUNDS      30
@@ -275,21 +279,22 @@ static void dir_remove(struct bench *b) { (void)nftw(b->dir, remove_one, 8, FTW_
 struct lane {
     struct bench bench; /* a directory and samples of its own */
     void *ctx;
-    double rates[ROUNDS], of_log[ROUNDS]; /* updates a second; beside the log in the same round */
+    /* Updates a second; of those of the log, of one row per update, in the same round. */
+    double rates[ROUNDS], of_log[ROUNDS], of_rows[ROUNDS];
     double written;
 };
 
-enum { LOG, WAYS = sizeof ways / sizeof *ways };
+enum { LOG, PARTYD, ROWS, WAYS = sizeof ways / sizeof *ways };
 
 static double lane_round(struct lane *lane, const struct way *way, int batch)
 {
     struct bench *b = &lane->bench;
     double start = now_ms(), io = written_bytes(), last = start;
     int commits = 0;
-    while (last < start + ROUND_MS && b->count < SAMPLES_MAX) {
+    while (last < start + ROUND_MS) {
         way->commit(b, lane->ctx, batch);
         double now = now_ms();
-        b->samples[b->count++] = now - last;
+        if (b->count < SAMPLES_MAX) b->samples[b->count++] = now - last;
         last = now;
         commits++;
     }
@@ -318,14 +323,20 @@ static void appends_of(const char *under, int batch, struct lane *lanes)
             lanes[k].rates[round] = lane_round(&lanes[k], &ways[k], batch);
             lanes[k].of_log[round] = lanes[k].rates[round] / lanes[LOG].rates[round];
         }
+        for (size_t k = 0; k < WAYS; k++) {
+            lanes[k].of_rows[round] = lanes[k].rates[round] / lanes[ROWS].rates[round];
+        }
     }
     for (size_t k = 0; k < WAYS; k++) {
         struct lane *lane = &lanes[k];
         struct bench *b = &lane->bench;
-        printf("%-16s %6d %12.0f %9.0f %9.0f %9.2f (%.2f to %.2f) %8.1f\n", ways[k].name, batch,
-               median_of(lane->rates, 0.5), quantile(b, 0.5) * 1e3, quantile(b, 0.99) * 1e3,
-               median_of(lane->of_log, 0.5), median_of(lane->of_log, 0.25),
-               median_of(lane->of_log, 0.75), lane->written / b->payload);
+        printf("%-16s %6d %12.0f %9.0f %9.0f %9.2f (%.2f to %.2f) %7.1f "
+               "(%.1f to %.1f) %8.1f\n",
+               ways[k].name, batch, median_of(lane->rates, 0.5), quantile(b, 0.5) * 1e3,
+               quantile(b, 0.99) * 1e3, median_of(lane->of_log, 0.5), median_of(lane->of_log, 0.25),
+               median_of(lane->of_log, 0.75), median_of(lane->of_rows, 0.5),
+               median_of(lane->of_rows, 0.25), median_of(lane->of_rows, 0.75),
+               lane->written / b->payload);
         ways[k].close(lane->ctx);
         dir_remove(b);
     }
@@ -337,8 +348,8 @@ static void appends(const char *under)
     struct lane *lanes = calloc(WAYS, sizeof *lanes);
     if (lanes == NULL) stop("memory");
     for (size_t k = 0; k < WAYS; k++) bench_init(&lanes[k].bench);
-    printf("%-16s %6s %12s %9s %9s %9s %16s %8s\n", "appends", "batch", "updates/s", "p50 us",
-           "p99 us", "of log", "(quartiles)", "written");
+    printf("%-16s %6s %12s %9s %9s %9s %14s %7s %14s %8s\n", "appends", "batch", "updates/s",
+           "p50 us", "p99 us", "of log", "(quartiles)", "of rows", "(quartiles)", "written");
     for (size_t i = 0; i < 3; i++) appends_of(under, batches[i], lanes);
     for (size_t k = 0; k < WAYS; k++) free(lanes[k].bench.samples);
     free(lanes);
@@ -483,30 +494,133 @@ static void loads(struct bench *b, const char *under, size_t len)
     dir_remove(b);
 }
 
-/* Commits of one update for `ms`, while whatever was handed over before goes on. */
-static void commits_for(struct bench *b, struct store *store, double ms, const char *what)
+/* A commit, and where its time went. */
+struct stall {
+    double wall;
+    struct watch of;
+};
+
+static int by_wall(const void *a, const void *b)
 {
-    b->count = 0;
-    double start = now_ms(), last = start;
-    while (last < start + ms && b->count < SAMPLES_MAX) {
-        partyd_commit(b, store, 1);
-        double now = now_ms();
-        b->samples[b->count++] = now - last;
-        last = now;
+    const struct stall *x = a, *y = b;
+    return x->wall > y->wall ? -1 : x->wall < y->wall;
+}
+
+/* What neither a faster disk nor a core of one's own would take away. */
+static double own(const struct stall *s)
+{
+    double ms = s->wall - s->of.disk - s->of.core;
+    return ms > s->of.cpu ? ms : s->of.cpu;
+}
+
+static int by_own(const void *a, const void *b)
+{
+    double x = own(a), y = own(b);
+    return x > y ? -1 : x < y;
+}
+
+static void stalls_print(const char *what, struct stall *stalls, size_t count, bool is_watched)
+{
+    qsort(stalls, count, sizeof *stalls, by_wall);
+    const struct stall longest = stalls[0];
+    printf("%-37s p50 %5.2f, p99 %5.1f, longest %5.1f ms", what, stalls[count / 2].wall,
+           stalls[count / 100].wall, longest.wall);
+    if (is_watched) {
+        double sync = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (stalls[i].of.sync_most > sync) sync = stalls[i].of.sync_most;
+        }
+        qsort(stalls, count, sizeof *stalls, by_own);
+        printf(" (disk %.1f in %d syncs, waiting for a core %.1f, cpu %.1f); longest sync %.1f; "
+               "without disk and waiting for a core at most %.1f",
+               longest.of.disk, longest.of.syncs, longest.of.core, longest.of.cpu, sync,
+               own(&stalls[0]));
     }
-    double p50 = quantile(b, 0.5), p99 = quantile(b, 0.99);
-    printf("%-44s p50 %5.2f, p99 %5.1f, longest %5.1f ms\n", what, p50, p99, quantile(b, 1));
+    printf("\n");
+}
+
+/* ---- a document on disk ------------------------------------------------------------------------
+ */
+
+static struct yd_buf file_read(const char *path)
+{
+    struct yd_buf bytes;
+    struct stat st;
+    yd_buf_init(&bytes, heap_alloc(), SIZE_MAX / 2);
+    FILE *f = fopen(path, "rb");
+    if (f == NULL || fstat(fileno(f), &st) != 0) stop(path);
+    if (yd_buf_reserve(&bytes, (size_t)st.st_size) != YD_OK) stop("memory");
+    bytes.len = fread(bytes.ptr, 1, (size_t)st.st_size, f);
+    fclose(f);
+    return bytes;
+}
+
+/* Bytes of the database file with one room; update: what is stored of it, NULL: next to nothing. */
+static double file_with(struct bench *b, const char *under, struct yd_buf *update)
+{
+    char path[300];
+    struct stat st;
+    dir_make(b, under);
+    struct store *store = store_opened(b);
+    append(store, 0, EMPTY_UPDATE);
+    if (update != NULL &&
+        store_snapshot(store, YD_LITERAL("main/document-0"), STORE_BASE, update) != YD_OK) {
+        stop("snapshot");
+    }
+    store_close(store);
+    path_in(b, "store/shard-00.db", path);
+    if (stat(path, &st) != 0) stop(path);
+    dir_remove(b);
+    return (double)st.st_size;
+}
+
+/* Beside the same update as V2 under zstd at level 3. */
+static void size_of(struct bench *b, const char *under, const char *file)
+{
+    struct yd_buf update = file_read(file), v2;
+    yd_buf_init(&v2, heap_alloc(), SIZE_MAX / 2);
+    struct yd_update from = {yd_buf_slice(&update), YD_V1};
+    if (yd_update_convert(from, YD_V2, &v2) != YD_OK) stop("this is no update V1");
+    size_t most = ZSTD_compressBound(v2.len), given = update.len;
+    void *packed = malloc(most);
+    if (packed == NULL) stop("memory");
+    double bytes = (double)ZSTD_compress(packed, most, v2.ptr, v2.len, 3);
+    double stored = file_with(b, under, &update) - file_with(b, under, NULL);
+    printf("%s: %zu bytes V1, %zu V2, %.0f V2 under zstd; the store's file grows by %.0f: %.2f\n",
+           file, given, v2.len, bytes, stored, stored / bytes);
+    free(packed);
+    yd_buf_deinit(&v2);
+}
+
+/* Commits of one update for `ms`, while whatever was handed over before goes on. */
+static void commits_for(struct bench *b, const struct way *way, void *ctx, double ms,
+                        const char *what)
+{
+    static struct stall stalls[SAMPLES_MAX];
+    size_t count = 0;
+    double end = now_ms() + ms;
+    while (now_ms() < end && count < SAMPLES_MAX) {
+        struct watch before = watch_now();
+        double start = now_ms();
+        way->commit(b, ctx, 1);
+        double wall = now_ms() - start;
+        stalls[count++] = (struct stall){wall, watch_since(before)};
+    }
+    stalls_print(what, stalls, count, way != &ways[LOG]);
 }
 
 static void stalls(struct bench *b, const char *under)
 {
     dir_make(b, under);
+    void *log = ways[LOG].open(b);
+    commits_for(b, &ways[LOG], log, 1500, "the raw log:");
+    ways[LOG].close(log);
     struct store *store = partyd_open(b);
-    commits_for(b, store, 1500, "commits alone:");
+    commits_for(b, &ways[PARTYD], store, 1500, "commits alone:");
     (void)snapshot(store, 50 * MB);
-    commits_for(b, store, 2500, "commits beside a 50 MB snapshot:");
+    commits_for(b, &ways[PARTYD], store, 2500, "commits beside a 50 MB snapshot:");
     (void)snapshot(store, 1000); // the old 50 MB go
-    commits_for(b, store, 2500, "commits beside the deletion of 50 MB:");
+    commits_for(b, &ways[PARTYD], store, 1500, "commits beside the deletion of 50 MB:");
     store_close(store);
     dir_remove(b);
 }
@@ -518,6 +632,7 @@ int main(int argc, char **argv)
     bool all = part[0] == 0;
     if (strcmp(part, "commits") == 0 && argc == 6) return commits_only(under, argv + 3);
     bench_init(&b);
+    if (strcmp(part, "size") == 0 && argc == 4) size_of(&b, under, argv[3]);
     if (all || strcmp(part, "appends") == 0) appends(under);
     if (all || strcmp(part, "loads") == 0) {
         loads(&b, under, 1 * MB);

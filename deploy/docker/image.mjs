@@ -48,7 +48,7 @@ const layer = tar([
   file('partyd', program, { mode: 0o755 })
 ])
 let version = 'unknown'
-try { version = execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim().split(' ').at(-1) } catch {} // another machine's
+try { version = execFileSync(binary, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim().split(' ').at(-1) } catch {} // another machine's
 const packed = zlib.gzipSync(layer, { level: 9 })
 const config = Buffer.from(JSON.stringify({
   architecture,

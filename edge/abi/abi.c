@@ -160,6 +160,9 @@ static yd_err on_open(yd_slice bytes)
         .compact_idle_ms = opts.compact_idle_ms,
         .keep_deleted = opts.keep_deleted != 0,
         .presence_only = opts.presence_only != 0,
+        .awareness_state_max = opts.presence_bytes_max,
+        .member_clients_max = opts.presence_clients_max,
+        .member_states_per_s = opts.presence_updates_per_s,
     };
     return room_new(wasm_alloc(), &o, &room);
 }
@@ -305,7 +308,7 @@ static yd_err give_row(void)
 static yd_err give_document(uint32_t event, uint32_t member)
 {
     yd_err err = YD_ESTATE;
-    if (event == ABI_PRESENCE) err = room_presence_of(room, member, &outbox.bytes);
+    if (event == ABI_PRESENCE) err = room_kept_of(room, member, &outbox.bytes);
     if (event == ABI_STATE) {
         err = yd_doc_encode_state(room_doc(room), YD_EMPTY, YD_V1, &outbox.bytes);
     }

@@ -34,7 +34,7 @@ enum abi_event {
     ABI_COMPACT,
     ABI_ROW,      /* gives the journal row of all that was appended since the last one or the last
                      snapshot, and begins a new one; behind it what is relayed of it */
-    ABI_PRESENCE, /* member: gives its presence */
+    ABI_PRESENCE, /* member: gives what RESUME needs of it, presence first */
     ABI_STATE,    /* gives the whole document */
     ABI_VECTOR,   /* gives the state vector */
     ABI_RIGHT     /* member, flags: what it may do has been decided anew */
@@ -57,6 +57,9 @@ struct abi_opts {
     uint32_t keep_deleted;  /* bool */
     uint32_t presence_only; /* bool */
     uint32_t joins_relays;  /* bool: updates are relayed when their row is given, as one */
+    uint32_t presence_bytes_max;
+    uint32_t presence_clients_max;
+    uint32_t presence_updates_per_s;
 };
 
 enum abi_kind {
@@ -68,13 +71,14 @@ enum abi_kind {
     ABI_BYTES,    /* body: what was asked for */
     ABI_OTHER     /* member: its first message asks for a document (Hocuspocus) */
 };
-/* To all on one wire: all of them get the same bytes. ABI_ALL - enum of session_wire(). */
-#define ABI_ALL            (UINT32_MAX - SESSION_WIRE_YWS)
-#define ABI_ALL_HOCUSPOCUS (UINT32_MAX - SESSION_WIRE_HOCUSPOCUS)
+/* To all on one wire: all of them get the same bytes. ABI_ALL - enum of session_wire(); what is
+ * below ABI_ALL_LAST is a member. */
+#define ABI_ALL      (UINT32_MAX - SESSION_WIRE_YWS)
+#define ABI_ALL_LAST (UINT32_MAX - SESSION_WIRE_YWS_TEXT)
 
 struct abi_record {
     uint32_t kind;   /* enum abi_kind */
-    uint32_t member; /* or ABI_ALL, ABI_ALL_HOCUSPOCUS */
+    uint32_t member; /* or ABI_ALL to ABI_ALL_LAST */
     uint32_t gated;  /* it may not leave before the row that is being made is stored */
     uint32_t number; /* SEND: 1 is a text message */
     uint32_t head, head_len;

@@ -90,7 +90,9 @@ yd_err seats_tell_all(const struct seats *seats, struct outbox *out, struct abi_
         left[seat->wire] = is_own ? left[seat->wire] - 1 : 0;
         record.member = is_own ? i : ABI_ALL - seat->wire;
         err = tell(seat, out, record, message, bytes);
-        if (left[SESSION_WIRE_YWS] + left[SESSION_WIRE_HOCUSPOCUS] + left[SESSION_WIRE_OWN] == 0) {
+        if (left[SESSION_WIRE_YWS] + left[SESSION_WIRE_HOCUSPOCUS] + left[SESSION_WIRE_YWS_TEXT] +
+                left[SESSION_WIRE_OWN] ==
+            0) {
             break;
         }
     }

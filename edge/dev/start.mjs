@@ -3,7 +3,7 @@
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
-import { DIST, startWorker } from './worker.mjs'
+import { DIST, endWorker, startWorker } from './worker.mjs'
 
 const port = Number(process.env.PORT ?? 1999)
 const host = process.env.HOST ?? '127.0.0.1'
@@ -17,7 +17,7 @@ if (!fs.existsSync(path.join(DIST, 'index.js'))) {
   process.exit(2)
 }
 const child = startWorker({ port, host, state })
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => endWorker(child))
 child.once('exit', (code, signal) => process.exit(signal === null ? code : 0))
 
 const probe = () => net.connect(port, host).once('connect', function () {

@@ -66,3 +66,11 @@ export function startWorker ({ dist = DIST, state, host = '127.0.0.1', port, env
   child.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }))
   return child
 }
+
+const DRAIN_MS = 300
+
+/** Ends it. Asked to end, workerd waits for sockets that nobody closes; what is stored is whole at any moment. */
+export function endWorker (child) {
+  child.kill('SIGTERM')
+  setTimeout(() => child.kill('SIGKILL'), DRAIN_MS).unref()
+}

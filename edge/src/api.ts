@@ -121,14 +121,17 @@ async function onParties(env: Env, settings: Settings, named: string | null, roo
   return Response.json({ [call.kind === "kick" ? "kicked" : "rechecked"]: sum });
 }
 
-interface Described { connections: number; users: { userId: string; permission: string; connections: number }[]; stored: { room: string } | null }
+interface Described { connections: number; users: { userId: string; permission: string; connections: number }[]; stored: { room: string } | null; backup?: object }
 
 async function together(answers: Response[]): Promise<Response> {
   const all: Described = { connections: 0, users: [], stored: null };
   for (const answer of answers) {
     const one = await answer.json<Described>();
     all.connections += one.connections;
-    if (all.stored === null || one.stored?.room.startsWith("main/") === true) all.stored = one.stored;
+    if (all.stored === null || one.stored?.room.startsWith("main/") === true) {
+      all.stored = one.stored;
+      if (one.backup !== undefined) all.backup = one.backup;
+    }
     for (const user of one.users) {
       const known = all.users.find(other => other.userId === user.userId);
       if (known === undefined) all.users.push(user);

@@ -5,3 +5,5 @@ export function joined(parts: Uint8Array[]): Uint8Array {
   for (const part of parts) { whole.set(part, at); at += part.byteLength; }
   return whole;
 }
+
+export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);

@@ -1,7 +1,9 @@
 // What the application may ask about a room, as the object answers it: rules D21 to D23.
 import { decide } from "./access/decide.ts";
 import { granted, refusalOf } from "./access/decision.ts";
+import { keepLedger } from "./ledger.ts";
 import type { Member } from "./member.ts";
+import { NoSuchMoment } from "./rewind.ts";
 import type { Room } from "./room.ts";
 import type { Visit } from "./visit.ts";
 
@@ -12,7 +14,7 @@ export async function onCall(room: Room, visit: Visit, body: Uint8Array): Promis
   const call = visit.call!;
   switch (call.kind) {
     case "room": return Response.json(describe(room, visit));
-    case "kick": return Response.json({ kicked: kick(room, call.user, call.code, call.reason) });
+    case "kick": return Response.json({ kicked: kick(room, visit, call.user, call.code, call.reason) });
     case "recheck": return Response.json({ rechecked: await recheck(room, visit) });
     case "state": {
       if (room.isDeleted) return problem(404, "not_found", GONE);
@@ -22,8 +24,9 @@ export async function onCall(room: Room, visit: Visit, body: Uint8Array): Promis
     case "delete": return remove(room, visit, call.now ? 0 : call.graceMs, call.now);
     case "undelete": return undelete(room, visit);
     case "import": return take(room, visit, call.how, body);
-    case "bookmark": return rewind(room, "", 0);
-    case "rewind": return rewind(room, call.bookmark, call.at);
+    case "ledger": return Response.json(keepLedger(room.sql, call.tell));
+    case "bookmark": return moment(room.bookmark().then(bookmark => ({ bookmark })));
+    case "rewind": return moment(room.rewind(call));
   }
 }
 
@@ -69,14 +72,12 @@ function take(room: Room, visit: Visit, how: "new" | "replace" | "merge", body: 
   return changed(room, connections);
 }
 
-async function rewind(room: Room, bookmark: string, at: number): Promise<Response> {
+async function moment(answer: Promise<object>): Promise<Response> {
   try {
-    if (bookmark === "" && at === 0) return Response.json({ bookmark: await room.bookmark() });
-    const from = bookmark === "" ? await room.bookmarkAt(at) : bookmark;
-    const undo = await room.rewind(from);
-    return Response.json({ bookmark: from, undo });
+    return Response.json(await answer);
   } catch (error) {
-    return problem(501, "unsupported", `the platform has no such moment: ${String(error)}`);
+    if (error instanceof NoSuchMoment) return problem(501, "unsupported", error.message);
+    throw error;
   }
 }
 
@@ -92,12 +93,16 @@ function describe(room: Room, { party, room: name }: Visit): object {
   }
   const stored = room.store.stored();
   const changedAt = room.changedAt; // of what happened since the object is awake
-  return { connections, users: [...users.values()], stored: stored && { room: `${party}/${name}`, ...stored, changedAt, connections } };
+  const backup = room.backupOf({ party, room: name });
+  return {
+    connections, users: [...users.values()], stored: stored && { room: `${party}/${name}`, ...stored, changedAt, connections },
+    ...(backup !== undefined && { backup: { convex: backup } }),
+  };
 }
 
-function kick(room: Room, user: string | null, code: number, reason: string): number {
+function kick(room: Room, visit: Visit, user: string | null, code: number, reason: string): number {
   let count = 0;
-  room.forgetDecisions(user);
+  room.forgetDecisions(visit, user);
   for (const member of room.members) {
     if (user !== null && member.user !== user) continue;
     count++;
@@ -108,7 +113,7 @@ function kick(room: Room, user: string | null, code: number, reason: string): nu
 
 async function recheck(room: Room, visit: Visit): Promise<number> {
   const all = [...room.members].filter(member => member.decision !== null);
-  room.forgetDecisions(null);
+  room.forgetDecisions(visit, null);
   const { auth } = room.settings;
   await Promise.all(all.map(async member => {
     if (auth === "ticket") room.sendAway(member, "session_over");

@@ -8,7 +8,7 @@ export const Ev = {
 export const Flag = { WRITER: 1, NAMED: 2, SPEAKS_TEXT: 4, HOCUSPOCUS: 8 } as const;
 export const Kind = { SEND: 0, CLOSE: 1, SNAPSHOT: 2, IGNORED: 3, BYTES: 4, OTHER: 5 } as const;
 export const ALL = 0xffffffff;
-export const ALL_HOCUSPOCUS = 0xfffffffe;
+export const ALL_LAST = 0xfffffffd;
 
 /** Words of struct abi_box and struct abi_record. */
 const Box = { IN: 0, IN_CAP: 1, OUT: 2, ROW_BYTES: 4, ROW_UPDATES: 5, WANTS_TICK: 6, IS_DIRTY: 7, HAS_GAP: 8, COLLECTING: 9, WIRE: 10, DUE: 12 } as const;
@@ -24,6 +24,9 @@ export interface CoreOptions {
   keepDeleted: boolean;
   presenceOnly: boolean;
   joinsRelays: boolean;
+  presenceBytesMax: number;
+  presenceClientsMax: number;
+  presenceUpdatesPerS: number;
 }
 
 export interface RoomRecord {
@@ -60,7 +63,8 @@ export class Core {
     this.#box = this.#x.abi_box() >> 2;
     const o = options;
     const words = [o.messageBytesMax, o.documentBytesMax, o.keepaliveMs, o.compactUpdates, o.compactBytes,
-      o.compactIdleMs, Number(o.keepDeleted), Number(o.presenceOnly), Number(o.joinsRelays)];
+      o.compactIdleMs, Number(o.keepDeleted), Number(o.presenceOnly), Number(o.joinsRelays),
+      o.presenceBytesMax, o.presenceClientsMax, o.presenceUpdatesPerS];
     this.step(Ev.OPEN, 0, 0, new Uint8Array(new Uint32Array(words).buffer), 0);
   }
 

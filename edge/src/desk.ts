@@ -231,6 +231,7 @@ class Seat {
     if (answer.status === 409) return "again";
     if (answer.status === 410) return "token_invalid";
     if (answer.status === 404) return "not_found";
+    if (answer.status === 423) return "room_full";
     if (inner === null) return "unavailable";
     this.#inner = inner;
     inner.accept();

@@ -9,6 +9,7 @@ import { decide } from "./access/decide.ts";
 import { Desk } from "./desk.ts";
 import { decision as refused, granted, refusalOf, type Decision, type Refusal } from "./access/decision.ts";
 import { originOk, protocolOf, tokenOf } from "./credentials.ts";
+import { sinks } from "./ledger.ts";
 import { audit, log, logFrom } from "./log.ts";
 import { refuse } from "./refuse.ts";
 import { routeOf } from "./route.ts";
@@ -21,6 +22,8 @@ export type { Env } from "./settings.ts";
 const NO_ROOM = "There is no room at this path. Rooms are at /parties/:party/:room, /party/:room and /:room.\n";
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 const MANY = "Documents are asked for on a WebSocket here (Hocuspocus).\n";
+/** What an object answers where nobody decides. */
+const REFUSALS: Record<number, Refusal> = { 404: "not_found", 423: "room_full", 503: "unavailable" };
 const DECIDE_MS = 10_000;
 const DECIDE_TIMES = 3; // if somebody is sent away while it is decided
 
@@ -36,7 +39,7 @@ async function onRequest(request: Request, env: Env): Promise<Response> {
   const isUpgrade = request.headers.get("Upgrade")?.toLowerCase() === "websocket";
   const route = routeOf(url, settings.hocuspocusPath);
   if (!isUpgrade) {
-    if (url.pathname === "/health") return Response.json({ status: "ok" });
+    if (url.pathname === "/health") return Response.json({ status: "ok", ...(settings.backup && { backup: await sinks(env) }) });
     if (route.kind === "many" && url.pathname !== "/") return text(426, MANY, { Upgrade: "websocket" });
     if (route.kind === "room") return text(426, "This is a room: connect to it with a WebSocket.\n", { Upgrade: "websocket" });
     return text(route.kind === "bad" ? 400 : 404, NO_ROOM);
@@ -86,7 +89,8 @@ async function knock(request: Request, url: URL, env: Env, settings: Settings, r
   const visit: Visit = { party: route.party, room: route.room, hasPk: route.hasPk, protocol, decision: null, decidedAt: 0, token: "" };
   if (settings.auth === "none" || !policy.decided) {
     const answer = await enter(request, env, visit);
-    return answer.status === 404 ? refuseHere("not_found") : answer.status === 503 ? refuseHere("unavailable") : answer;
+    const refusal = REFUSALS[answer.status];
+    return refusal === undefined ? answer : refuseHere(refusal);
   }
 
   let fresh = false;
@@ -104,6 +108,7 @@ async function knock(request: Request, url: URL, env: Env, settings: Settings, r
     if (answer.status === 410) return refuseHere("token_invalid", refused("token_invalid", "the ticket has been used already"));
     if (answer.status === 404) return refuseHere("not_found", refused("not_found", "the document was deleted"));
     if (answer.status === 503) return refuseHere("unavailable", refused("unavailable", "nobody can say whether there is a backup"));
+    if (answer.status === 423) return refuseHere("room_full", d);
     if (answer.status === 429) return refuseHere("unavailable", refused("unavailable", "too many tickets are in use at once"));
     if (answer.status !== 409) {
       audit(true, whoOf(request, route), d);

@@ -7,6 +7,8 @@ import type { Store } from "./store.ts";
 
 const RETRY_MS = [1000, 5000, 30_000, 120_000, 300_000, 600_000];
 
+const whyOf = (error: unknown): string => error instanceof Error ? error.message : String(error);
+
 /** What the keeper needs of the room. */
 export interface Kept {
   store: Store;
@@ -16,6 +18,8 @@ export interface Kept {
   /** Another history has this; false: it cannot be read. */
   merge(update: Uint8Array): boolean;
   replace(update: Uint8Array): string | null;
+  /** To whom it may concern: its copies fail, for this reason; or do not any more (null). */
+  tell(why: string | null): Promise<unknown>;
   gone(): void;
 }
 
@@ -50,23 +54,43 @@ export class Keeper {
   }
 
   async alarm(now: number): Promise<void> {
-    if (this.#isBusy || !this.#isDue) return;
+    if (this.#isBusy) return;
+    if (!this.#isDue) { // a deleted room has no copy to be made
+      if (this.kept.store.copied.isFailing === true) await this.#tell(null);
+      return;
+    }
     if (this.#due() > now) { this.kept.wake(this.#due()); return; }
     this.#isBusy = true;
     try {
       await this.#push();
       this.#failures = this.#retryAt = 0;
+      if (this.kept.store.copied.isFailing === true) await this.#tell(null);
     } catch (error) {
       this.#fails(error);
+      if (this.kept.store.copied.isFailing !== true) await this.#tell(whyOf(error));
     }
     this.#isBusy = false;
     if (this.#isDue) this.kept.wake(this.#due());
   }
 
+  /** "saved": what is stored here is there as well. */
+  get state(): "saved" | "waiting" | "under way" { return this.#isBusy ? "under way" : this.#isDue ? "waiting" : "saved"; }
+
+  /** That it was told is stored, so that the end of it is told too after a sleep. */
+  async #tell(why: string | null): Promise<void> {
+    const { store } = this.kept;
+    try {
+      await this.kept.tell(why);
+      store.copied = { ...store.copied, isFailing: why !== null };
+    } catch (error) {
+      log("warn", "whether backups fail cannot be noted", { room: this.#name, why: String(error) });
+    }
+  }
+
   #fails(error: unknown): void {
     const wait = RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)]! * (1 + (Math.random() - 0.5) / 2.5);
     this.#retryAt = Date.now() + wait;
-    log("warn", "a backup failed", { room: this.#name, why: error instanceof Error ? error.message : String(error), again_ms: Math.round(wait) });
+    log("warn", "a backup failed", { room: this.#name, why: whyOf(error), again_ms: Math.round(wait) });
   }
 
   async #push(): Promise<void> {
@@ -77,7 +101,7 @@ export class Keeper {
       const pushed = await push(this.settings, this.#name, copy);
       if (pushed.result === "gone") { this.kept.gone(); return; }
       if (pushed.result === "stored") {
-        this.kept.store.copied = { epoch: copy.epoch, seq: copy.seq };
+        this.kept.store.copied = { ...this.kept.store.copied, epoch: copy.epoch, seq: copy.seq };
         log("debug", "room backed up", { room: this.#name, epoch: copy.epoch, seq: copy.seq, bytes: copy.bytes.byteLength });
         return;
       }
@@ -118,7 +142,7 @@ export class Keeper {
       log("info", "room restored", { room: this.#name, epoch: pulled.epoch, seq: pulled.seq, bytes: pulled.bytes.byteLength });
       return "ready";
     } catch (error) {
-      log("error", "a room is not begun: Convex cannot say whether it has it", { room: this.#name, why: error instanceof Error ? error.message : String(error) });
+      log("error", "a room is not begun: Convex cannot say whether it has it", { room: this.#name, why: whyOf(error) });
       return "unavailable";
     }
   }

@@ -1,5 +1,6 @@
 // Who is in a room, and what its socket keeps of it while the object sleeps.
 import { Flag } from "./core.ts";
+import { sameBytes } from "./bytes.ts";
 import { addressOf, bytesOf } from "./frames.ts";
 import type { Decision } from "./access/decision.ts";
 
@@ -14,7 +15,7 @@ interface Kept {
   until: number;
   opening: string;
   wasAsked: boolean;
-  /** Its presence; null: too large, it is asked for it when the object wakes. */
+  /** What the room keeps of it, presence first; null: too large, it is asked for its presence when the object wakes. */
   presence: Uint8Array | null;
 }
 
@@ -57,6 +58,12 @@ export class Member {
     if (this.presence !== null && this.presence.byteLength > room_left) this.presence = null;
     const kept: Kept = { number, room, party, flags, decision, token, until, opening, wasAsked, presence: this.presence };
     this.socket.serializeAttachment(kept);
+  }
+
+  keepState(state: Uint8Array): void {
+    if (this.presence !== null && sameBytes(this.presence, state)) return;
+    this.presence = state;
+    this.keep();
   }
 
   get isNamed(): boolean { return (this.flags & Flag.NAMED) !== 0; }

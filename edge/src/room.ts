@@ -9,29 +9,35 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Copy } from "./backup.ts";
 import { onCall } from "./calls.ts";
-import { ALL, ALL_HOCUSPOCUS, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type RoomRecord } from "./core.ts";
+import { ALL, ALL_LAST, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type RoomRecord } from "./core.ts";
 import { WORDS, type Decision, type Refusal } from "./access/decision.ts";
 import { Member } from "./member.ts";
 import { policyFor, settingsOf, type Env, type Policy, type Settings } from "./settings.ts";
-import { Store } from "./store.ts";
+import { Store, type Kick } from "./store.ts";
 import { Alarm } from "./alarm.ts";
 import { Desk, UNREADABLE } from "./desk.ts";
 import { bytesOf } from "./frames.ts";
 import { Keeper } from "./keeper.ts";
+import { tell } from "./ledger.ts";
 import { log } from "./log.ts";
+import { bookmarkOfNow, rewind, type Moment } from "./rewind.ts";
 import { type Renewal, type Visit, visitOf } from "./visit.ts";
 
 /** Below the 15 s in which stock clients repeat their presence: each repetition is answered. */
 const KEEPALIVE_MS = 12_000;
 const SILENT_MS = 20_000; // who repeats nothing is sent something this often
 const TICK_MS = 40; // presence leaves this often at most
+const SOON_MS = 3000; // what the room wants later than this an event or an alarm brings
 const KEEP_MS = 1000; // attachments are written this often at most
 const ROW_BYTES_MAX = 256 * 1024; // does not wait for more
+const PAUSE_MS = 1000; // without a row: what comes then does not wait long
 const COMPACT_IDLE_MS = 30_000;
 const GAP_MS = 5000;
 const REFUSE_MS = 1500;
 const COLLECT_MS = 60_000; // between two parts of a message in chunks
+const KICKS_MAX = 256; // that still count
 const TOKEN_MS = 10_000; // for a token that was asked for
+const ANSWER_MS = 50; // for an answer to be on its way before the object ends
 const GRACE_MS = 30 * 86_400_000; // of what was deleted elsewhere
 const EMPTY_UPDATE = [1, 1, 0] as const; // presence of nobody: a message that nobody reacts to
 const QUERY = 3;
@@ -57,15 +63,14 @@ export class Room extends DurableObject<Env> {
   #waiting: Waiting[] = [];
   #made = 0; // messages for all so far
   #rowAt = 0; // when the last journal row was written
+  #busyMs = 0; // how long updates wait while several go on editing; 0: nobody has yet
   #tickAt = 0;
   #silentAt = 0; // when silent ones were last sent something
   #turn: ReturnType<typeof setTimeout> | null = null;
   #turnAt = 0;
   #keep: ReturnType<typeof setTimeout> | null = null;
   #hold: ReturnType<typeof setTimeout> | null = null;
-  #unkept = new Set<Member>();
-  /** Who was sent away and when: what was decided before that does not count. */
-  #kicks: { user: string | null; at: number }[] = [];
+  #kicks: Kick[] | null = null; // as stored; null: not read yet
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -95,6 +100,7 @@ export class Room extends DurableObject<Env> {
     if (visit.call !== undefined) return onCall(this, visit, new Uint8Array(await request.arrayBuffer()));
     if (this.isDeleted) return new Response(null, { status: 404 });
     if (this.#wasSentAway(visit)) return new Response(null, { status: 409 });
+    if (this.#members.size >= (this.#policy(visit)?.connectionsMax ?? Infinity)) return new Response(null, { status: 423 });
     const use = this.#useTicket(visit, visit);
     if (use !== "new") return new Response(null, { status: use === "seen" ? 410 : 429 });
     const { 0: client, 1: server } = new WebSocketPair();
@@ -120,6 +126,7 @@ export class Room extends DurableObject<Env> {
       copy: () => this.#copy(of),
       merge: update => this.merge(of, update) === null && (this.#guarded(() => this.#flush()), this.#core !== null),
       replace: update => this.replace(of, update),
+      tell: why => tell(this.env, `${of.party}/${of.room}`, why),
       gone: () => { this.letGo(4404, "the document was deleted"); this.store.change({ status: "deleted", deletedAt: Date.now(), eraseAt: Date.now() + GRACE_MS }); },
     }, { party: of.party, room: of.room });
     return this.#keeper;
@@ -142,8 +149,10 @@ export class Room extends DurableObject<Env> {
 
   #wasSentAway(visit: Renewal): boolean {
     const user = visit.decision?.userId ?? "";
-    return visit.decision !== null && this.#kicks.some(kick => kick.at >= visit.decidedAt && (kick.user === null || kick.user === user));
+    return visit.decision !== null && this.#kicksKept.some(kick => kick.at >= visit.decidedAt && (kick.user === null || kick.user === user));
   }
+
+  get #kicksKept(): Kick[] { return this.#kicks ??= this.store.kicks; }
 
   #policy(of: { party: string; room: string }): Policy | null { return policyFor(this.#settings, of.party, of.room); }
 
@@ -240,6 +249,8 @@ export class Room extends DurableObject<Env> {
       messageBytesMax: policy.messageBytesMax, documentBytesMax: policy.documentBytesMax, keepaliveMs: KEEPALIVE_MS,
       compactUpdates: 512, compactBytes: 0, compactIdleMs: 3_600_000, // idle: by alarm
       keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored, joinsRelays: true,
+      presenceBytesMax: this.#settings.presenceBytesMax, presenceClientsMax: this.#settings.presenceClientsMax,
+      presenceUpdatesPerS: this.#settings.presenceUpdatesPerS,
     });
   }
 
@@ -273,7 +284,6 @@ export class Room extends DurableObject<Env> {
     log("error", "room failed, dropped from memory", { room: this.#name, error: String(error) });
     this.#waiting = [];
     this.#core = null;
-    this.#unkept.clear();
     for (const timer of [this.#turn, this.#keep, this.#hold]) if (timer !== null) clearTimeout(timer);
     this.#turn = this.#keep = this.#hold = null;
     this.#seats.length = 0;
@@ -311,7 +321,6 @@ export class Room extends DurableObject<Env> {
     const bytes = new Uint8Array(message);
     this.#event(Ev.BINARY, member, bytes);
     if (this.#other === member) this.#sitDown(member, message);
-    else if (bytes[member.address.byteLength] === 1 || member.collectingSince > 0) this.#keepSoon(member);
   }
 
   /** A client of Hocuspocus on the path of a room: it is not in for being there (D40), and each document is decided
@@ -346,7 +355,6 @@ export class Room extends DurableObject<Env> {
     const loaded = this.#load(member);
     this.#members.delete(member.socket);
     this.#seats[member.number] = undefined;
-    this.#unkept.delete(member);
     if (loaded) this.#event(Ev.LEAVE, member, NOTHING);
   }
 
@@ -403,7 +411,7 @@ export class Room extends DurableObject<Env> {
   }
 
   #send({ to, message, no }: Waiting): void {
-    if (to < ALL_HOCUSPOCUS) {
+    if (to < ALL_LAST) {
       this.#seats[to]?.send(message);
       return;
     }
@@ -422,19 +430,27 @@ export class Room extends DurableObject<Env> {
   // ---- turns -------------------------------------------------------------------------------------
 
   /** Whoever is alone has nobody waiting for what it writes. */
-  get #rowMs(): number { return this.#members.size <= 1 ? this.#settings.journalAloneMs : this.#settings.journalMs; }
+  get #rowMs(): number { return this.#members.size <= 1 ? this.#settings.journalAloneMs : Math.max(this.#busyMs, this.#settings.journalMs); }
+
+  /** Rows grow apart while somebody goes on editing, and after a pause begin as close as they were. */
+  #spread(now: number): void {
+    const { journalMs, journalBusyMs } = this.#settings;
+    this.#busyMs = now - this.#rowAt > PAUSE_MS ? 0 : Math.min(Math.max(this.#busyMs, journalMs) * 1.25, journalBusyMs);
+  }
 
   /** After each event: what may wait is planned, what may not is done. */
   #after(): void {
     const core = this.#core!, now = Date.now();
     let next = Infinity;
     if (core.due <= now) this.#step(Ev.TIMER, 0);
+    if (core.due <= now + SOON_MS) next = core.due;
     if (core.wantsTick) next = Math.min(next, this.#tickAt + TICK_MS);
     if (core.rowBytes >= ROW_BYTES_MAX) this.#row();
     else if (core.rowBytes > 0) next = Math.min(next, this.#rowAt + this.#rowMs);
     if (next <= now) this.#act(now);
     else if (next < Infinity) this.#actAt(next);
     if (core.hasGap) this.#alarm.by(now + GAP_MS);
+    this.#keepSoon();
   }
 
   #act(now: number): void {
@@ -471,15 +487,17 @@ export class Room extends DurableObject<Env> {
       for (const relay of relays) this.#carryOut(relay);
       this.#release();
     }
-    this.#rowAt = Date.now();
+    const now = Date.now();
+    this.#spread(now);
+    this.#rowAt = now;
     this.#alarm.by(this.#rowAt + COMPACT_IDLE_MS);
     if (this.#of !== null) this.#keeperOf(this.#of)?.touched(this.#rowAt);
   }
 
   // ---- what outlives a sleep ---------------------------------------------------------------------
 
-  #keepSoon(member: Member): void {
-    this.#unkept.add(member);
+  /** Not of who has spoken alone: others, and the room itself, change what is known of a member. */
+  #keepSoon(): void {
     this.#keep ??= setTimeout(() => {
       this.#keep = null;
       this.#guarded(() => this.#keepAll());
@@ -489,11 +507,7 @@ export class Room extends DurableObject<Env> {
   #keepAll(): void {
     const core = this.#core;
     if (core === null) return;
-    for (const member of this.#unkept) {
-      member.presence = core.ask(Ev.PRESENCE, member.number);
-      member.keep();
-    }
-    this.#unkept.clear();
+    for (const member of this.#members.values()) member.keepState(core.ask(Ev.PRESENCE, member.number));
   }
 
   /** Parts of a message are nowhere but in memory: the object stays awake for the rest of it. */
@@ -563,6 +577,9 @@ export class Room extends DurableObject<Env> {
 
   get members(): Iterable<Member> { return [...this.#members.values()]; }
   get settings(): Settings { return this.#settings; }
+  get sql(): SqlStorage { return this.ctx.storage.sql; }
+  /** undefined: nothing of it is copied. */
+  backupOf(of: { party: string; room: string }): "saved" | "waiting" | "under way" | undefined { return this.#keeperOf(of)?.state; }
 
   sendAway(member: Member, refusal: Refusal): void {
     log("info", "session ended", { user: member.user, why: WORDS[refusal].word });
@@ -575,10 +592,12 @@ export class Room extends DurableObject<Env> {
   }
 
   /** Whoever is being decided about at this moment is to be decided about anew. */
-  forgetDecisions(user: string | null): void {
-    const now = Date.now();
-    this.#kicks = this.#kicks.filter(kick => kick.at > now - COLLECT_MS);
-    this.#kicks.push({ user, at: now });
+  forgetDecisions(of: { party: string; room: string }, user: string | null): void {
+    const { rememberMs, staleMs } = this.#settings, now = Date.now();
+    const kept = this.#kicksKept.filter(kick => kick.at > now - Math.max(rememberMs, staleMs, COLLECT_MS) && kick.user !== user);
+    // Too many to tell apart: then all are decided about anew.
+    this.#kicks = user === null || kept.length >= KICKS_MAX ? [{ user: null, at: now }] : [...kept, { user, at: now }];
+    this.store.keepKicks(`${of.party}/${of.room}`, this.#kicks);
   }
 
   /** The whole document; null: it cannot be read. */
@@ -631,15 +650,12 @@ export class Room extends DurableObject<Env> {
     return null;
   }
 
-  bookmark(): Promise<string> { return this.ctx.storage.getCurrentBookmark(); }
-  bookmarkAt(ms: number): Promise<string> { return this.ctx.storage.getBookmarkForTime(ms); }
+  bookmark(): Promise<string> { return bookmarkOfNow(this.ctx.storage); }
 
-  /** Back to a moment: the object begins anew from there. The answer leads back here. */
-  async rewind(bookmark: string): Promise<string> {
-    const undo = await this.ctx.storage.onNextSessionRestoreBookmark(bookmark);
-    this.letGo(1012, "the room goes back in time, please reconnect");
-    setTimeout(() => this.ctx.abort("the room goes back in time"), 50);
-    return undo;
+  /** Back to a moment: the object begins anew from there. */
+  rewind(to: Moment): Promise<{ bookmark: string; undo: string }> {
+    return rewind(this.ctx.storage, to, () => this.letGo(1012, "the room goes back in time, please reconnect"),
+      () => setTimeout(() => this.ctx.abort("the room goes back in time"), ANSWER_MS));
   }
 }
 

@@ -15,6 +15,7 @@ export interface Policy {
   messageBytesMax: number;
   documentBytesMax: number;
   backed: boolean;
+  connectionsMax: number;
 }
 
 export interface Settings {
@@ -37,7 +38,12 @@ export interface Settings {
   cookie: string;
   maxSessionMs: number;
   messageBytesMax: number;
+  connectionsMax: number;
+  presenceBytesMax: number;
+  presenceClientsMax: number;
+  presenceUpdatesPerS: number;
   journalMs: number;
+  journalBusyMs: number;
   journalAloneMs: number;
   parties: string[];
   socketDocumentsMax: number;
@@ -53,6 +59,7 @@ export interface Settings {
 export class SettingsError extends Error {}
 
 const MESSAGE_BYTES_MAX = 32 << 20; // the platform's own
+const SOCKETS_MAX = 32_768; // the platform's, of one object
 
 const KNOWN = new Map<Env, Settings>();
 
@@ -105,7 +112,12 @@ function read(env: Env): Settings {
     cookie: text("PARTYD_COOKIE"),
     maxSessionMs: number("PARTYD_MAX_SESSION_MS", 0, 0, 31536000000),
     messageBytesMax,
+    connectionsMax: number("PARTYD_ROOM_CONNECTIONS_MAX", 10_000, 1, SOCKETS_MAX),
+    presenceBytesMax: number("PARTYD_PRESENCE_BYTES_MAX", 65_536, 64, 1 << 24),
+    presenceClientsMax: number("PARTYD_PRESENCE_CLIENTS_MAX", 64, 1, 1 << 24),
+    presenceUpdatesPerS: number("PARTYD_PRESENCE_UPDATES_PER_S", 60, 1, 1_000_000),
     journalMs: number("PARTYD_JOURNAL_MS", 100, 0, 10000),
+    journalBusyMs: number("PARTYD_JOURNAL_BUSY_MS", 300, 0, 10000),
     journalAloneMs: number("PARTYD_JOURNAL_ALONE_MS", 1000, 0, 60000),
     parties: list(text("PARTYD_PARTIES", "main")),
     socketDocumentsMax: number("PARTYD_SOCKET_DOCUMENTS_MAX", 256, 1, 65536),
@@ -117,7 +129,7 @@ function read(env: Env): Settings {
     rooms: null,
     logLevel: text("PARTYD_LOG_LEVEL", "info"),
   };
-  settings.rooms = roomsOf(text("PARTYD_ROOMS"), settings);
+  settings.rooms = roomsOf(env["PARTYD_ROOMS"], settings);
   check(settings);
   return settings;
 }
@@ -135,10 +147,11 @@ function check(s: Settings): void {
   need(s.cookie === "" || s.origins !== "", "PARTYD_COOKIE needs PARTYD_ORIGINS");
 }
 
-function roomsOf(json: string, s: Settings): Map<string, Policy> | null {
-  if (json === "") return null;
-  let table: unknown;
-  try { table = JSON.parse(json); } catch { throw new SettingsError("PARTYD_ROOMS is no JSON"); }
+/** Text, or what wrangler makes of an object among the vars. */
+function roomsOf(given: unknown, s: Settings): Map<string, Policy> | null {
+  if (given === undefined || given === "") return null;
+  let table = given;
+  try { if (typeof given === "string") table = JSON.parse(given); } catch { throw new SettingsError("PARTYD_ROOMS is no JSON"); }
   if (typeof table !== "object" || table === null || Array.isArray(table)) throw new SettingsError("PARTYD_ROOMS is no object of patterns");
   return new Map(Object.entries(table).map(([pattern, entry]) => [pattern, policyOf(pattern, entry, s)]));
 }
@@ -159,14 +172,15 @@ function policyOf(pattern: string, entry: unknown, s: Settings): Policy {
       case "message-bytes-max": policy.messageBytesMax = Math.min(bytes(), MESSAGE_BYTES_MAX); break;
       case "backup": policy.backed = policy.backed && (value === "none" ? false : Array.isArray(value) && value.every(one => one === "convex") ? value.length > 0 : bad('"none" or ["convex"]')); break;
       case "document-bytes-max": policy.documentBytesMax = bytes(); break;
-      default: throw new SettingsError(`PARTYD_ROOMS: "${pattern}": there is no key "${key}"; the keys are store, auth, backup, gc, message-bytes-max and document-bytes-max`);
+      case "connections-max": policy.connectionsMax = Number.isInteger(value) && (value as number) > 0 && (value as number) <= SOCKETS_MAX ? value as number : bad(`a number up to ${SOCKETS_MAX}`); break;
+      default: throw new SettingsError(`PARTYD_ROOMS: "${pattern}": there is no key "${key}"; the keys are store, auth, backup, gc, connections-max, message-bytes-max and document-bytes-max`);
     }
   }
   return policy;
 }
 
 function plain(s: Settings): Policy {
-  return { stored: true, decided: true, keepDeleted: false, messageBytesMax: s.messageBytesMax, documentBytesMax: 0, backed: s.backup };
+  return { stored: true, decided: true, keepDeleted: false, messageBytesMax: s.messageBytesMax, documentBytesMax: 0, backed: s.backup, connectionsMax: s.connectionsMax };
 }
 
 /** The policy of a room; null: the table has no entry for it (rules D1, D2). */

@@ -40,6 +40,12 @@ export interface About {
 
 export interface Stored extends Omit<About, "changes" | "deletedAt" | "eraseAt"> { seq: number; bytes: number; updates: number; deletedAt?: number; eraseAt?: number }
 
+/** Who was sent away and when: what was decided before that does not count. user: null, everybody. */
+export interface Kick { user: string | null; at: number }
+
+/** What Convex has, and whether others were told that copying fails. */
+export interface Copied { epoch: number; seq: number; isFailing?: boolean }
+
 /** What is stored cannot be read: never to be taken for an empty room. */
 export class StoreError extends Error {}
 
@@ -52,6 +58,7 @@ export class Store {
   readonly #sql: SqlStorage;
   #isOpen = false;
   #isBegun = false; // something of a document is here, and about it
+  #about: About | null | undefined; // as it is stored; undefined: not read yet
   #last = 0; // number of the last journal row
   #through = 0; // rows up to here are in a snapshot
   #base = 0; // counts whole snapshots
@@ -120,6 +127,11 @@ export class Store {
 
   /** null: nothing is stored here. */
   about(): About | null {
+    if (this.#about === undefined) this.#about = this.#readAbout();
+    return this.#about;
+  }
+
+  #readAbout(): About | null {
     if (!this.exists()) return null;
     const row = this.#sql.exec("SELECT v FROM meta WHERE k = 'about'").toArray()[0];
     if (row !== undefined) return JSON.parse(String(row.v)) as About;
@@ -129,7 +141,10 @@ export class Store {
 
   #count(table: "journal" | "snapshot"): number { return Number(this.#sql.exec(`SELECT count(*) AS n FROM ${table}`).one().n); }
 
-  #tell(about: About): void { this.#write("INSERT OR REPLACE INTO meta VALUES ('about', ?)", JSON.stringify(about)); }
+  #tell(about: About): void {
+    this.#write("INSERT OR REPLACE INTO meta VALUES ('about', ?)", JSON.stringify(about));
+    this.#about = about;
+  }
 
   stored(): Stored | null {
     const about = this.about();
@@ -142,12 +157,22 @@ export class Store {
   }
 
   /** What the application has of this room; a row each time. */
-  get copied(): { epoch: number; seq: number } {
+  get copied(): Copied {
     const row = this.exists() ? this.#sql.exec("SELECT v FROM meta WHERE k = 'copied'").toArray()[0] : undefined;
-    return row === undefined ? { epoch: 0, seq: 0 } : JSON.parse(String(row.v)) as { epoch: number; seq: number };
+    return row === undefined ? { epoch: 0, seq: 0 } : JSON.parse(String(row.v)) as Copied;
   }
 
-  set copied(version: { epoch: number; seq: number }) { this.#write("INSERT OR REPLACE INTO meta VALUES ('copied', ?)", JSON.stringify(version)); }
+  set copied(version: Copied) { this.#write("INSERT OR REPLACE INTO meta VALUES ('copied', ?)", JSON.stringify(version)); }
+
+  get kicks(): Kick[] {
+    const row = this.exists() ? this.#sql.exec("SELECT v FROM meta WHERE k = 'kicks'").toArray()[0] : undefined;
+    return row === undefined ? [] : JSON.parse(String(row.v)) as Kick[];
+  }
+
+  keepKicks(name: string, kicks: Kick[]): void {
+    this.#open(name);
+    this.#write("INSERT OR REPLACE INTO meta VALUES ('kicks', ?)", JSON.stringify(kicks));
+  }
 
   /** Only what is known about it changes; `next` of an erased one also ends its content. */
   change(next: Partial<About>): void {
@@ -276,6 +301,7 @@ export class Store {
     } catch (error) {
       this.#isOpen = wasOpen;
       this.#isBegun = wasBegun;
+      this.#about = undefined;
       throw error;
     }
   }

@@ -34,6 +34,8 @@ export type Call =
   /** The body of the request is an update. */
   | { kind: "import"; how: "new" | "replace" | "merge" }
   | { kind: "bookmark" }
+  /** Of the object that knows whose copies fail. */
+  | { kind: "ledger"; tell: { room: string; why: string | null } | null }
   | { kind: "rewind"; at: number; bookmark: string };
 
 const HEADER = "X-Partyd-Visit";

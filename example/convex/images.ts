@@ -3,8 +3,8 @@
 import { ConvexError, v } from "convex/values";
 import { mutation, query, type MutationCtx } from "./_generated/server";
 import { decide } from "./access";
+import { imageProblem } from "./limits";
 
-const IMAGE_BYTES_MAX = 8 * 1024 * 1024;
 const IMAGES_MAX = 500;
 
 /** Where the client may send one picture to, within the hour. */
@@ -30,10 +30,8 @@ export const add = mutation({
     const known = rows.some((row) => row.key === key);
     const problem = known ? null
       : key.length === 0 || key.length > 128 ? "That is no key of a picture"
-      : !(file.contentType ?? mimeType).startsWith("image/") || !mimeType.startsWith("image/") ? "Only pictures can be added"
-      : file.size > IMAGE_BYTES_MAX ? "A picture may have 8 MiB"
       : rows.length >= IMAGES_MAX ? `A page may have ${IMAGES_MAX} pictures`
-      : null;
+      : imageProblem(mimeType, file.size) ?? imageProblem(file.contentType ?? mimeType, file.size);
     if (problem !== null) throw new ConvexError(problem);
     if (!known) await ctx.db.insert("images", { room, key, storageId, mimeType });
     return null;

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // npm run dev            Vite, Convex (cloud or local deployment) and partyd
 // npm run dev:offline    the same with a Convex deployment in memory: no account, no network
+// npm run dev:edge       as dev:offline, with the Worker of partykit/edge in the place of partyd
 // While it runs: r and Enter starts partyd again, under the open pages.
-// Options: --port 5173 (0: any), --no-seed (an empty deployment), offline only.
+// Options: --port 5173 (0: any), --no-seed (an empty deployment), offline only; --edge
 import path from 'node:path'
 import readline from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +18,7 @@ const example = fileURLToPath(new URL('..', import.meta.url))
 const { values: options } = parseArgs({
   options: {
     offline: { type: 'boolean', default: false },
+    edge: { type: 'boolean', default: false },
     port: { type: 'string', default: '5173' },
     'no-seed': { type: 'boolean', default: false }
   }
@@ -34,7 +36,7 @@ try {
 process.exit(await processes.ended)
 
 async function run () {
-  const program = partydProgram()
+  const [program, ...itsArgs] = options.edge ? [process.execPath, 'dev/edge.mjs'] : [partydProgram(), 'dev', '--config', 'partykit/partyd.json']
   const any = options.port === '0'
   const ports = await freePorts({ vite: Number(options.port), partyd: any ? 0 : 1999, convex: any ? 0 : 3210, site: any ? 0 : 3211 })
   const start = (name, file, args, more = {}) => processes.start(name, file, args, { cwd: example, ...more })
@@ -42,7 +44,7 @@ async function run () {
   const backend = options.offline ? await startOffline(context) : await connectCloud(context)
 
   const partyd = start('partyd', program,
-    ['dev', '--config', 'partykit/partyd.json', '--port', String(ports.partyd), ...backend.partydArgs],
+    [...itsArgs, '--port', String(ports.partyd), ...backend.partydArgs],
     { env: backend.partydEnv, hide: line => /^\s*$/.test(line) })
   const vite = start('vite', process.execPath,
     [path.join(example, 'node_modules/vite/bin/vite.js'), '--port', String(ports.vite), '--strictPort', '--clearScreen', 'false'],

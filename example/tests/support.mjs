@@ -11,7 +11,9 @@ const example = fileURLToPath(new URL('..', import.meta.url))
 export const SHOTS = path.resolve(example, '../build/screenshots')
 const EXECUTABLE = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser',
   '/Applications/Chromium.app/Contents/MacOS/Chromium'].find(file => fs.existsSync(file))
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+// No name is looked up: what is not on this machine is not reached, and asking for it is an error in the console.
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
 const DESKTOP = { width: 1280, height: 800 }
 /** What a browser itself says when it is offline, or when the server is being restarted. */
 const NO_NETWORK = /ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection to .* failed/
@@ -27,13 +29,18 @@ export async function until (what, check, ms = 8000) {
   }
 }
 
-/** @returns url, out (what it has printed), restartPartyd(), stop(): its exit code. */
-export async function startDev (args = []) {
-  const child = spawn(process.execPath, ['dev/main.mjs', '--offline', '--port', '0', ...args], { cwd: example, stdio: ['pipe', 'pipe', 'inherit'] })
+/** `npm run dev:offline`, or another `command` with another environment and folder. EXAMPLE_EDGE=1: with the rooms of partykit/edge in
+ * the place of partyd.
+ * @returns url, out (what it has printed), restartPartyd(), stop(): its exit code. */
+export async function startDev (args = [], { cwd = example, env = process.env, command } = {}) {
+  const edge = process.env.EXAMPLE_EDGE ? ['--edge'] : []
+  const [program, ...words] = command ?? [process.execPath, 'dev/main.mjs', '--offline', '--port', '0', ...edge, ...args]
+  const child = spawn(program, words, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'], detached: true })
   const dev = { child, out: '' }
   child.stdout.on('data', chunk => { dev.out += chunk })
   const exited = new Promise(resolve => child.once('exit', (code, signal) => resolve(code ?? signal)))
-  dev.stop = async (signal = 'SIGINT') => { child.kill(signal); return await exited }
+  // As a terminal's Ctrl-C, which all of the group get: npm passes nothing on.
+  dev.stop = async () => { try { process.kill(-child.pid, 'SIGINT') } catch {} return await exited }
   const ready = /ready in \S+ s: (\S+)/
   await Promise.race([
     until('the application to be ready', () => ready.test(dev.out), 60000),
@@ -49,7 +56,7 @@ export async function startDev (args = []) {
   return dev
 }
 
-/** A browser, and what pages in it complained about or asked of others. */
+/** A browser, what pages in it complained about or asked of others, and the largest message that one has sent. */
 export async function openBrowser () {
   assert.ok(EXECUTABLE, 'no Chromium found: install the package chromium or set CHROMIUM to the program')
   fs.mkdirSync(SHOTS, { recursive: true })
@@ -68,13 +75,17 @@ export async function openBrowser () {
       const { protocol, hostname } = new URL(request.url())
       if (!['data:', 'blob:'].includes(protocol) && hostname !== '127.0.0.1') problems.push(`${name} asked ${request.url()}`)
     })
-    page.on('websocket', socket => { if (new URL(socket.url()).hostname !== '127.0.0.1') problems.push(`${name} asked ${socket.url()}`) })
+    page.on('websocket', socket => {
+      if (new URL(socket.url()).hostname !== '127.0.0.1') problems.push(`${name} asked ${socket.url()}`)
+      socket.on('framesent', ({ payload }) => { opened.largest = Math.max(opened.largest, payload.length) })
+    })
     await page.goto(url)
     return page
   }
-  return {
+  const opened = {
     open,
     problems,
+    largest: 0,
     close: () => browser.close(),
     /** While `work` is done, browsers may complain that there is no network. */
     async withoutNetwork (work) {
@@ -82,6 +93,7 @@ export async function openBrowser () {
       try { await work() } finally { networkMayFail = false }
     }
   }
+  return opened
 }
 
 /** Signs in as one of the demo users and goes to the demo workspace. */
@@ -90,9 +102,25 @@ export async function enter (page, name) {
   await page.getByRole('link', { name: /Demo workspace/ }).click()
   await page.getByRole('heading', { name: 'Demo workspace' }).waitFor()
 }
-export const openPage = async (page, title) => {
-  await page.getByRole('link', { name: title }).locator('visible=true').first().click()
-  await status(page, /Saved|Live/)
+/** Nothing is cut off or behind the edge: the page is as large as the window, and its bar is in it. */
+export async function fits (page) {
+  const { wide, high, bar } = await page.evaluate(() => ({
+    wide: document.documentElement.scrollWidth - innerWidth,
+    high: document.documentElement.scrollHeight - innerHeight,
+    bar: document.querySelector('header')?.getBoundingClientRect().top
+  }))
+  assert.ok(wide <= 0, `the page is ${wide} px wider than the window`)
+  if (await page.locator('.page').count() > 0) {
+    assert.ok(high <= 0, `the page is ${high} px higher than the window`)
+    assert.equal(bar, 0, 'its bar is at the top')
+  }
 }
-export const status = (page, wanted) => until(`the page to say ${wanted}`, async () => wanted.test(await page.getByRole('status').innerText()))
+export async function openPage (page, title, ms) {
+  await page.getByRole('link', { name: title }).locator('visible=true').first().click()
+  await status(page, /Saved|Live/, ms)
+}
+export async function status (page, wanted, ms) {
+  let said
+  await until(() => `the page to say ${wanted}, not ${said}`, async () => wanted.test(said = await page.getByRole('status').innerText()), ms)
+}
 export const shot = (page, name) => page.screenshot({ path: path.join(SHOTS, `app-${name}.png`) })

@@ -71,7 +71,7 @@ static enum yd_held kind_of(uint32_t ref)
 
 static uint32_t type_above(const struct yd_doc *doc, uint32_t type)
 {
-    return list_at(doc, item_at(doc, type_at(doc, type)->owner)->list)->type;
+    return list_at(doc, item_list(doc, item_at(doc, type_at(doc, type)->owner)))->type;
 }
 
 /* Name of the root that a type is in. */
@@ -114,7 +114,7 @@ static yd_err entry_book(const struct yd_doc *doc, struct tables *t, struct yd_a
         a->collected_structs++;
         return YD_OK;
     }
-    const struct list *list = list_at(doc, item_at(doc, handle)->list);
+    const struct list *list = list_at(doc, item_list(doc, item_at(doc, handle)));
     part_add(&t->roots[root_above(doc, t->root_of, list->type)], live, size);
     if (list->key != NONE) part_add(&t->keys[list->key], live, size);
     if (live) {

@@ -22,6 +22,7 @@ void yd_txn_begin(struct yd_doc *doc)
     txn->epoch++;
     txn->known_part = false;
     txn->whole = false;
+    txn->apart = false;
     txn->touched.count = 0;
     txn->dels.count = 0;
     txn->cands.count = 0;

@@ -51,7 +51,7 @@ yd_err yd_buf_reserve(struct yd_buf *buf, size_t more)
     if (buf->len > buf->max || more > buf->max - buf->len) return YD_ETOOBIG;
     size_t need = buf->len + more;
     // Half as much again: every byte is moved a bounded number of times.
-    size_t cap = buf->cap < 64 ? 64 : buf->cap;
+    size_t cap = grows_tight(need) ? need : buf->cap < 64 ? 64 : buf->cap;
     while (cap < need) cap = cap > buf->max - cap / 2 ? buf->max : cap + cap / 2;
     if (cap > buf->max) cap = buf->max;
     uint8_t *ptr = buf->alloc.resize(buf->alloc.ctx, buf->cap > 0 ? buf->ptr : NULL, buf->cap, cap);

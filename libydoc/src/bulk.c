@@ -37,6 +37,7 @@ struct bulk {
     struct progress *progress; /* per client */
     uint32_t *buckets; /* per client and bucket: number of the entry that holds its first clock */
     struct wire wire;
+    struct vec origins;           /* struct origins by item handle, until items are linked */
     struct codec_id own;          /* the client of the section */
     uint32_t dels_from, dels_end; /* deleted clocks that its ranges lack so far */
 };
@@ -79,7 +80,8 @@ static yd_err content_keep(struct bulk *b, uint32_t handle)
     if (wire->ref == REF_TYPE) YD_TRY(yd_type_new(doc, handle, wire->type_ref, &type));
     struct item *it = item_at(doc, handle);
     uint32_t off;
-    YD_TRY(yd_text_append(doc, wire->content, &off));
+    yd_err err = yd_text_append(doc, wire->content, &off);
+    YD_ASSERT(err == YD_OK); // update_decode() made room for all of the update
     if (wire->ref == REF_TYPE) {
         type_at(doc, type)->name = off;
         type_at(doc, type)->name_len = (uint32_t)wire->content.len;
@@ -89,6 +91,11 @@ static yd_err content_keep(struct bulk *b, uint32_t handle)
         it->bytes = (uint32_t)wire->content.len;
     }
     return YD_OK;
+}
+
+static struct origins *origins_at(const struct bulk *b, uint32_t handle)
+{
+    return (struct origins *)b->origins.at + handle;
 }
 
 /* An item that is not linked yet. Without origins `left` says where in the update its parent is
@@ -104,16 +111,16 @@ static yd_err item_decode(struct bulk *b, uint32_t index, uint32_t clock, const 
                         .len = wire->len,
                         .left = (uint32_t)(parent - b->update.ptr),
                         .right = wire->flags & WIRE_KEY,
-                        .origin_client = NONE,
-                        .right_client = NONE,
                         .who = index | (uint32_t)wire->ref << 24 | ITEM_LIVE};
+    YD_TRY(yd_vec_reserve(doc, &b->origins, 1, sizeof(struct origins)));
+    struct origins *origins = origins_at(b, b->origins.count++);
+    origins->left = (struct origin){NONE, wire->origin.clock};
+    origins->right = (struct origin){NONE, wire->right.clock};
     if (wire->flags & WIRE_ORIGIN) {
-        YD_TRY(id_intern(b, &wire->origin, index, &it->origin_client));
-        it->origin_clock = wire->origin.clock;
+        YD_TRY(id_intern(b, &wire->origin, index, &origins->left.client));
     }
     if (wire->flags & WIRE_RIGHT) {
-        YD_TRY(id_intern(b, &wire->right, index, &it->right_client));
-        it->right_clock = wire->right.clock;
+        YD_TRY(id_intern(b, &wire->right, index, &origins->right.client));
     }
     if (wire->ref == REF_DELETED) {
         it->who |= ITEM_DELETED;
@@ -196,18 +203,20 @@ static void parent_read(const struct bulk *b, const struct item *it, struct wire
 }
 
 /* The client whose next struct an item needs first, or NONE. */
-static uint32_t bulk_missing(struct bulk *b, const struct item *it, uint32_t own)
+static uint32_t bulk_missing(struct bulk *b, uint32_t handle, uint32_t own)
 {
     const struct yd_doc *doc = b->doc;
-    uint32_t origin = it->origin_client, right = it->right_client;
-    if (origin != NONE && origin != own && it->origin_clock >= client_at(doc, origin)->next) {
-        return origin;
+    struct origin left = origins_at(b, handle)->left, right = origins_at(b, handle)->right;
+    if (left.client != NONE && left.client != own &&
+        left.clock >= client_at(doc, left.client)->next) {
+        return left.client;
     }
-    if (right != NONE && right != own && it->right_clock >= client_at(doc, right)->next) {
-        return right;
+    if (right.client != NONE && right.client != own &&
+        right.clock >= client_at(doc, right.client)->next) {
+        return right.client;
     }
-    if (origin != NONE || right != NONE) return NONE;
-    parent_read(b, it, &b->wire);
+    if (left.client != NONE || right.client != NONE) return NONE;
+    parent_read(b, item_at(doc, handle), &b->wire);
     if (b->wire.root || b->wire.parent.client == client_at(doc, own)->id) return NONE;
     uint32_t parent = yd_client_find(b->doc, b->wire.parent.client);
     if (parent == NONE) return own; // nowhere in the update: cannot go on
@@ -248,35 +257,36 @@ static uint32_t entry_at(const struct bulk *b, uint32_t client, uint32_t clock)
 }
 
 /* The item that begins with the right origin; mostly the one behind `left`. */
-static uint32_t bulk_right(const struct bulk *b, const struct item *it, uint32_t left)
+static uint32_t bulk_right(const struct bulk *b, struct origin origin, uint32_t left)
 {
     if (left != NONE && item_at(b->doc, left)->right != NONE) {
         uint32_t next = item_at(b->doc, left)->right;
         const struct item *right = item_at(b->doc, next);
-        if (right->clock == it->right_clock && item_client(right) == it->right_client) return next;
+        if (right->clock == origin.clock && item_client(right) == origin.client) return next;
     }
-    return entry_at(b, it->right_client, it->right_clock);
+    return entry_at(b, origin.client, origin.clock);
 }
 
 /* The neighbours, if they are items of their own. */
 static yd_err bulk_place(struct bulk *b, const struct item *it, uint32_t last, struct place *place)
 {
     struct yd_doc *doc = b->doc;
-    if (it->origin_client != NONE) {
-        uint32_t end = it->origin_clock + 1;
-        bool follows = it->origin_client == item_client(it) && end == it->clock;
-        place->left = follows ? last : entry_at(b, it->origin_client, it->origin_clock);
+    struct origin from = place->origins.left, to = place->origins.right;
+    if (from.client != NONE) {
+        uint32_t end = from.clock + 1;
+        bool follows = from.client == item_client(it) && end == it->clock;
+        place->left = follows ? last : entry_at(b, from.client, from.clock);
         if (place->left == INDEX_GC) return BULK_UNFIT;
         const struct item *left = item_at(doc, place->left);
         if (left->clock + left->len != end) return BULK_UNFIT;
-        place->list = left->list;
+        place->list = item_list(doc, left);
     }
-    if (it->right_client != NONE) {
-        place->right = bulk_right(b, it, place->left);
+    if (to.client != NONE) {
+        place->right = bulk_right(b, to, place->left);
         if (place->right == INDEX_GC) return BULK_UNFIT;
         const struct item *right = item_at(doc, place->right);
-        if (right->clock != it->right_clock) return BULK_UNFIT;
-        if (place->left == NONE) place->list = right->list;
+        if (right->clock != to.clock) return BULK_UNFIT;
+        if (place->left == NONE) place->list = item_list(doc, right);
     }
     return YD_OK;
 }
@@ -284,12 +294,11 @@ static yd_err bulk_place(struct bulk *b, const struct item *it, uint32_t last, s
 static yd_err item_place(struct bulk *b, uint32_t handle, uint32_t last)
 {
     struct yd_doc *doc = b->doc;
-    struct item *it = item_at(doc, handle);
-    struct place place = {NONE, NONE, NONE};
-    if (it->origin_client == NONE && it->right_client == NONE) {
+    struct place place = {NONE, NONE, NONE, *origins_at(b, handle)};
+    if (place.origins.left.client == NONE && place.origins.right.client == NONE) {
         YD_TRY(yd_list_of(doc, &b->wire, &place.list)); // as bulk_missing() left it
     } else {
-        YD_TRY(bulk_place(b, it, last, &place));
+        YD_TRY(bulk_place(b, item_at(doc, handle), last, &place));
     }
     if (place.list == NONE) return BULK_UNFIT;
     return yd_item_place(doc, handle, &place);
@@ -310,7 +319,7 @@ static yd_err step_link(struct bulk *b, uint32_t at, uint32_t *missing)
         client->next = is_last ? progress->end : smap_key(&client->index, next);
     } else {
         const struct item *it = item_at(doc, handle);
-        *missing = bulk_missing(b, it, at);
+        *missing = bulk_missing(b, handle, at);
         if (*missing == at) return BULK_UNFIT;
         if (*missing != NONE) return YD_OK;
         uint32_t len = it->len;
@@ -390,8 +399,10 @@ yd_err yd_bulk_apply(struct yd_doc *doc, yd_slice update, bool inner, yd_slice *
 {
     struct bulk b = {.doc = doc, .update = update};
     yd_err err = bulk_run(&b, inner, deletes);
+    yd_vec_free(doc, &b.origins, sizeof(struct origins));
     if (err == BULK_UNFIT) yd_doc_empty(doc);
     doc->txn.whole = err == YD_OK;
+    doc->txn.apart = err == YD_OK && !yd_any_fit(doc);
     return err;
 }
 

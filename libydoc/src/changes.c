@@ -39,13 +39,14 @@ static bool list_is_told(const struct yd_doc *doc, uint32_t list)
 
 static yd_err item_note(struct yd_doc *doc, const struct item *it, bool gone)
 {
-    if (!list_is_told(doc, it->list)) return YD_OK;
+    uint32_t list = item_list(doc, it);
+    if (!list_is_told(doc, list)) return YD_OK;
     uint32_t n = doc->changes.count;
     struct noted *noted = n > 0 ? noted_at(doc, n - 1) : NULL;
-    if (noted == NULL || noted->list != it->list) {
+    if (noted == NULL || noted->list != list) {
         YD_TRY(yd_vec_reserve(doc, &doc->changes, 1, sizeof *noted));
         noted = noted_at(doc, doc->changes.count++);
-        *noted = (struct noted){.list = it->list};
+        *noted = (struct noted){.list = list};
     }
     uint32_t ref = item_ref(it);
     if (ref == REF_FORMAT || ref == REF_FORMAT_ANY) {
@@ -205,7 +206,7 @@ struct yd_change yd_doc_change(const struct yd_doc *doc, size_t i)
     struct yd_change change = {.type = yd_type_ref_of(doc, list->type), .key = YD_EMPTY};
     uint32_t type = list->type;
     while (type_at(doc, type)->owner != NONE) {
-        type = list_at(doc, item_at(doc, type_at(doc, type)->owner)->list)->type;
+        type = list_at(doc, item_list(doc, item_at(doc, type_at(doc, type)->owner)))->type;
     }
     change.root = name_text(doc, type_at(doc, type)->name);
     change.has_key = list->key != NONE;

@@ -13,6 +13,8 @@
  *   L2  the tail of a key is its last item
  *   L3  a key occurs once in its type and is found by its hash
  *   L4  the type of a type item names that item as its owner
+ *   O1  an item with an origin of kind ORIGIN_SIDE has that neighbour
+ *   O2  the users of all anchors are the items that have one
  *   L5  every item of the indexes is in a list, and no other
  *   T1  content lies inside the arena; live and dead bytes add up to its length
  *   D1  a client's ranges are its deleted and collected clocks, joined
@@ -110,6 +112,21 @@ static uint32_t check_client(struct yd_doc *doc, uint32_t index)
     return items;
 }
 
+static void check_anchors(const struct yd_doc *doc)
+{
+    uint64_t users = 0;
+    for (uint32_t i = 0; i < doc->item_used; i++) {
+        const struct item *it = item_at(doc, i);
+        if ((it->who & ITEM_LIVE) == 0) continue;
+        if (item_left_kind(it) == ORIGIN_SIDE) YD_ASSERT(it->left != NONE); // O1
+        if (item_right_kind(it) == ORIGIN_SIDE) YD_ASSERT(it->right != NONE);
+        if (item_is_anchored(it)) YD_ASSERT(item_anchor(doc, it)->users > 0);
+        users += item_is_anchored(it) ? 1 : 0;
+    }
+    for (uint32_t i = 0; i < doc->anchors.count; i++) users -= anchor_at(doc, i)->users;
+    YD_ASSERT(users == 0); // O2
+}
+
 static uint32_t check_list(const struct yd_doc *doc, uint32_t handle, uint32_t type)
 {
     const struct list *list = list_at(doc, handle);
@@ -118,7 +135,7 @@ static uint32_t check_list(const struct yd_doc *doc, uint32_t handle, uint32_t t
     YD_ASSERT(list->type == type);
     for (uint32_t at = list->head; at != NONE; at = item_at(doc, at)->right) {
         const struct item *it = item_at(doc, at);
-        YD_ASSERT(it->list == handle && it->left == last);                               // L1
+        YD_ASSERT(item_list(doc, it) == handle && it->left == last);                     // L1
         if (item_ref(it) == REF_TYPE) YD_ASSERT(type_at(doc, it->content)->owner == at); // L4
         last = at;
         items++;
@@ -201,6 +218,7 @@ void yd_doc_check(struct yd_doc *doc)
     YD_ASSERT(indexed == listed); // L5
     YD_ASSERT(indexed == doc->item_used - doc->item_free_count);
     check_order(doc);
+    check_anchors(doc);
     check_text(doc);
     check_pending(doc);
     yd_markers_check(doc);

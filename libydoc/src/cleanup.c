@@ -125,7 +125,7 @@ static uint32_t type_next_item(struct yd_doc *doc, uint32_t type)
 
 static void item_unlink(struct yd_doc *doc, const struct item *it)
 {
-    struct list *list = list_at(doc, it->list);
+    struct list *list = list_at(doc, item_list(doc, it));
     if (list->key == NONE) {
         list->head = it->right;
     } else {
@@ -156,7 +156,7 @@ static yd_err type_collect(struct yd_doc *doc, uint32_t top)
             type_drop(doc, type);
             if (owner == top) return YD_OK;
             struct item *it = item_at(doc, owner);
-            type = list_at(doc, it->list)->type;
+            type = list_at(doc, item_list(doc, it))->type;
             item_unlink(doc, it);
             YD_TRY(item_collect(doc, owner));
         }
@@ -237,6 +237,7 @@ static yd_err cand_join(struct yd_doc *doc, const struct span *cand)
 yd_err yd_txn_cleanup(struct yd_doc *doc)
 {
     struct txn *txn = &doc->txn;
+    if (txn->apart && txn->dels.count == 0 && !doc->opts.note_changes) return YD_OK;
     YD_TRY(yd_spans_normalise(doc, &txn->dels));
     if (doc->opts.note_changes) YD_TRY(yd_changes_note(doc));
     const struct span *dels = txn->dels.at;

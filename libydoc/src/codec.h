@@ -14,6 +14,15 @@
 #define YD_BODY static inline __attribute__((always_inline))
 #endif
 
+/* Tables grow by half their size. For tests, built with YD_TIGHT, by what is needed only, up to a
+ * thousand: each element more asks for memory, which may be refused, and moves the table. */
+#ifdef YD_TIGHT
+enum { TIGHT = 1 };
+#else
+enum { TIGHT = 0 };
+#endif
+static inline bool grows_tight(uint64_t need) { return TIGHT && need < 1000; }
+
 /* yd_read_varuint() for values of two bytes and more. */
 uint64_t yd_codec_varuint_long(struct yd_reader *r);
 

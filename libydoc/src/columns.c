@@ -121,7 +121,7 @@ yd_err yd_uint_flush(struct uint_writer *c)
 {
     if (c->count == 0) return YD_OK;
     YD_TRY(yd_buf_varint(&c->buf, c->value, c->count > 1));
-    if (c->count > 1) YD_TRY(yd_buf_varuint(&c->buf, c->count - 2));
+    if (c->count > 1) YD_TRY(yd_buf_varuint(&c->buf, c->count - 2)); // the run
     c->count = 0;
     return YD_OK;
 }
@@ -139,7 +139,7 @@ yd_err yd_diff_flush(struct diff_writer *c)
     if (c->count == 0) return YD_OK;
     int64_t entry = c->diff * 2 + (c->count > 1 ? 1 : 0);
     YD_TRY(yd_buf_varint(&c->buf, (uint64_t)(entry < 0 ? -entry : entry), entry < 0));
-    if (c->count > 1) YD_TRY(yd_buf_varuint(&c->buf, c->count - 2));
+    if (c->count > 1) YD_TRY(yd_buf_varuint(&c->buf, c->count - 2)); // of steps
     c->count = 0;
     return YD_OK;
 }

@@ -25,16 +25,9 @@
 /* Walks longer than this leave a finger. */
 #define FINGER_STEP 24
 
-static bool same_origin(const struct item *a, const struct item *b)
+static bool same_right(const struct yd_doc *doc, const struct place *place, const struct item *it)
 {
-    return a->origin_client == b->origin_client &&
-           (a->origin_client == NONE || a->origin_clock == b->origin_clock);
-}
-
-static bool same_right(const struct item *a, const struct item *b)
-{
-    return a->right_client == b->right_client &&
-           (a->right_client == NONE || a->right_clock == b->right_clock);
+    return origin_equal(place->origins.right, item_right_origin(doc, it));
 }
 
 /* What a conflict scan has passed: items in order, the first SCAN_SHORT in `near`, and all of
@@ -89,26 +82,25 @@ static uint32_t scan_position(const struct yd_doc *doc, const struct scan *scan,
 }
 
 /* The item that holds the origin of `it`; mostly its left neighbour. */
-static uint32_t origin_item(const struct yd_doc *doc, const struct item *it)
+static uint32_t origin_item(const struct yd_doc *doc, const struct item *it, struct origin origin)
 {
+    if (item_left_kind(it) == ORIGIN_SIDE) return it->left;
     if (it->left != NONE) {
         const struct item *l = item_at(doc, it->left);
-        if (item_client(l) == it->origin_client && it->origin_clock - l->clock < l->len) {
-            return it->left;
-        }
+        if (item_client(l) == origin.client && origin.clock - l->clock < l->len) return it->left;
     }
     struct smap_pos pos;
-    return struct_at(doc, it->origin_client, it->origin_clock, &pos);
+    return struct_at(doc, origin.client, origin.clock, &pos);
 }
 
-/* The fingers of an item's siblings, or NULL. */
-static struct fingers *fingers_find(struct yd_doc *doc, const struct item *it, uint32_t list)
+/* The fingers of the siblings of what goes to a place, or NULL. */
+static struct fingers *fingers_find(struct yd_doc *doc, const struct place *place)
 {
     for (uint32_t i = 0; i < FINGERS; i++) {
         struct fingers *f = &doc->fingers[i];
-        if (f->at.count > 0 && f->list == list && f->origin_client == it->origin_client &&
-            f->origin_clock == it->origin_clock && f->right_client == it->right_client &&
-            f->right_clock == it->right_clock) {
+        if (f->at.count > 0 && f->list == place->list &&
+            origin_equal(f->origins.left, place->origins.left) &&
+            origin_equal(f->origins.right, place->origins.right)) {
             return f;
         }
     }
@@ -134,38 +126,36 @@ static uint32_t fingers_below(const struct fingers *f, uint64_t id)
 
 /* The item of a finger if it is what it was, otherwise NONE. */
 static uint32_t finger_item(const struct yd_doc *doc, const struct finger *finger,
-                            const struct item *it, uint32_t list)
+                            const struct place *place)
 {
     if (finger->handle >= doc->item_used) return NONE;
     const struct item *other = item_at(doc, finger->handle);
-    bool is_sibling = (other->who & ITEM_LIVE) != 0 && other->list == list &&
-                      same_origin(it, other) && same_right(it, other) &&
+    bool is_sibling = (other->who & ITEM_LIVE) != 0 && item_list(doc, other) == place->list &&
+                      origin_equal(place->origins.left, item_origin(doc, other)) &&
+                      same_right(doc, place, other) &&
                       client_at(doc, item_client(other))->id == finger->id;
     return is_sibling ? finger->handle : NONE;
 }
 
 /* Where a walk may begin: the sibling at the last finger below `id`, or NONE. */
-static uint32_t fingers_start(const struct yd_doc *doc, struct fingers *f, const struct item *it,
-                              uint32_t list, uint64_t id)
+static uint32_t fingers_start(const struct yd_doc *doc, struct fingers *f,
+                              const struct place *place, uint64_t id)
 {
     uint32_t below = f == NULL ? 0 : fingers_below(f, id);
     if (below == 0) return NONE;
-    uint32_t start = finger_item(doc, (struct finger *)f->at.at + below - 1, it, list);
+    uint32_t start = finger_item(doc, (struct finger *)f->at.at + below - 1, place);
     if (start == NONE) f->at.count = 0; // much has changed: begin anew
     return start;
 }
 
 /* Leaves a finger at an item that has just found its place. */
-static yd_err finger_leave(struct yd_doc *doc, struct fingers *f, const struct item *it,
-                           uint32_t list, struct finger finger)
+static yd_err finger_leave(struct yd_doc *doc, struct fingers *f, const struct place *place,
+                           struct finger finger)
 {
     if (f == NULL || f->at.count == 0) {
         f = &doc->fingers[doc->finger_turn++ % FINGERS];
-        f->list = list;
-        f->origin_client = it->origin_client;
-        f->origin_clock = it->origin_clock;
-        f->right_client = it->right_client;
-        f->right_clock = it->right_clock;
+        f->list = place->list;
+        f->origins = place->origins;
         f->at.count = 0;
     }
     YD_TRY(yd_vec_reserve(doc, &f->at, 1, sizeof finger));
@@ -191,18 +181,19 @@ static yd_err scan_walk(struct yd_doc *doc, struct scan *scan, const struct item
     uint64_t id = client_at(doc, item_client(it))->id;
     while (at != NONE && at != place->right) {
         const struct item *other = item_at(doc, at);
+        struct origin origin = item_origin(doc, other);
         YD_TRY(scan_add(doc, scan, at));
-        if (same_origin(it, other)) {
+        if (origin_equal(place->origins.left, origin)) {
             if (client_at(doc, item_client(other))->id < id) {
                 place->left = at;
                 scan->reset = scan->count;
-            } else if (same_right(it, other)) {
+            } else if (same_right(doc, place, other)) {
                 break;
             }
         } else {
-            if (other->origin_client == NONE) break;
-            uint32_t origin = origin_item(doc, other);
-            uint32_t position = origin == INDEX_GC ? NONE : scan_position(doc, scan, origin);
+            if (origin.client == NONE) break;
+            uint32_t from = origin_item(doc, other, origin);
+            uint32_t position = from == INDEX_GC ? NONE : scan_position(doc, scan, from);
             if (position == NONE) break;
             if (position < scan->reset) {
                 place->left = at;
@@ -221,16 +212,17 @@ yd_err yd_conflict_scan(struct yd_doc *doc, uint32_t handle, struct place *place
     scan.reset = 0;
     const struct item *it = item_at(doc, handle);
     uint64_t id = client_at(doc, item_client(it))->id;
-    struct fingers *fingers = fingers_find(doc, it, place->list);
-    uint32_t start = fingers_start(doc, fingers, it, place->list, id);
+    struct fingers *fingers = fingers_find(doc, place);
+    uint32_t start = fingers_start(doc, fingers, place, id);
     uint32_t at = list_at(doc, place->list)->head;
     if (start != NONE) {
-        YD_TRY(scan_add(doc, &scan, start));
-        scan.reset = scan.count;
+        scan.near[0] = start; // as if just passed
+        scan.count = 1;
+        scan.reset = 1;
         place->left = start;
     }
     if (place->left != NONE) at = item_at(doc, place->left)->right;
     YD_TRY(scan_walk(doc, &scan, it, place, at));
     if (scan.count <= FINGER_STEP) return YD_OK;
-    return finger_leave(doc, fingers, it, place->list, (struct finger){id, handle, 0});
+    return finger_leave(doc, fingers, place, (struct finger){id, handle, 0});
 }

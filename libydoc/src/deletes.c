@@ -97,7 +97,7 @@ static uint32_t key_item_from(const struct yd_doc *doc, uint32_t key)
 /* Item after `it` in the walk over its type: the sequence, then the current item of every key. */
 static uint32_t sibling_after(const struct yd_doc *doc, const struct item *it)
 {
-    const struct list *list = list_at(doc, it->list);
+    const struct list *list = list_at(doc, item_list(doc, it));
     if (list->key != NONE) return key_item_from(doc, list->next);
     if (it->right != NONE) return it->right;
     return key_item_from(doc, type_at(doc, list->type)->first_key);
@@ -123,7 +123,7 @@ yd_err yd_item_delete(struct yd_doc *doc, uint32_t top)
             uint32_t owner = type_at(doc, type)->owner;
             if (owner == top) return YD_OK;
             it = item_at(doc, owner);
-            type = list_at(doc, it->list)->type;
+            type = list_at(doc, item_list(doc, it))->type;
             at = sibling_after(doc, it);
         }
         it = item_at(doc, at);

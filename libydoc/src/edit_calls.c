@@ -246,7 +246,8 @@ static yd_err delta_run(struct yd_doc *doc, struct text_edit *e, const struct yd
     struct delta_plan plan = {.len = yd_type_length(doc, e->spot.type)};
     for (size_t i = 0; i < count; i++) YD_TRY(delta_op_plan(doc, e, &ops[i], scratch, &plan));
     YD_TRY(yd_edit_room(doc, plan.structs, plan.bytes, plan.clocks));
-    YD_TRY(yd_spot_find(doc, e->spot.type, 0, &e->spot, NULL));
+    e->spot.left = NONE;
+    e->spot.right = list_at(doc, type_at(doc, e->spot.type)->seq)->head;
     for (size_t i = 0; i < count; i++) YD_TRY(delta_op_run(doc, e, &ops[i], scratch));
     return YD_OK;
 }

@@ -35,7 +35,7 @@ static uint32_t unit_item(struct yd_doc *doc, uint32_t type, uint32_t client, ui
     uint32_t handle = smap_value(index, pos);
     if (handle == INDEX_GC) return NONE;
     const struct item *it = item_at(doc, handle);
-    return it->list == type_at(doc, type)->seq && !item_is_deleted(it) ? handle : NONE;
+    return item_list(doc, it) == type_at(doc, type)->seq && !item_is_deleted(it) ? handle : NONE;
 }
 
 /* A start for a walk to the right. */

@@ -135,7 +135,7 @@ static yd_err content_insert(struct yd_doc *doc, struct text_edit *e, const stru
     yd_markers_insert(doc, e->spot.type, index, in->len);
     if (e->marks_changed || e->filled) places_drop(doc, e, index);
     if (!e->filled) yd_marker_add(doc, e->spot.type, made, index + in->len - 1, &e->spot.marks);
-    YD_TRY(yd_spot_step(doc, &e->spot));
+    YD_TRY(yd_spot_step(doc, &e->spot)); // over what was put: no mark
     e->marks_changed = false;
     YD_TRY(marks_close(doc, e));
     if (e->marks_changed) places_drop(doc, e, index + in->len);

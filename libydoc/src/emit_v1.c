@@ -41,6 +41,13 @@ struct spelled {
     uint8_t bytes[16];
 };
 
+static inline uint8_t *put_spelled(uint8_t *p, const struct spelled *s)
+{
+    memcpy(p, s->bytes, 8);
+    if (s->len > 8) memcpy(p + 8, s->bytes + 8, sizeof s->bytes - 8);
+    return p + s->len;
+}
+
 static inline uint8_t *put_client(const struct yd_doc *doc, uint8_t *p, struct spelled *s,
                                   uint32_t client)
 {
@@ -48,9 +55,7 @@ static inline uint8_t *put_client(const struct yd_doc *doc, uint8_t *p, struct s
         s->client = client;
         s->len = (uint32_t)(codec_put(s->bytes, client_at(doc, client)->id) - s->bytes);
     }
-    memcpy(p, s->bytes, 8);
-    if (s->len > 8) memcpy(p + 8, s->bytes + 8, sizeof s->bytes - 8);
-    return p + s->len;
+    return put_spelled(p, s);
 }
 
 struct emit {
@@ -60,10 +65,10 @@ struct emit {
     struct spelled other;
 };
 
-static inline uint8_t *emit_id(struct emit *e, uint8_t *p, uint32_t client, uint32_t clock)
+static inline uint8_t *emit_id(struct emit *e, uint8_t *p, struct origin id)
 {
-    struct spelled *s = client == e->own.client ? &e->own : &e->other;
-    return put_u32(put_client(e->doc, p, s, client), clock);
+    if (id.client == e->own.client) return put_u32(put_spelled(p, &e->own), id.clock);
+    return put_u32(put_client(e->doc, p, &e->other, id.client), id.clock);
 }
 
 /* Content bytes; up to 16 more may be written behind them. Where content of no bytes once was may
@@ -89,7 +94,7 @@ static uint8_t *emit_name(const struct yd_doc *doc, uint8_t *p, uint32_t name)
 /* Bytes that names in a struct may take. */
 static size_t names_size(const struct yd_doc *doc, const struct item *it, const struct list *list)
 {
-    if (it->origin_client != NONE || it->right_client != NONE) return 0;
+    if (item_left_kind(it) != ORIGIN_NONE || item_right_kind(it) != ORIGIN_NONE) return 0;
     const struct type *type = type_at(doc, list->type);
     size_t size = list->key == NONE ? 0 : name_at(doc, list->key)->len;
     return size + (type->owner == NONE ? name_at(doc, type->name)->len : 0);
@@ -103,7 +108,7 @@ static uint8_t *emit_parent(struct emit *e, uint8_t *p, const struct list *list)
         p = emit_name(e->doc, p, type->name);
     } else {
         const struct item *owner = item_at(e->doc, type->owner);
-        p = emit_id(e, p, item_client(owner), owner->clock);
+        p = emit_id(e, p, (struct origin){item_client(owner), owner->clock});
     }
     return list->key == NONE ? p : emit_name(e->doc, p, list->key);
 }
@@ -134,12 +139,16 @@ static inline uint8_t *emit_item(struct emit *e, uint8_t *p, const struct item *
                                  const struct list *list)
 {
     uint32_t ref = item_ref(it);
-    bool origin = it->origin_client != NONE, right = it->right_client != NONE;
-    *p++ = (uint8_t)(ref | (origin ? WIRE_ORIGIN : 0) | (right ? WIRE_RIGHT : 0) |
-                     (list->key != NONE ? WIRE_KEY : 0));
-    if (origin) p = emit_id(e, p, it->origin_client, it->origin_clock);
-    if (right) p = emit_id(e, p, it->right_client, it->right_clock);
-    if (!origin && !right) p = emit_parent(e, p, list);
+    uint32_t left = item_left_kind(it), right = item_right_kind(it);
+    *p++ = (uint8_t)(ref | (left != ORIGIN_NONE ? WIRE_ORIGIN : 0) |
+                     (right != ORIGIN_NONE ? WIRE_RIGHT : 0) | (list->key != NONE ? WIRE_KEY : 0));
+    if (left == ORIGIN_OWN) {
+        p = put_u32(put_spelled(p, &e->own), it->clock - 1);
+    } else if (left != ORIGIN_NONE) {
+        p = emit_id(e, p, item_origin(e->doc, it));
+    }
+    if (right != ORIGIN_NONE) p = emit_id(e, p, item_right_origin(e->doc, it));
+    if (left == ORIGIN_NONE && right == ORIGIN_NONE) p = emit_parent(e, p, list);
     return emit_content(e, p, it, ref);
 }
 
@@ -151,24 +160,36 @@ static yd_err entry_long(struct emit *e, const struct client *client, struct sma
     return yd_v1_write(e->out, &wire, id, 0, false);
 }
 
+/* Entries of one chunk, from pos on. */
+static yd_err emit_chunk(struct emit *e, const struct client *client, struct smap_pos pos)
+{
+    const struct yd_doc *doc = e->doc;
+    const struct smap_chunk *chunk = smap_chunk_at(&client->index, pos.chunk);
+    struct yd_buf *out = e->out;
+    for (; pos.at < chunk->count; pos.at++) {
+        uint32_t handle = chunk->cells[chunk->cap + pos.at];
+        const struct item *it = handle == INDEX_GC ? NULL : item_at(doc, handle);
+        if (it == NULL || item_ref(it) > REF_SKIP) {
+            YD_TRY(entry_long(e, client, pos));
+            continue;
+        }
+        const struct list *list = list_at(doc, item_list(doc, it));
+        size_t need = EMIT_MAX + it->bytes + names_size(doc, it, list);
+        if (item_ref(it) == REF_TYPE) need += type_at(doc, it->content)->name_len;
+        if (need > out->cap - out->len) YD_TRY(yd_buf_reserve(out, need));
+        out->len = (size_t)(emit_item(e, out->ptr + out->len, it, list) - out->ptr);
+    }
+    return YD_OK;
+}
+
 yd_err yd_emit_v1(const struct yd_doc *doc, const struct client *client, struct smap_pos pos,
                   struct yd_buf *out)
 {
     struct emit e = {doc, out, {.client = NONE}, {.client = NONE}};
     e.own.client = (uint32_t)(client - client_at(doc, 0));
     e.own.len = (uint32_t)(codec_put(e.own.bytes, client->id) - e.own.bytes);
-    for (; !smap_is_end(&client->index, pos); pos = smap_next(&client->index, pos)) {
-        uint32_t handle = smap_value(&client->index, pos);
-        const struct item *it = handle == INDEX_GC ? NULL : item_at(doc, handle);
-        if (it == NULL || item_ref(it) > REF_SKIP) {
-            YD_TRY(entry_long(&e, client, pos));
-            continue;
-        }
-        const struct list *list = list_at(doc, it->list);
-        size_t need = EMIT_MAX + it->bytes + names_size(doc, it, list);
-        if (item_ref(it) == REF_TYPE) need += type_at(doc, it->content)->name_len;
-        if (need > out->cap - out->len) YD_TRY(yd_buf_reserve(out, need));
-        out->len = (size_t)(emit_item(&e, out->ptr + out->len, it, list) - out->ptr);
+    for (; !smap_is_end(&client->index, pos); pos = (struct smap_pos){pos.chunk + 1, 0}) {
+        YD_TRY(emit_chunk(&e, client, pos));
     }
     return YD_OK;
 }

@@ -67,35 +67,36 @@ yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t *list)
     return YD_OK;
 }
 
-/* Steps 1 and 2. Sets the origins of `it`. */
-static yd_err place_find(struct yd_doc *doc, struct item *it, const struct wire *wire,
+const struct place yd_place_none = {NONE, NONE, NONE, {{NONE, 0}, {NONE, 0}}};
+
+/* Steps 1 and 2. */
+static yd_err place_find(struct yd_doc *doc, const struct item *it, const struct wire *wire,
                          uint32_t offset, struct place *place)
 {
-    *place = (struct place){NONE, NONE, NONE};
+    *place = yd_place_none;
+    struct origin *left = &place->origins.left, *right = &place->origins.right;
     if (wire->flags & WIRE_ORIGIN) {
-        it->origin_client = yd_client_find(doc, wire->origin.client);
-        it->origin_clock = wire->origin.clock;
-        YD_TRY(clean_end(doc, it->origin_client, it->origin_clock, &place->left));
+        *left = (struct origin){yd_client_find(doc, wire->origin.client), wire->origin.clock};
+        YD_TRY(clean_end(doc, left->client, left->clock, &place->left));
         if (place->left == INDEX_GC) return YD_OK;
     }
     if (wire->flags & WIRE_RIGHT) {
-        it->right_client = yd_client_find(doc, wire->right.client);
-        it->right_clock = wire->right.clock;
-        YD_TRY(right_of(doc, place->left, it->right_client, it->right_clock, &place->right));
+        *right = (struct origin){yd_client_find(doc, wire->right.client), wire->right.clock};
+        YD_TRY(right_of(doc, place->left, right->client, right->clock, &place->right));
         if (place->right == INDEX_GC) return YD_OK;
     }
     if (offset > 0) {
         // The beginning is known: what is new follows it. Its list is that of its beginning,
         // whatever the wire says: a list must hold what is linked in it.
-        it->origin_client = item_client(it);
-        it->origin_clock = it->clock - 1;
-        YD_TRY(clean_end(doc, it->origin_client, it->origin_clock, &place->left));
+        *left = (struct origin){item_client(it), it->clock - 1};
+        struct smap_pos pos;
+        place->left = struct_at(doc, left->client, left->clock, &pos); // it ends there
         if (place->left == INDEX_GC) return YD_OK;
     }
     if (place->left != NONE) {
-        place->list = item_at(doc, place->left)->list;
+        place->list = item_list(doc, item_at(doc, place->left));
     } else if (place->right != NONE) {
-        place->list = item_at(doc, place->right)->list;
+        place->list = item_list(doc, item_at(doc, place->right));
     } else {
         return yd_list_of(doc, wire, &place->list);
     }
@@ -108,29 +109,68 @@ static bool is_contested(const struct yd_doc *doc, const struct place *place)
     return place->right == NONE || item_at(doc, place->right)->left != NONE;
 }
 
-/* Step 4, first half: into the list behind place->left. */
-static yd_err item_link(struct yd_doc *doc, uint32_t handle, const struct place *place)
+/* Uses the anchor of the item that an item goes on from, if it says the same. */
+static bool anchor_share(struct yd_doc *doc, struct item *it, const struct item *before,
+                         const struct place *place)
+{
+    if (item_right_kind(before) != ORIGIN_KEPT) return false;
+    struct anchor *anchor = item_anchor(doc, before);
+    if (anchor->list != place->list || !origin_equal(anchor->at.right, place->origins.right)) {
+        return false;
+    }
+    anchor->users++;
+    item_home_set(it, before->home & HOME_MASK, ORIGIN_OWN, ORIGIN_KEPT);
+    return true;
+}
+
+/* Says the origins of a linked item. `before` ends with its left one, and the neighbour that the
+ * author saw to the right begins with the other. */
+static yd_err origins_set(struct yd_doc *doc, struct item *it, const struct place *place,
+                          uint32_t before)
+{
+    struct origin from = place->origins.left;
+    uint32_t left = ORIGIN_NONE, right = ORIGIN_NONE;
+    if (from.client != NONE) {
+        bool own = from.client == item_client(it) && from.clock + 1 == it->clock;
+        left = own ? ORIGIN_OWN : it->left == before ? ORIGIN_SIDE : ORIGIN_KEPT;
+    }
+    if (place->origins.right.client != NONE) {
+        right = it->right == place->right ? ORIGIN_SIDE : ORIGIN_KEPT;
+    }
+    item_home_set(it, place->list, left, right);
+    bool goes_on = left == ORIGIN_OWN && right != ORIGIN_NONE && before != NONE;
+    if (goes_on && anchor_share(doc, it, item_at(doc, before), place)) return YD_OK;
+    if (left != ORIGIN_KEPT && right != ORIGIN_KEPT) return YD_OK;
+    return yd_origins_keep(doc, it, place->list, &place->origins);
+}
+
+/* Step 4, first half: into the list behind place->left. before: the item with its left origin. */
+static yd_err item_link(struct yd_doc *doc, uint32_t handle, const struct place *place,
+                        uint32_t before)
 {
     struct item *it = item_at(doc, handle);
     struct list *list = list_at(doc, place->list);
+    struct item *left = place->left == NONE ? NULL : item_at(doc, place->left);
     it->left = place->left;
-    it->list = place->list;
-    if (it->left != NONE) {
-        struct item *left = item_at(doc, it->left);
-        it->right = left->right;
-        left->right = handle;
-    } else {
-        it->right = list->head;
-        list->head = handle;
-    }
+    it->right = left == NULL ? list->head : left->right;
     if (it->right != NONE) {
-        item_at(doc, it->right)->left = handle;
-    } else if (list->key != NONE) {
-        list->tail = handle;
-        // The value that was there is overwritten.
-        if (it->left != NONE) return yd_item_delete(doc, it->left);
+        struct item *right = item_at(doc, it->right);
+        if (left != NULL) {
+            YD_TRY(yd_origin_keep_right(doc, left));
+            YD_TRY(yd_origin_keep_left(doc, right));
+        }
+        right->left = handle;
     }
-    return YD_OK;
+    if (left == NULL) {
+        list->head = handle;
+    } else {
+        left->right = handle;
+    }
+    YD_TRY(origins_set(doc, it, place, before));
+    if (it->right != NONE || list->key == NONE) return YD_OK;
+    list->tail = handle;
+    // The value that was there is overwritten.
+    return left == NULL ? YD_OK : yd_item_delete(doc, place->left);
 }
 
 /* Content into the arena or the table of types. */
@@ -164,7 +204,7 @@ static yd_err item_settle(struct yd_doc *doc, uint32_t handle)
     if (item_ref(it) == REF_DELETED && !item_is_deleted(it)) {
         YD_TRY(yd_item_mark_deleted(doc, it));
     }
-    const struct list *list = list_at(doc, it->list);
+    const struct list *list = list_at(doc, item_list(doc, it));
     uint32_t owner = type_at(doc, list->type)->owner;
     bool orphan = owner != NONE && item_is_deleted(item_at(doc, owner));
     bool outdated = list->key != NONE && it->right != NONE;
@@ -173,8 +213,9 @@ static yd_err item_settle(struct yd_doc *doc, uint32_t handle)
 
 yd_err yd_item_place(struct yd_doc *doc, uint32_t handle, struct place *place)
 {
+    uint32_t before = place->left;
     if (is_contested(doc, place)) YD_TRY(yd_conflict_scan(doc, handle, place));
-    YD_TRY(item_link(doc, handle, place));
+    YD_TRY(item_link(doc, handle, place, before));
     return item_settle(doc, handle);
 }
 
@@ -213,8 +254,6 @@ yd_err yd_integrate(struct yd_doc *doc, uint32_t index, uint32_t clock, const st
                          .len = len,
                          .left = NONE,
                          .right = NONE,
-                         .origin_client = NONE,
-                         .right_client = NONE,
                          .who = index | (uint32_t)wire->ref << 24 | ITEM_LIVE};
     struct place place;
     YD_TRY(place_find(doc, &fresh, wire, offset, &place));

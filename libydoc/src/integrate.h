@@ -18,7 +18,10 @@ struct place {
     uint32_t left;  /* item handle, NONE or INDEX_GC */
     uint32_t right; /* the same */
     uint32_t list;  /* NONE: nowhere, the struct becomes GC */
+    struct origins origins;
 };
+
+extern const struct place yd_place_none;
 
 /* The struct that holds a clock below the client's state: item handle or INDEX_GC. */
 static inline uint32_t struct_at(const struct yd_doc *doc, uint32_t client, uint32_t clock,
@@ -32,7 +35,7 @@ static inline uint32_t struct_at(const struct yd_doc *doc, uint32_t client, uint
 
 /* The list that a struct without origins names; *list stays as it is if there is none. */
 YD_NODISCARD yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t *list);
-/* Links an item, of which only left, right and list are not set yet: finds its place among
+/* Links an item, of which only left, right and home are not set yet: finds its place among
  * concurrent ones, and deletes what has to go with it. */
 YD_NODISCARD yd_err yd_item_place(struct yd_doc *doc, uint32_t handle, struct place *place);
 

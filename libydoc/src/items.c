@@ -6,15 +6,16 @@
  * a few paragraphs does not pay for hundreds of items. That is why room is reserved before a
  * struct is worked on: item pointers hold between two reservations.
  */
+#include "codec.h"
 #include "store.h"
 
-#define FIRST_ITEMS 16
+#define FIRST_ITEMS (TIGHT ? 1 : 16)
 
 static yd_err slab_first(struct yd_doc *doc, uint32_t n)
 {
     uint32_t cap = doc->first_cap == 0 ? FIRST_ITEMS : doc->first_cap;
     while (cap < SLAB_ITEMS && cap < doc->item_used + n) {
-        cap += cap / 2 + FIRST_ITEMS / 2;
+        cap += TIGHT ? 1 : cap / 2 + FIRST_ITEMS / 2;
         if (cap > SLAB_ITEMS) cap = SLAB_ITEMS;
     }
     if (cap == doc->first_cap) return YD_OK;
@@ -66,6 +67,7 @@ yd_err yd_items_grow(struct yd_doc *doc, uint32_t n)
 void yd_item_free(struct yd_doc *doc, uint32_t handle)
 {
     struct item *it = item_at(doc, handle);
+    yd_origins_drop(doc, it);
     it->who = 0;
     it->right = doc->item_free;
     doc->item_free = handle;

@@ -189,7 +189,7 @@ yd_err yd_update_merge(const struct yd_update *updates, size_t count, enum yd_fo
     *bad = 0;
     if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     if (count == 1) return single(updates[0], format, out);
-    if (count > UINT32_MAX / 4) return YD_ETOOBIG;
+    if (count > UINT32_MAX / 4 || count > SIZE_MAX / sizeof(struct source)) return YD_ETOOBIG;
     struct sink sink;
     yd_sink_begin(&sink, format, out);
     yd_err err = YD_OK;

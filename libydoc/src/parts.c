@@ -79,14 +79,11 @@ static bool item_lacks(const struct walk *walk, const struct item *it, struct fr
 {
     const struct yd_doc *doc = walk->doc;
     uint32_t own = item_client(it);
-    if (it->origin_client != own && lacks(walk, it->origin_client, it->origin_clock, lacking)) {
-        return true;
-    }
-    if (it->right_client != own && lacks(walk, it->right_client, it->right_clock, lacking)) {
-        return true;
-    }
-    if (it->origin_client != NONE || it->right_client != NONE) return false;
-    const struct type *type = type_at(doc, list_at(doc, it->list)->type);
+    struct origin left = item_origin(doc, it), right = item_right_origin(doc, it);
+    if (left.client != own && lacks(walk, left.client, left.clock, lacking)) return true;
+    if (right.client != own && lacks(walk, right.client, right.clock, lacking)) return true;
+    if (left.client != NONE || right.client != NONE) return false;
+    const struct type *type = type_at(doc, list_at(doc, item_list(doc, it))->type);
     if (type->owner == NONE) return false;
     const struct item *owner = item_at(doc, type->owner);
     return item_client(owner) != own && lacks(walk, item_client(owner), owner->clock, lacking);
@@ -143,8 +140,9 @@ static void take(struct walk *walk, uint32_t index, const struct wire *wire, uin
     uint32_t units = units_that_fit(wire, offset, walk->left);
     uint64_t cost = STRUCT_BYTES;
     if (wire->len > 0) cost += (uint64_t)wire->content.len * units / wire->len;
+    // The rest of one of which a part was taken already is the same struct.
+    if (offset == 0 || walk->to[index] == walk->from[index]) walk->counts[index]++;
     walk->to[index] += units;
-    walk->counts[index]++;
     walk->left = cost < walk->left ? walk->left - cost : 0;
 }
 

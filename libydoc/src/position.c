@@ -95,7 +95,7 @@ static void place_of_item(const struct yd_doc *doc, uint32_t handle, uint32_t cl
                           struct yd_place *place)
 {
     const struct item *it = item_at(doc, handle);
-    uint32_t type = list_at(doc, it->list)->type;
+    uint32_t type = list_at(doc, item_list(doc, it))->type;
     uint32_t owner = type_at(doc, type)->owner;
     place->type = yd_type_ref_of(doc, type);
     place->index = 0;

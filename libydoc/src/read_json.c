@@ -64,7 +64,8 @@ static void member_begin(struct json_walk *w)
     if (!w->first) out_byte(w->o, ',');
     w->first = false;
     if (!w->is_map) return;
-    yd_out_json_string(w->o, name_text(w->doc, list_at(w->doc, item_at(w->doc, w->at)->list)->key));
+    yd_out_json_string(
+        w->o, name_text(w->doc, list_at(w->doc, item_list(w->doc, item_at(w->doc, w->at)))->key));
     out_byte(w->o, ':');
 }
 
@@ -216,7 +217,8 @@ static void walk_enter(struct json_walk *w, uint32_t type, bool is_map)
 
 static void walk_next(struct json_walk *w, const struct item *it)
 {
-    w->at = w->is_map ? map_value_from(w->doc, list_at(w->doc, it->list)->next) : it->right;
+    w->at = w->is_map ? map_value_from(w->doc, list_at(w->doc, item_list(w->doc, it))->next)
+                      : it->right;
 }
 
 /* Back to the item that holds the type. */
@@ -224,7 +226,7 @@ static void walk_leave(struct json_walk *w)
 {
     out_byte(w->o, w->is_map ? '}' : ']');
     const struct item *owner = item_at(w->doc, type_at(w->doc, w->type)->owner);
-    w->type = list_at(w->doc, owner->list)->type;
+    w->type = list_at(w->doc, item_list(w->doc, owner))->type;
     w->is_map = w->type == w->root ? w->root_is_map : ref_is_map(type_at(w->doc, w->type)->ref);
     w->first = false;
     walk_next(w, owner);

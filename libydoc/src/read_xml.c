@@ -227,7 +227,7 @@ static void type_leave(struct xml_walk *w)
     if (is_element(w, w->type)) element_close(w, w->type);
     if (w->type == w->top) return;
     const struct item *owner = item_at(w->doc, type_at(w->doc, w->type)->owner);
-    w->type = list_at(w->doc, owner->list)->type;
+    w->type = list_at(w->doc, item_list(w->doc, owner))->type;
     w->at = owner->right;
     w->in_run = is_text(w, w->type); // its tags were opened around the nested type
     run_close(w);

@@ -4,9 +4,9 @@
 
 #include "wire.h"
 
-/* What a struct or a range of an update can cost at most: an item and index entries for it and
- * for the three cuts it may cause. */
-#define STRUCT_COST ((uint64_t)256)
+/* What a struct or a range of an update can cost at most: an item and an index entry for it and
+ * for the three cuts it may cause, an anchor for each of these and for both its neighbours. */
+#define STRUCT_COST ((uint64_t)304)
 #define RANGE_COST  ((uint64_t)160)
 
 /* Before a struct of a section. */

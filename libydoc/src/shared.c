@@ -137,7 +137,7 @@ static struct yd_subdoc subdoc_of(const struct yd_doc *doc, const struct item *i
     subdoc.options = (yd_slice){r.at, yd_reader_left(&r)};
     subdoc.client = client_at(doc, item_client(it))->id;
     subdoc.clock = it->clock;
-    subdoc.parent = yd_type_ref_of(doc, list_at(doc, it->list)->type);
+    subdoc.parent = yd_type_ref_of(doc, list_at(doc, item_list(doc, it))->type);
     return subdoc;
 }
 

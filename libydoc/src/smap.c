@@ -9,6 +9,7 @@
  */
 #include "smap.h"
 
+#include "codec.h"
 #include "store.h"
 
 #include <string.h>
@@ -36,7 +37,7 @@ static void chunk_free(struct yd_doc *doc, struct smap_chunk *chunk)
 static struct smap_chunk *chunk_grow(struct yd_doc *doc, struct smap_chunk *chunk)
 {
     uint32_t old = chunk->cap;
-    uint32_t cap = old * 2 < SMAP_CHUNK ? old * 2 : SMAP_CHUNK;
+    uint32_t cap = TIGHT ? old + 1 : old * 2 < SMAP_CHUNK ? old * 2 : SMAP_CHUNK;
     chunk = yd_mem(doc, chunk, chunk_bytes(old), chunk_bytes(cap));
     if (chunk == NULL) return NULL;
     memmove(chunk->cells + cap, chunk->cells + old, old * sizeof(uint32_t));
@@ -124,7 +125,7 @@ static yd_err dir_reserve(struct yd_doc *doc, struct smap *map)
         return YD_OK;
     }
     if (map->chunk_count < map->dir_cap) return YD_OK;
-    uint32_t cap = map->dir_cap + map->dir_cap / 2;
+    uint32_t cap = TIGHT ? map->dir_cap + 1 : map->dir_cap + map->dir_cap / 2;
     struct smap_dir *many =
         yd_mem(doc, map->u.many, map->dir_cap * sizeof *many, cap * sizeof *many);
     if (many == NULL) return YD_ENOMEM;
@@ -210,7 +211,7 @@ yd_err yd_smap_expect(struct yd_doc *doc, struct smap *map, uint32_t n)
 yd_err yd_smap_append(struct yd_doc *doc, struct smap *map, uint32_t key, uint32_t value)
 {
     if (map->chunk_count == 0) {
-        struct smap_chunk *chunk = chunk_new(doc, 2);
+        struct smap_chunk *chunk = chunk_new(doc, TIGHT ? 1 : 2);
         if (chunk == NULL) return YD_ENOMEM;
         map->u.one = chunk;
         map->chunk_count = 1;

@@ -13,7 +13,11 @@
 
 struct yd_doc;
 
+#ifdef YD_TIGHT
+#define SMAP_CHUNK 4
+#else
 #define SMAP_CHUNK 64
+#endif
 
 struct smap_chunk {
     uint16_t count;

@@ -60,14 +60,13 @@ yd_err yd_item_split(struct yd_doc *doc, struct smap_pos *pos, uint32_t handle, 
     *r = *l;
     YD_TRY(content_split(doc, l, r, offset));
     r->clock = l->clock + offset;
-    r->origin_client = item_client(l);
-    r->origin_clock = r->clock - 1;
+    YD_TRY(yd_origins_split(doc, l, r));
     r->left = handle;
     l->right = fresh;
     if (r->right != NONE) {
         item_at(doc, r->right)->left = fresh;
-    } else if (list_at(doc, r->list)->key != NONE) {
-        list_at(doc, r->list)->tail = fresh;
+    } else if (list_at(doc, item_list(doc, r))->key != NONE) {
+        list_at(doc, item_list(doc, r))->tail = fresh;
     }
     struct vec *cands = &doc->txn.cands;
     ((struct span *)cands->at)[cands->count++] = (struct span){item_client(l), r->clock, 0};
@@ -81,16 +80,20 @@ static bool ref_is_mergeable(uint32_t ref)
     return ref == REF_STRING || ref == REF_DELETED || ref == REF_ANY || ref == REF_JSON;
 }
 
-/* Neighbours in the index of one client: are they one struct written in two parts? */
-static bool entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right)
+static inline bool rights_equal(const struct yd_doc *doc, const struct item *l,
+                                const struct item *r)
+{
+    if (l->home >> HOME_RIGHT == ORIGIN_NONE && r->home >> HOME_RIGHT == ORIGIN_NONE) return true;
+    return origin_equal(item_right_origin(doc, l), item_right_origin(doc, r));
+}
+
+static inline bool entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right)
 {
     if (left == INDEX_GC || right == INDEX_GC) return left == right;
     const struct item *l = item_at(doc, left);
     const struct item *r = item_at(doc, right);
-    return l->right == right && l->who == r->who && r->origin_client == item_client(l) &&
-           r->origin_clock == r->clock - 1 && l->right_client == r->right_client &&
-           (l->right_client == NONE || l->right_clock == r->right_clock) &&
-           ref_is_mergeable(item_ref(l));
+    return l->right == right && l->who == r->who && item_left_kind(r) == ORIGIN_OWN &&
+           ref_is_mergeable(item_ref(l)) && rights_equal(doc, l, r);
 }
 
 /* Puts `right`, the next item of list and index, into `left`. */
@@ -102,9 +105,10 @@ static yd_err item_absorb(struct yd_doc *doc, uint32_t left, uint32_t right)
     l->len += r->len;
     l->right = r->right;
     if (r->right != NONE) item_at(doc, r->right)->left = left;
-    struct list *list = list_at(doc, r->list);
+    struct list *list = list_at(doc, item_list(doc, r));
     if (list->tail == right) list->tail = left;
     yd_item_free(doc, right);
+    yd_origin_settle(doc, l);
     return YD_OK;
 }
 
@@ -133,4 +137,28 @@ yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos 
     doc->structs -= n;
     *pos = first;
     return YD_OK;
+}
+
+static bool client_fits(const struct yd_doc *doc, const struct smap *index)
+{
+    uint32_t last = NONE;
+    for (uint32_t c = 0; c < index->chunk_count; c++) {
+        const struct smap_chunk *chunk = smap_chunk_at(index, c);
+        const uint32_t *values = chunk->cells + chunk->cap;
+        for (uint32_t i = 0; i < chunk->count; last = values[i++]) {
+            bool joins = values[i] == INDEX_GC
+                             ? last == INDEX_GC
+                             : item_left_kind(item_at(doc, values[i])) == ORIGIN_OWN;
+            if (joins && last != NONE && entries_fit(doc, last, values[i])) return true;
+        }
+    }
+    return false;
+}
+
+bool yd_any_fit(const struct yd_doc *doc)
+{
+    for (uint32_t i = 0; i < doc->clients.count; i++) {
+        if (client_fits(doc, &client_at(doc, i)->index)) return true;
+    }
+    return false;
 }

@@ -29,17 +29,18 @@ static void parent_wire(const struct yd_doc *doc, const struct type *type, struc
 
 static void item_wire(const struct yd_doc *doc, const struct item *it, struct wire *wire)
 {
-    const struct list *list = list_at(doc, it->list);
+    const struct list *list = list_at(doc, item_list(doc, it));
     wire->ref = (uint8_t)item_ref(it);
     wire->len = it->len;
     wire->flags = list->key != NONE ? WIRE_KEY : 0;
-    if (it->origin_client != NONE) {
+    struct origin left = item_origin(doc, it), right = item_right_origin(doc, it);
+    if (left.client != NONE) {
         wire->flags |= WIRE_ORIGIN;
-        wire->origin = id_of(doc, it->origin_client, it->origin_clock);
+        wire->origin = id_of(doc, left.client, left.clock);
     }
-    if (it->right_client != NONE) {
+    if (right.client != NONE) {
         wire->flags |= WIRE_RIGHT;
-        wire->right = id_of(doc, it->right_client, it->right_clock);
+        wire->right = id_of(doc, right.client, right.clock);
     }
     if ((wire->flags & WIRE_ORIGINS) == 0) {
         parent_wire(doc, type_at(doc, list->type), wire);

@@ -4,7 +4,8 @@
  * and ending a document frees a few blocks:
  *
  *   clients  id -> state clock, index (clock -> struct), deleted ranges
- *   items    48 bytes each, in slabs; linked left and right into lists
+ *   items    32 bytes each, in slabs; linked left and right into lists
+ *   anchors  origins of the items that do not simply follow from their neighbours
  *   lists    the sequence of a type, or the history of one key of a type
  *   types    a root, or the content of an item
  *   names    interned keys and root names
@@ -62,18 +63,43 @@ enum {
 struct item {
     uint32_t clock;
     uint32_t len;
-    uint32_t left;          /* item handle or NONE */
-    uint32_t right;         /* item handle or NONE; of a free slot: the next free one */
-    uint32_t origin_client; /* client index or NONE */
-    uint32_t origin_clock;
-    uint32_t right_client; /* of the right origin: client index or NONE */
-    uint32_t right_clock;
-    uint32_t list;    /* handle */
+    uint32_t left;    /* item handle or NONE */
+    uint32_t right;   /* item handle or NONE; of a free slot: the next free one */
+    uint32_t home;    /* handle of its list or of its anchor 28 bits, two kinds of 2, see below */
     uint32_t content; /* offset in text; type handle for REF_TYPE */
     uint32_t bytes;   /* of content in text; equal to len for ASCII strings */
     uint32_t who;     /* client index 24 bits, content reference 4, flags 4 */
 };
-_Static_assert(sizeof(struct item) == 48, "an item is 48 bytes");
+_Static_assert(sizeof(struct item) == 32, "an item is 32 bytes");
+
+/* What the author of an item saw left and right of it never changes, and mostly still stands
+ * there, or is the author's unit just before. Only otherwise is it written down. */
+enum origin_kind {
+    ORIGIN_NONE = 0,
+    ORIGIN_OWN = 1,  /* the clock before its own; left only */
+    ORIGIN_SIDE = 2, /* the last clock of its left neighbour, the first of its right one */
+    ORIGIN_KEPT = 3  /* in its anchor */
+};
+#define HOME_MASK  (((uint32_t)1 << 28) - 1) /* tables are far smaller, see yd_doc_new() */
+#define HOME_LEFT  28
+#define HOME_RIGHT 30
+
+/* A clock of a client. */
+struct origin {
+    uint32_t client; /* index or NONE */
+    uint32_t clock;
+};
+struct origins {
+    struct origin left, right;
+};
+
+/* The home of an item with an origin that is kept. Pieces of what was one struct share one: they
+ * have the same right origin, and the left one is of the first piece. */
+struct anchor {
+    uint32_t list; /* handle; of a free one: the next free one */
+    struct origins at;
+    uint32_t users; /* items */
+};
 
 static inline uint32_t item_client(const struct item *it) { return it->who & (CLIENT_MAX - 1); }
 static inline uint32_t item_ref(const struct item *it) { return it->who >> 24 & 15; }
@@ -169,12 +195,17 @@ struct txn {
     bool known_part;
     bool whole;         /* it loaded all that there is; dels lack what came deleted, until
                            yd_txn_complete() */
+    bool apart;         /* it loaded a state in which no neighbours fit together */
     struct vec touched; /* uint32_t: clients whose state grew */
     struct vec dels;    /* struct span: what was deleted */
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
 };
 
-#define SLAB_BITS  9
+#ifdef YD_TIGHT
+#define SLAB_BITS 5
+#else
+#define SLAB_BITS 9
+#endif
 #define SLAB_ITEMS ((uint32_t)1 << SLAB_BITS)
 
 /* Room behind a text run that was moved to the end of the arena, see text.c. */
@@ -197,10 +228,7 @@ struct finger {
 };
 struct fingers { /* of siblings: same list, origin and right origin */
     uint32_t list;
-    uint32_t origin_client;
-    uint32_t origin_clock;
-    uint32_t right_client;
-    uint32_t right_clock;
+    struct origins origins;
     struct vec at; /* struct finger, by id */
 };
 #define FINGERS 4
@@ -234,6 +262,9 @@ struct yd_doc {
     uint32_t sorted_count;
     uint32_t last_client; /* index of the last lookup */
     uint64_t structs;     /* index entries of all clients */
+
+    struct vec anchors; /* struct anchor */
+    uint32_t anchor_free;
 
     struct vec lists;     /* struct list */
     struct vec types;     /* struct type */
@@ -340,6 +371,81 @@ void yd_item_free(struct yd_doc *doc, uint32_t handle);
 void yd_items_fit(struct yd_doc *doc); /* gives back room of the first slab */
 void yd_items_deinit(struct yd_doc *doc);
 
+/* ---- origins.c */
+static inline struct anchor *anchor_at(const struct yd_doc *doc, uint32_t handle)
+{
+    return (struct anchor *)doc->anchors.at + handle;
+}
+static inline uint32_t item_left_kind(const struct item *it) { return it->home >> HOME_LEFT & 3; }
+static inline uint32_t item_right_kind(const struct item *it) { return it->home >> HOME_RIGHT; }
+/* Whether its home is an anchor: one of the kinds is ORIGIN_KEPT. */
+static inline bool item_is_anchored(const struct item *it)
+{
+    return (it->home & it->home >> 1 & ((uint32_t)5 << HOME_LEFT)) != 0;
+}
+static inline struct anchor *item_anchor(const struct yd_doc *doc, const struct item *it)
+{
+    return anchor_at(doc, it->home & HOME_MASK);
+}
+/* Handle of the list that an item is linked in. */
+static inline uint32_t item_list(const struct yd_doc *doc, const struct item *it)
+{
+    return item_is_anchored(it) ? item_anchor(doc, it)->list : it->home & HOME_MASK;
+}
+static inline struct origin item_origin(const struct yd_doc *doc, const struct item *it)
+{
+    switch (item_left_kind(it)) {
+    case ORIGIN_OWN: return (struct origin){item_client(it), it->clock - 1};
+    case ORIGIN_SIDE: {
+        const struct item *left = item_at(doc, it->left);
+        return (struct origin){item_client(left), left->clock + left->len - 1};
+    }
+    case ORIGIN_KEPT: return item_anchor(doc, it)->at.left;
+    default: return (struct origin){NONE, 0};
+    }
+}
+static inline struct origin item_right_origin(const struct yd_doc *doc, const struct item *it)
+{
+    switch (item_right_kind(it)) {
+    case ORIGIN_SIDE: {
+        const struct item *right = item_at(doc, it->right);
+        return (struct origin){item_client(right), right->clock};
+    }
+    case ORIGIN_KEPT: return item_anchor(doc, it)->at.right;
+    default: return (struct origin){NONE, 0};
+    }
+}
+/* No clock is meant by NONE. */
+static inline bool origin_equal(struct origin a, struct origin b)
+{
+    return a.client == b.client && (a.client == NONE || a.clock == b.clock);
+}
+static inline void item_home_set(struct item *it, uint32_t handle, uint32_t left, uint32_t right)
+{
+    it->home = handle | left << HOME_LEFT | right << HOME_RIGHT;
+}
+/* Gives an anchor to a linked item whose kinds are set, one of them to ORIGIN_KEPT. */
+YD_NODISCARD yd_err yd_origins_keep(struct yd_doc *doc, struct item *it, uint32_t list,
+                                    const struct origins *origins);
+/* Writes down an origin of kind ORIGIN_SIDE. */
+YD_NODISCARD yd_err yd_origin_write_left(struct yd_doc *doc, struct item *it);
+YD_NODISCARD yd_err yd_origin_write_right(struct yd_doc *doc, struct item *it);
+/* Writes down what would be lost when the left or right neighbour becomes another one. */
+YD_NODISCARD static inline yd_err yd_origin_keep_left(struct yd_doc *doc, struct item *it)
+{
+    return item_left_kind(it) == ORIGIN_SIDE ? yd_origin_write_left(doc, it) : YD_OK;
+}
+YD_NODISCARD static inline yd_err yd_origin_keep_right(struct yd_doc *doc, struct item *it)
+{
+    return item_right_kind(it) == ORIGIN_SIDE ? yd_origin_write_right(doc, it) : YD_OK;
+}
+/* Says the origins of `right`, which was cut off `left` and is not linked yet. */
+YD_NODISCARD yd_err yd_origins_split(struct yd_doc *doc, struct item *left, struct item *right);
+/* After a join: what now stands to its right need not be written down. */
+void yd_origin_settle(struct yd_doc *doc, struct item *it);
+/* Lets go of the anchor of an item that ends. */
+void yd_origins_drop(struct yd_doc *doc, const struct item *it);
+
 /* ---- clients.c */
 static inline struct client *client_at(const struct yd_doc *doc, uint32_t i)
 {
@@ -438,6 +544,8 @@ void yd_text_compact(struct yd_doc *doc);
  * right part's. Room for one item must be reserved. */
 YD_NODISCARD yd_err yd_item_split(struct yd_doc *doc, struct smap_pos *pos, uint32_t handle,
                                   uint32_t offset, uint32_t *right);
+/* Whether any neighbours in the index of a client are one struct written in two parts. */
+bool yd_any_fit(const struct yd_doc *doc);
 /* Joins the entry at *pos with all fitting ones to its left; *pos moves to the joined entry.
  * *merged counts the entries that vanished. */
 YD_NODISCARD yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos *pos,

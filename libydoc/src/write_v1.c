@@ -58,7 +58,10 @@ static uint8_t *put_content(uint8_t *p, const struct wire *wire, uint32_t offset
 static yd_err any_value_write(struct yd_buf *out, const struct wire *wire)
 {
     struct yd_reader r = yd_reader_of(wire->content);
-    if (wire->ref == REF_FORMAT_ANY) YD_TRY(yd_buf_varbytes(out, yd_read_varbytes(&r)));
+    if (wire->ref == REF_FORMAT_ANY) { // room was made for all of the content
+        out->len = (size_t)(put_varbytes(out->ptr + out->len, yd_read_varbytes(&r)) - out->ptr);
+        YD_ASSERT(out->len <= out->cap);
+    }
     yd_slice value = {r.at, yd_reader_left(&r)};
     struct yd_buf json;
     yd_buf_init(&json, out->alloc, out->max);

@@ -30,7 +30,7 @@ static void take_text(yd_slice payload, struct session_event *ev)
         return;
     }
     ev->kind = SESSION_EV_MESSAGE;
-    ev->message = ROOM_MSG_TEXT;
+    ev->message = ROOM_MSG_STATELESS;
     ev->bytes = (yd_slice){payload.ptr + text_prefix.len, payload.len - text_prefix.len};
 }
 
@@ -100,7 +100,7 @@ static bool yws_head(const struct session *session, uint32_t doc, enum room_mess
         [ROOM_MSG_QUERY] = {1, {OUTER_QUERY}},    [ROOM_MSG_DENIED] = {2, {OUTER_AUTH, 0}},
     };
     if (message >= ROOM_MSG_KINDS) return false;
-    if (message == ROOM_MSG_TEXT) {
+    if (message == ROOM_MSG_STATELESS) {
         if (!session->speaks_text) return false;
         head->opcode = SESSION_TEXT;
         head->len = text_prefix.len;
@@ -118,8 +118,8 @@ static bool yws_head(const struct session *session, uint32_t doc, enum room_mess
 
 static uint32_t yws_wire(const struct session *session, uint32_t doc)
 {
-    (void)session, (void)doc;
-    return SESSION_WIRE_YWS;
+    (void)doc;
+    return session->speaks_text ? SESSION_WIRE_YWS_TEXT : SESSION_WIRE_YWS;
 }
 
 static uint32_t yws_wants(const struct session *session, uint32_t doc)

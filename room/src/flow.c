@@ -44,7 +44,8 @@ static yd_err flow_new(struct room *room, uint32_t member, struct flow **flow)
     if (*flow != NULL) return YD_OK;
     struct flow *f = room->alloc.resize(room->alloc.ctx, NULL, 0, sizeof *f);
     if (f == NULL) return YD_ENOMEM;
-    *f = (struct flow){.deletes_from = NEEDS_ALL, .change_no = room->change_no};
+    // What has changed since the last tick is told by the next one, which may be none for it.
+    *f = (struct flow){.deletes_from = NEEDS_ALL, .change_no = room->told_no};
     yd_buf_init(&f->sv, room->alloc, SIZE_MAX / 2);
     room->members[member].flow = *flow = f;
     return YD_OK;

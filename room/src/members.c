@@ -105,12 +105,6 @@ yd_err member_join(struct room *room, const struct room_event *ev)
     return err == YD_OK ? presence_send_all_to(room, ev->member) : err;
 }
 
-yd_err member_resume(struct room *room, const struct room_event *ev)
-{
-    yd_err err = member_enter(room, ev);
-    return err == YD_OK ? presence_resume(room, ev->member, ev->bytes) : err;
-}
-
 yd_err member_right(struct room *room, const struct room_event *ev)
 {
     struct member *member = member_get(room, ev->member);
@@ -178,6 +172,42 @@ yd_err member_status(struct room *room, uint32_t number, enum room_message messa
     }
     yd_err err = YD_OK;
     for (; times > 0 && err == YD_OK; times--) err = send_status(room, number, true);
+    return err;
+}
+
+/* ---- a life after another ---------------------------------------------------------------------
+ */
+
+yd_err room_kept_of(const struct room *room, uint32_t member, struct yd_buf *out)
+{
+    yd_err err = room_presence_of(room, member, out);
+    if (err != YD_OK) return err;
+    const struct member *m = &room->members[member];
+    err = yd_buf_varuint(out, m->asked_counted);
+    if (err == YD_OK) err = yd_buf_varuint(out, m->asked_more);
+    return err == YD_OK ? yd_buf_varuint(out, m->refused) : err;
+}
+
+static void counts_resume(struct member *m, yd_slice kept)
+{
+    struct yd_reader r = yd_reader_of(kept);
+    uint64_t counted = yd_read_varuint(&r), more = yd_read_varuint(&r);
+    uint64_t refused = yd_read_varuint(&r);
+    if (r.failed) return;
+    m->asked_counted = counted != 0;
+    m->asked_more = more > UINT8_MAX ? UINT8_MAX : (uint8_t)more;
+    m->refused = refused > REFUSED_MAX ? REFUSED_MAX : (uint16_t)refused;
+}
+
+yd_err member_resume(struct room *room, const struct room_event *ev)
+{
+    yd_slice counts;
+    yd_err err = member_enter(room, ev);
+    if (err != YD_OK) return err;
+    struct member *m = &room->members[ev->member];
+    m->was_answered = m->sent_step2 = true;
+    err = presence_resume(room, ev->member, ev->bytes, &counts);
+    counts_resume(m, counts);
     return err;
 }
 

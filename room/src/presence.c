@@ -19,6 +19,7 @@
 
 #define RENEW_MS         20000 /* receivers hide a state that is older than 30 s */
 #define STIR_MS          500   /* all are stirred for those who have come back, this often */
+#define STIR_EACH_MS     2     /* or, in a small room, as often as so long for each member allows */
 #define FIRST_NUDGES_MAX 4
 #define NUDGES_MAX       64 /* in answer to one message; its count must fit one byte */
 /* All states of a room together: more would make the message to each newcomer a burden. */
@@ -39,7 +40,7 @@ struct entry {
 struct incoming {
     uint32_t member;
     bool is_first;       /* of this member */
-    bool came_back;      /* it was here before, on another connection */
+    bool came_back;      /* it was here before, on another connection, and has forgotten the rest */
     const char *ignored; /* why the first refused entry was */
     enum room_cause cause;
     size_t nudges_at; /* in room->out: a byte for the count, then the entries */
@@ -221,18 +222,28 @@ static bool is_back(const struct room *room, uint32_t member, const struct prese
     return !p->present && !e->is_null && room->members[member].join_no > p->gone_join_no;
 }
 
+/* It is here a second time: its old connection has died unnoticed. What a member that wants to be
+ * raised says first is of itself, for it sends no echoes. */
+static bool is_twice(const struct room *room, const struct incoming *in, const struct presence *p,
+                     const struct entry *e)
+{
+    if (!p->present || p->owner == in->member || e->is_null) return false;
+    return e->clock > p->clock || (in->is_first && wants_raise(room, in->member));
+}
+
 /* The clock under which an entry is told to the others; false: it is stale. A member whose clock we
  * raise may be behind what was told in its name. */
-static bool clock_for(const struct room *room, uint32_t member, const struct presence *p,
+static bool clock_for(const struct room *room, const struct incoming *in, const struct presence *p,
                       const struct entry *e, uint64_t *clock)
 {
+    uint32_t member = in->member;
     *clock = e->clock;
     if (e->clock > p->clock) return true;
     if (e->clock == p->clock && e->is_null && p->present) return true;
     if (!wants_raise(room, member)) return false;
     bool is_own = p->present && p->owner == member;
     bool says_more = is_own && (e->is_null ? e->clock >= p->heard : e->clock > p->heard);
-    if (!says_more && !is_back(room, member, p, e)) return false;
+    if (!says_more && !is_back(room, member, p, e) && !is_twice(room, in, p, e)) return false;
     *clock = e->is_null ? p->clock : p->clock + 1;
     return true;
 }
@@ -308,8 +319,10 @@ static yd_err stir(struct room *room, uint32_t index)
 static yd_err stir_all(struct room *room)
 {
     if (!room->stirs_all) return YD_OK;
-    if (room->has_stirred && room->stirred_ms + STIR_MS > room->now_ms) {
-        room_due_by(room, room->stirred_ms + STIR_MS);
+    uint64_t wait_ms = (uint64_t)room->member_count * STIR_EACH_MS;
+    if (wait_ms > STIR_MS) wait_ms = STIR_MS;
+    if (room->has_stirred && room->stirred_ms + wait_ms > room->now_ms) {
+        room_due_by(room, room->stirred_ms + wait_ms);
         return YD_OK;
     }
     room->stirs_all = false;
@@ -324,19 +337,34 @@ static yd_err stir_all(struct room *room)
     return err;
 }
 
+/* Providers 2 and 3 say when they come back that all others have gone: they have forgotten them.
+ * Most owners would announce themselves again; who wants to be raised would not, and be gone. */
+static bool has_forgotten(const struct room *room, uint32_t member, const struct presence *p,
+                          const struct entry *e)
+{
+    return e->is_null && e->clock == p->clock && p->present && p->owner != member &&
+           wants_raise(room, p->owner);
+}
+
 static yd_err entry_take(struct room *room, struct incoming *in, const struct entry *e)
 {
     uint32_t index = presence_find(&room->presence, e->client);
     if (index == PRESENCE_NONE) return entry_first(room, in, e);
     const struct presence *p = &room->presence.list[index];
+    bool is_same = !p->present || identity_same(room->members[in->member].identity,
+                                                room->members[p->owner].identity);
     if (is_back(room, in->member, p, e)) in->came_back = true;
+    if (is_same && is_twice(room, in, p, e)) in->came_back = true;
+    if (has_forgotten(room, in->member, p, e)) {
+        in->came_back = true; // and is told again
+        return YD_OK;
+    }
     struct entry told = *e;
-    if (!clock_for(room, in->member, p, e, &told.clock)) {
+    if (!clock_for(room, in, p, e, &told.clock)) {
         return is_back(room, in->member, p, e) ? nudge_back(room, in, p->client, p->clock) : YD_OK;
     }
     // With identities, nobody speaks for a client of somebody else who is here.
-    if (p->present &&
-        !identity_same(room->members[in->member].identity, room->members[p->owner].identity)) {
+    if (!is_same) {
         refuse(in, ROOM_CAUSE_STATE_OWNER, "presence of somebody else");
         return YD_OK;
     }
@@ -381,24 +409,32 @@ yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes)
 }
 
 /* What it has announced in an earlier life of the room: everybody knows, so nobody is told. */
-yd_err presence_resume(struct room *room, uint32_t member, yd_slice bytes)
+static yd_err entry_resume(struct room *room, uint32_t member, const struct entry *e)
 {
+    enum room_cause cause;
+    bool is_known = presence_find(&room->presence, e->client) != PRESENCE_NONE;
+    if (is_known || e->is_null) return YD_OK;
+    if (state_refusal(room, member, e, NULL, &cause) != NULL) return YD_OK;
+    uint32_t index;
+    yd_err err = presence_add(room, e->client, &index);
+    if (err == YD_ETOOBIG) return YD_OK;
+    if (err == YD_OK) err = presence_put(room, index, member, e);
+    room->members[member].spoke_presence = true;
+    return err;
+}
+
+yd_err presence_resume(struct room *room, uint32_t member, yd_slice bytes, yd_slice *rest)
+{
+    *rest = YD_EMPTY;
     if (!is_well_formed(bytes)) return YD_OK;
     struct yd_reader r = yd_reader_of(bytes);
-    for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
+    yd_err err = YD_OK;
+    for (uint64_t left = yd_read_varuint(&r); left > 0 && err == YD_OK; left--) {
         struct entry e = entry_read(&r);
-        enum room_cause cause;
-        bool is_known = presence_find(&room->presence, e.client) != PRESENCE_NONE;
-        if (is_known || e.is_null) continue;
-        if (state_refusal(room, member, &e, NULL, &cause) != NULL) continue;
-        uint32_t index;
-        yd_err err = presence_add(room, e.client, &index);
-        if (err == YD_ETOOBIG) return YD_OK;
-        if (err == YD_OK) err = presence_put(room, index, member, &e);
-        if (err != YD_OK) return err;
-        room->members[member].spoke_presence = true;
+        err = entry_resume(room, member, &e);
     }
-    return YD_OK;
+    *rest = (yd_slice){r.at, yd_reader_left(&r)};
+    return err;
 }
 
 yd_err room_presence_of(const struct room *room, uint32_t member, struct yd_buf *out)
@@ -428,6 +464,7 @@ yd_err presence_leave(struct room *room, uint32_t member)
 yd_err presence_tick(struct room *room)
 {
     struct presence_table *t = &room->presence;
+    room->told_no = room->change_no;
     if (t->changed_count == 0) return YD_OK;
     size_t at = room->out.len;
     yd_err err = yd_buf_varuint(&room->out, t->changed_count);

@@ -98,9 +98,6 @@ static yd_err on_message(struct room *room, const struct room_event *ev)
     }
     case ROOM_MSG_AWARENESS: return presence_message(room, ev->member, ev->bytes);
     case ROOM_MSG_QUERY: return presence_send_all_to(room, ev->member);
-    case ROOM_MSG_TEXT:
-        return effect_ignored(room, ev->member, ROOM_CAUSE_MALFORMED,
-                              "text message without a handler");
     case ROOM_MSG_STATELESS: return member_stateless(room, ev->member, ev->bytes);
     case ROOM_MSG_DENIED:
     case ROOM_MSG_STATUS:

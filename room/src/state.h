@@ -107,6 +107,7 @@ struct room {
 
     struct presence_table presence;
     uint64_t change_no; /* changes of presence so far */
+    uint64_t told_no;   /* those that ticks have told */
 
     struct stem stem;
     struct yd_buf missed; /* delete sets of what was relayed since somebody is held */
@@ -196,7 +197,9 @@ void presence_chain_out(struct room *room, uint32_t index);
 #define PRESENCE_NONE UINT32_MAX
 
 /* presence.c */
-YD_NODISCARD yd_err presence_resume(struct room *room, uint32_t member, yd_slice bytes);
+/* *rest: what stands behind the presence; empty if that cannot be read. */
+YD_NODISCARD yd_err presence_resume(struct room *room, uint32_t member, yd_slice bytes,
+                                    yd_slice *rest);
 YD_NODISCARD yd_err presence_message(struct room *room, uint32_t member, yd_slice bytes);
 YD_NODISCARD yd_err presence_leave(struct room *room, uint32_t member);
 YD_NODISCARD yd_err presence_tick(struct room *room);

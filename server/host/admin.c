@@ -3,7 +3,7 @@
  * A connection waits for a head and as much body as that says, hands them to admin_call.c, and from
  * then on only writes. It is freed when the loop has closed its handle.
  */
-#include "host/admin.h"
+#include "host/admin_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -388,6 +388,7 @@ yd_err admin_listen(struct shard *shard, char *why, size_t size)
 {
     struct admin *admin = shard->admin;
     snprintf(admin->path, sizeof admin->path, "%s/" ADMIN_SOCKET, shard->settings->data);
+    admin_backup_forget(shard);
     int fd = listener_open(admin);
     if (fd < 0) {
         snprintf(why, size,

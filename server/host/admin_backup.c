@@ -23,6 +23,18 @@ struct backup_call {
     char path[4096];
 };
 
+static void path_of_copy(const struct shard *shard, char *path, size_t size)
+{
+    snprintf(path, size, "%s/backup.tmp", shard->settings->data);
+}
+
+void admin_backup_forget(const struct shard *shard)
+{
+    char path[4096];
+    path_of_copy(shard, path, sizeof path);
+    (void)unlink(path);
+}
+
 static void cannot(struct backup_call *c, const char *what)
 {
     char why[STORE_ERROR_MAX];
@@ -100,7 +112,7 @@ void admin_backup(struct admin_conn *conn, const struct admin_request *request)
     c->copies = true;
     c->call.on_store = backup_on_store;
     c->call.on_end = backup_on_end;
-    snprintf(c->path, sizeof c->path, "%s/backup.tmp", shard->settings->data);
+    path_of_copy(shard, c->path, sizeof c->path);
     if (store_backup_begin(shard->store, c->path, STEP_PAGES, admin_ask(&c->call)) != YD_OK) {
         abort();
     }

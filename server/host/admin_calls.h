@@ -15,6 +15,9 @@ admin_begin admin_backup;                              /* admin_backup.c */
 admin_begin admin_snapshot, admin_shrink;              /* admin_compact.c */
 admin_begin admin_delete, admin_undelete, admin_erase; /* admin_change.c */
 
+/* Removes the copy that a server has left that was killed while it made one. */
+void admin_backup_forget(const struct shard *shard);
+
 #define ADMIN_NAME_MAX 1024                              /* as the store: bytes of "party/room" */
 #define ADMIN_GRACE_MS ((uint64_t)30 * 24 * 3600 * 1000) /* a deleted room can be brought back */
 

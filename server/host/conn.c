@@ -82,7 +82,7 @@ static void on_shutdown(uv_shutdown_t *req, int status)
     struct conn *conn = req->data;
     (void)status;
     free(req);
-    if (conn->is_http) conn_end(conn);
+    if (conn->is_http || conn->peer_ended) conn_end(conn);
 }
 
 void conn_finish(struct conn *conn)
@@ -342,6 +342,10 @@ static void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *conn = stream->data;
     if (n == 0) return;
+    if (n == UV_EOF && conn->state == CONN_CLOSING && !conn->finished) {
+        conn->peer_ended = true; // after its last word; ours is still on its way
+        return;
+    }
     if (n < 0) {
         conn_end(conn);
         return;

@@ -161,7 +161,7 @@ void desk_refuse(struct seat *seat, enum refusal refusal)
     if (door_decide_newer(seat)) return;
     seat->state = SEAT_REFUSED;
     seat->deadline_ms = 0;
-    bool come_again = words->code >= 4500;
+    bool come_again = words->code < 4400 || words->code >= 4500;
     if (come_again && !desk_has_inside(conn)) {
         conn_close(conn, words->code, words->word);
     } else if (!come_again || is_over) {

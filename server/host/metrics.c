@@ -183,11 +183,10 @@ static void put_rooms(struct page *page, struct shard *shard)
 static void put_messages(struct page *page, const struct metrics *m)
 {
     static const char *const kinds[ROOM_MSG_KINDS] = {
-        [ROOM_MSG_STEP1] = "step1",         [ROOM_MSG_STEP2] = "step2",
-        [ROOM_MSG_UPDATE] = "update",       [ROOM_MSG_AWARENESS] = "awareness",
-        [ROOM_MSG_QUERY] = "query",         [ROOM_MSG_TEXT] = "text",
-        [ROOM_MSG_STATELESS] = "stateless", [ROOM_MSG_DENIED] = "denied",
-        [ROOM_MSG_STATUS] = "status",
+        [ROOM_MSG_STEP1] = "step1",   [ROOM_MSG_STEP2] = "step2",
+        [ROOM_MSG_UPDATE] = "update", [ROOM_MSG_AWARENESS] = "awareness",
+        [ROOM_MSG_QUERY] = "query",   [ROOM_MSG_STATELESS] = "stateless",
+        [ROOM_MSG_DENIED] = "denied", [ROOM_MSG_STATUS] = "status",
     };
     const struct {
         const char *name, *help;

@@ -289,17 +289,28 @@ static enum refusal refusal_of_load(uint16_t code)
     return code == CODE_BAD ? REFUSE_UNREADABLE : REFUSE_UNAVAILABLE;
 }
 
+/* It is where it was before it was let in: a refusal waits, and a token of it is decided anew. */
+static void visit_again(struct seat *seat)
+{
+    yd_slice name = slot_name(seat->slot), room = seat_room(seat);
+    visit_begin(seat, (yd_slice){name.ptr, name.len - room.len - 1}, room, YD_EMPTY);
+}
+
 void slot_refuse(struct shard *shard, struct room_slot *slot, uint16_t code, const char *why)
 {
     LOG(&shard->log, LOG_ERROR, "room refused", LOG_TEXT("room", slot_name(slot)),
         LOG_CSTR("why", why));
+    for (uint32_t i = 0; i < slot->member_cap; i++) {
+        struct seat *seat = slot->members[i];
+        if (seat != NULL && seat->conn->caller != NULL) visit_again(seat);
+    }
     uint32_t cap;
     struct seat **members = slot_vacate(shard, slot, &cap);
     for (uint32_t i = 0; i < cap; i++) {
         if (members[i] == NULL) continue;
         struct conn *conn = members[i]->conn;
         if (conn->caller != NULL) {
-            desk_refuse(members[i], refusal_of_load(code));
+            refuse(members[i], refusal_of_load(code));
             continue;
         }
         conn->close_code = code;

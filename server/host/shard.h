@@ -130,7 +130,7 @@ struct conn {
     uint32_t awaits;     /* bytes of the request before it is looked at again */
     uint16_t close_code; /* of a close that waits for its deadline */
     uint8_t state;       /* enum conn_state */
-    bool speaks_text : 1, finished : 1;
+    bool speaks_text : 1, finished : 1, peer_ended : 1;
     bool deflates : 1; /* large messages may be compressed, in both directions */
     bool in_flow;      /* is in the shard's list of those that are too slow, or can take more */
     bool paused;       /* not read until the batch has gone to the store */

@@ -163,9 +163,10 @@ yd_err database_checkpoint_all(struct database *db)
     return checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
 }
 
-yd_err database_checkpoint(struct database *db)
+yd_err database_checkpoint(struct database *db, bool *moved)
 {
-    if (db->wal_pages < WAL_PAGES_MAX) return YD_OK;
+    *moved = db->wal_pages >= WAL_PAGES_MAX;
+    if (!*moved) return YD_OK;
     return checkpoint(db, db->wal_pages > WAL_PAGES_KEEP ? SQLITE_CHECKPOINT_TRUNCATE
                                                          : SQLITE_CHECKPOINT_PASSIVE);
 }

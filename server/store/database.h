@@ -162,7 +162,7 @@ yd_err database_fail(struct database *db, const char *doing);
 /* The first number that a query gives. */
 yd_err database_number(struct database *db, const char *sql, uint64_t *value);
 /* Moves the WAL into the database file if it has grown long; after every piece of work. */
-yd_err database_checkpoint(struct database *db);
+yd_err database_checkpoint(struct database *db, bool *moved);
 /* Moves all of it, and leaves nothing in it. */
 yd_err database_checkpoint_all(struct database *db);
 uint64_t database_now(const struct database *db); /* ms since 1970 */

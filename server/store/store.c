@@ -324,6 +324,21 @@ static void work_finish(struct store *s, struct work *w)
     work_free(w);
 }
 
+/* Moving the WAL takes as long as a slice: right behind a batch it is its turn. But not twice in a
+ * row, or commits that fill the WAL each time would starve the others. */
+static yd_err move_wal(struct store *s, bool was_batch, bool *took_turn)
+{
+    bool moved = false;
+    yd_err err = database_checkpoint(&s->db, &moved);
+    if (was_batch && moved && !*took_turn) {
+        s->turn_left = 0;
+        *took_turn = true;
+    } else if (was_batch) {
+        *took_turn = false;
+    }
+    return err;
+}
+
 static bool batch_waits(struct store *s)
 {
     uv_mutex_lock(&s->mutex);
@@ -336,7 +351,7 @@ static void thread_main(void *ctx)
 {
     struct store *s = ctx;
     ask_for_short_slices();
-    bool may_trim = true, trim_first = false;
+    bool may_trim = true, trim_first = false, took_turn = false;
     yd_err err = YD_OK;
     while (err == YD_OK) {
         struct next next = next_work(s, may_trim, trim_first);
@@ -369,7 +384,9 @@ static void thread_main(void *ctx)
         }
         // Only now: what is durable may leave while this goes on. Who waits does not wait for a
         // slice and for this: the batch comes in between.
-        if (err == YD_OK && (was_batch || !batch_waits(s))) err = database_checkpoint(&s->db);
+        if (err == YD_OK && (was_batch || !batch_waits(s))) {
+            err = move_wal(s, was_batch, &took_turn);
+        }
     }
     if (err != YD_OK) fail(s, err);
 }

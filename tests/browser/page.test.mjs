@@ -3,12 +3,10 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { chromium } from 'playwright-core'
+import { EXECUTABLE, launch } from './support.mjs'
 import { Client, sleep, startServer, until } from '../e2e/support.mjs'
 
 const SHOTS = path.resolve('../build/screenshots')
-const EXECUTABLE = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser',
-  '/Applications/Chromium.app/Contents/MacOS/Chromium'].find(file => fs.existsSync(file))
 
 let server, browser
 const problems = []
@@ -16,10 +14,7 @@ before(async () => {
   assert.ok(EXECUTABLE, 'no Chromium found: install the package chromium or set CHROMIUM to the program')
   fs.mkdirSync(SHOTS, { recursive: true })
   server = await startServer()
-  browser = await chromium.launch({
-    executablePath: EXECUTABLE,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-  })
+  browser = await launch()
 })
 after(async () => {
   await browser?.close()

@@ -6,10 +6,11 @@
 #include "store/store.h"
 
 #define ROOMS 8
+#define GONE  ROOMS /* in counts: so many rooms were erased for good, gone-1, gone-2, ... */
 
 /* Updates of a room are numbered from 1; their bytes follow from room and number. */
 struct counts {
-    uint32_t of[ROOMS];
+    uint32_t of[ROOMS + 1];
 };
 
 /* ---- writer.c */

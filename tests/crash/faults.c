@@ -22,6 +22,7 @@ static const struct plan plans[] = {
     {"write", EINTR, "0", 5},  {"short", 0, "0", 4},        {"open", EIO, "0", 1},
     {"open", EIO, "all", 1},   {"open", EMFILE, "0", 1},    {"open", EINTR, "0", 1},
     {"truncate", EIO, "0", 1}, {"truncate", EIO, "all", 1}, {"truncate", EIO, "1", 1},
+    {"read", EIO, "0", 1},     {"read", EIO, "all", 3},
 };
 
 /* Whether the fault came at all: a run that ended well may have had it, one that did not, did. */

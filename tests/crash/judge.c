@@ -88,6 +88,23 @@ static enum verdict one_room(struct store *store, uint32_t room, uint32_t acked,
     return v;
 }
 
+/* Rooms whose erasing was confirmed give nothing out. */
+static enum verdict gone_rooms(struct store *store, uint32_t count, char why[STORE_ERROR_MAX])
+{
+    enum verdict v = OK;
+    for (uint32_t n = 1; n <= count && v == OK; n++) {
+        char name[24];
+        int len = snprintf(name, sizeof name, "gone-%u", n);
+        if (store_load(store, (yd_slice){(const uint8_t *)name, (size_t)len}, n) != YD_OK) abort();
+        struct store_event ev = event_next(store);
+        if (ev.kind == STORE_EV_FAILED) v = REFUSED;
+        if (ev.kind == STORE_EV_LOADED) v = WRONG;
+        if (v != OK) snprintf(why, STORE_ERROR_MAX, "%s: is there again", name);
+        store_event_deinit(&ev);
+    }
+    return v;
+}
+
 static enum verdict read_all(const char *dir, const struct counts *acked, struct counts *last,
                              bool append, char why[STORE_ERROR_MAX])
 {
@@ -98,6 +115,7 @@ static enum verdict read_all(const char *dir, const struct counts *acked, struct
         enum verdict v = one_room(store, room, acked->of[room], &last->of[room], why);
         if (v > worst || v == REFUSED) worst = v;
     }
+    if (worst == OK) worst = gone_rooms(store, acked->of[GONE], why);
     if (append && worst == OK) {
         struct yd_buf update;
         yd_buf_init(&update, heap_alloc(), SIZE_MAX / 2);

@@ -44,7 +44,7 @@ void acks_add(struct counts *acked, const uint8_t *bytes, size_t len)
     for (size_t at = 0; at + 8 <= len; at += 8) {
         uint32_t pair[2];
         memcpy(pair, bytes + at, 8);
-        if (pair[0] < ROOMS && pair[1] > acked->of[pair[0]]) acked->of[pair[0]] = pair[1];
+        if (pair[0] <= GONE && pair[1] > acked->of[pair[0]]) acked->of[pair[0]] = pair[1];
     }
 }
 
@@ -68,7 +68,8 @@ static void acknowledge(struct writer *w)
     }
 }
 
-/* Waits for what `until` says, or the end of the store. */
+/* Waits for what `until` says, or the end of the store. A change that was made before it could be
+ * confirmed is refused the next time. */
 static bool wait_for(struct writer *w, enum store_event_kind until, struct store_event *ev)
 {
     for (int i = 0; i < 200000; i++) {
@@ -78,6 +79,7 @@ static bool wait_for(struct writer *w, enum store_event_kind until, struct store
         }
         if (ev->kind == STORE_EV_FAILED) w->failed = true;
         if (ev->kind == until || ev->kind == STORE_EV_FAILED) return ev->kind == until;
+        if (until == STORE_EV_CHANGED && ev->kind == STORE_EV_REFUSED) return true;
         if (ev->kind == STORE_EV_LOAD_FAILED) return false;
         store_event_deinit(ev);
     }
@@ -191,6 +193,37 @@ static void manage(struct writer *w, uint32_t room)
     if (err != YD_OK) w->failed = true;
 }
 
+static bool erase_room(struct writer *w, yd_slice name)
+{
+    struct store_event ev = {0};
+    struct yd_buf update;
+    yd_buf_init(&update, heap_alloc(), SIZE_MAX / 2);
+    update_make(&update, GONE, w->acked.of[GONE] + 1);
+    yd_err err = store_append(w->store, name, yd_buf_slice(&update));
+    yd_buf_deinit(&update);
+    if (err != YD_OK || store_erase(w->store, name, STORE_ERASE, 0, 1) != YD_OK) return false;
+    if (!wait_for(w, STORE_EV_CHANGED, &ev)) return false;
+    store_event_deinit(&ev);
+    return true;
+}
+
+/* A room comes and is erased for good, and free pages go back to the file system. */
+static void tidy(struct writer *w)
+{
+    char name[24];
+    uint32_t pair[2] = {GONE, w->acked.of[GONE] + 1};
+    int len = snprintf(name, sizeof name, "gone-%u", pair[1]);
+    struct store_event ev = {0};
+    if (!erase_room(w, (yd_slice){(const uint8_t *)name, (size_t)len})) {
+        w->failed = true;
+        return;
+    }
+    w->acked.of[GONE] = pair[1];
+    if (write(w->acks, pair, sizeof pair) != sizeof pair) abort();
+    if (store_shrink(w->store, 4, 1) != YD_OK) w->failed = true;
+    if (!w->failed && wait_for(w, STORE_EV_CHANGED, &ev)) store_event_deinit(&ev);
+}
+
 static void one_commit(struct writer *w)
 {
     uint32_t updates = 1 + random_next(&w->random) % 6;
@@ -207,6 +240,7 @@ static void one_commit(struct writer *w)
     struct store_event ev = {0};
     if (!w->failed && wait_for(w, STORE_EV_DURABLE, &ev)) acknowledge(w);
     store_event_deinit(&ev);
+    if (!w->failed && random_next(&w->random) % 20 == 0) tidy(w);
 }
 
 int writer_run(const struct writer_opts *opts)

@@ -84,10 +84,13 @@ test('release: the new binary runs, one that is broken is taken back, what is no
 })
 
 test('workflows: what they and docs/deploy.md run is there', () => {
-  for (const page of ['.github/workflows/ci.yml', '.github/workflows/deploy.yml', 'docs/deploy.md', 'deploy/README.md']) {
+  const makefile = fs.readFileSync('../Makefile', 'utf8')
+  for (const page of ['.github/workflows/ci.yml', '.github/workflows/deploy.yml', '.github/workflows/release.yml', 'docs/deploy.md', 'deploy/README.md']) {
     const text = fs.readFileSync(path.resolve('..', page), 'utf8')
-    const named = [...text.matchAll(/(?:^|[\s`"./])((?:deploy|tools)\/[\w./-]*\w)/gm)].map(m => m[1])
+    const named = [...text.matchAll(/(?:^|[\s`"./])((?:deploy|tools)\/[\w./-]*\w)/gm)].map(m => m[1]).filter(name => !name.includes('TARGET'))
     if (page.startsWith('docs') || page.endsWith('deploy.yml')) assert.ok(named.length > 3, page)
     for (const name of named) assert.ok(fs.existsSync(path.resolve('..', name)), `${page} names ${name}`)
+    for (const [, target] of text.matchAll(/\bmake(?: -\w+)* ([a-z][\w-]*)/g)) assert.match(makefile, new RegExp(`^${target}:`, 'm'), `${page} makes ${target}`)
+    for (const [, file] of text.matchAll(/node --test (\S+)/g)) assert.ok(fs.existsSync(file), `${page} runs ${file}`)
   }
 })

@@ -35,16 +35,17 @@ export async function api (server, method, path, body, { secret = COLLAB_SECRET,
   return { status: answer.status, body: await answer.json().catch(() => null) }
 }
 
-/** A wire in front of a server: counts the connections and keeps every byte that came back. */
+/** A wire in front of a server: counts connections and bytes up, and keeps every byte that came back. */
 export async function wire (server) {
-  const w = { attempts: [], received: [], start: Date.now() }
+  let sent = 0
+  const w = { attempts: [], received: [], start: Date.now(), sent: () => sent }
   const listener = net.createServer(client => {
     const bytes = []
     w.attempts.push(Date.now() - w.start)
     w.received.push(bytes)
     const up = net.connect(server.port, '127.0.0.1')
     up.on('data', chunk => { bytes.push(chunk); client.write(chunk) })
-    client.on('data', chunk => up.write(chunk))
+    client.on('data', chunk => { sent += chunk.length; up.write(chunk) })
     const end = () => { up.destroy(); client.destroy() }
     up.on('end', () => client.end()).on('error', end).on('close', () => client.end())
     client.on('end', () => up.end()).on('error', end).on('close', () => up.destroy())

@@ -71,6 +71,22 @@ test('h5: broken and unknown messages are ignored, the connection and the room g
   assert.equal((await ws.closed).code, 1005)
 })
 
+test('P4: a text frame "400000000" allocates nothing', nativeOnly('memory is the platform\'s'), async () => {
+  const ws = await opened('numbers', '?_pk=x')
+  const rss = () => Number(fs.readFileSync(`/proc/${server.child.pid}/statm`, 'utf8').split(' ')[1]) * 4096
+  const answered = async () => {
+    ws.messages.length = 0
+    ws.send(Buffer.from('00000100', 'hex'))
+    await until('an answer', () => ws.messages.some(m => Buffer.isBuffer(m) && m.toString('hex') === '0001020000'), 1000)
+  }
+  await answered()
+  const before = rss()
+  for (let n = 0; n < 500; n++) ws.send(n % 2 ? '400000000' : '4294967295')
+  await answered()
+  assert.ok(rss() - before < 4 << 20, `${(rss() - before) >> 10} KiB`)
+  ws.close()
+})
+
 test('h6: a frame beyond the limit closes 1009', async () => {
   const small = await startServer({ args: ['--message-bytes-max', '100000'] })
   const ws = new WebSocket(`${small.url}/big`)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { BINARY, Client, Y, families, sleep, startServer, temporary, until } from './support.mjs'
 import { wire } from './access-support.mjs'
 import { ask, from, hits, metric, metrics, raw, state } from './limits-support.mjs'
@@ -203,46 +203,61 @@ test('L7: rooms in memory, and connections in a room', async () => {
   await server.stop()
 })
 
-/** Attempts of each family in the first five seconds against a limit; `free` makes room then. */
-async function patience (server, family, room, free) {
-  const w = await wire(server)
-  const warn = console.warn, error = console.error
-  console.warn = console.error = () => {}
-  const client = new Client(w, family, room)
+/** What each family does when it is turned away: attempts in the first five seconds, and what it has to say when there is
+ * room. `wires` counts, `free` makes room. */
+async function patience (server, rooms, free) {
+  const names = Object.keys(families)
+  const wires = await Promise.all(names.map(() => wire(server)))
+  const clients = names.map((family, i) => new Client(wires[i], family, rooms(i)))
+  clients.forEach((c, i) => c.text.insert(0, `said by ${names[i]}`)) // before it is in
   await sleep(5000)
-  const early = w.attempts.filter(at => at < 5000).length
+  const early = wires.map(w => w.attempts.filter(at => at < 5000).length)
   await free()
-  await until(`${family} to come in`, () => client.provider.synced, 20000)
-  client.end()
-  console.warn = warn
-  console.error = error
-  w.close()
-  return early
+  await Promise.all(clients.map((c, i) => until(`${names[i]} to come in`, () => c.provider.synced, 20000)))
+  const late = wires.map(w => w.attempts.length)
+  // Nothing is lost, and nobody comes again once it is in.
+  for (const [i, c] of clients.entries()) {
+    const reader = new Client(server, 'y-websocket 3', rooms(i))
+    await until(`what ${names[i]} said`, () => reader.text.toString().includes(`said by ${names[i]}`), 8000)
+    await until('it to be saved', () => c.provider.version === undefined || c.provider.unsaved <= 0)
+    reader.end()
+  }
+  assert.deepEqual(wires.map(w => w.attempts.length), late)
+  clients.forEach(c => c.end())
+  wires.forEach(w => w.close())
+  names.forEach((family, i) => assert.ok(early[i] >= 1 && early[i] <= 3, `${family} made ${early[i]} attempts`))
 }
 
-test('L8: no family hammers after a limit, and all come in when there is room', async () => {
-  const cases = {
-    'room_full': async () => {
-      const server = await start('--config', withRooms({ '*': { 'connections-max': 1 } }))
-      return { server, prepare: async room => await openAll(server, 1, {}, room) }
-    },
-    'connections-max': async () => {
-      const server = await start('--connections-max', '16')
-      return { server, prepare: async (room, i) => i === 0 ? await openAll(server, 16, {}, room) : [] }
-    }
-  }
-  for (const [name, make] of Object.entries(cases)) {
-    const { server, prepare } = await make()
-    const names = Object.keys(families)
-    const full = []
-    for (let i = 0; i < names.length; i++) full.push(...await prepare(`room-${i}`, i))
-    let freed
-    const attempts = await Promise.all(names.map((family, i) => patience(server, family, `room-${i}`, async () => {
-      freed ??= (endAll(full), sleep(100))
-      await freed
-    })))
-    names.forEach((family, i) => assert.ok(attempts[i] >= 1 && attempts[i] <= 3, `${name}: ${family} made ${attempts[i]} attempts`))
-    await server.stop()
+// Of addresses: everybody comes from one, and the proxy that tests run through is none.
+const OWN_ADDRESS = ['--trusted-proxies', '']
+const turnedAway = {
+  'room-connections-max': { args: ['--room-connections-max', '2'], take: server => Promise.all(Object.keys(families).map((_, i) => openAll(server, 2, {}, `room-${i}`))) },
+  'rooms-max': { args: ['--rooms-max', '1', '--room-idle-ms', '0'], take: server => openAll(server, 1, {}, 'other'), oneRoom: true },
+  'connections-max': { args: ['--connections-max', '16'], take: server => openAll(server, 16) },
+  'handshakes-max': { args: ['--handshakes-max', '16'], take: server => strangers(server, 16) },
+  'address-connections-max': { args: ['--address-connections-max', '16', ...OWN_ADDRESS], take: server => openAll(server, 16) },
+  'address-handshakes-max': { args: ['--address-handshakes-max', '16', ...OWN_ADDRESS], take: server => strangers(server, 16) },
+  // A burst of 16 is used up, and two a second come in.
+  'address-connects-per-s': { args: ['--address-connects-per-s', '2', ...OWN_ADDRESS], take: server => openAll(server, 16) }
+}
+async function strangers (server, count) {
+  const list = Array.from({ length: count }, () => raw(server, 'G'))
+  await until('them to count', async () => await metric(server, 'partyd_connections_unadmitted') >= count)
+  return list.map(s => ({ terminate: () => s.destroy() }))
+}
+
+describe('L8: turned away, no family hammers; all come in when there is room, and nothing is lost', { concurrency: true }, () => {
+  const { warn, error } = console
+  before(() => { console.warn = console.error = () => {} }) // providers say there that they were turned away
+  after(() => Object.assign(console, { warn, error }))
+  for (const [limit, { args, take, oneRoom }] of Object.entries(turnedAway)) {
+    test(limit, async () => {
+      const server = await start('--handshake-ms', '60000', ...args)
+      const taken = (await take(server)).flat()
+      await patience(server, i => oneRoom ? 'room' : `room-${i}`, async () => endAll(taken))
+      assert.ok(await hits(server, limit) >= 1)
+      await server.stop()
+    })
   }
 })
 

@@ -52,21 +52,26 @@ for (const family of Object.keys(families)) {
       a.end(); b.end()
     })
 
-    test('presence appears, changes, disappears; a reconnect shows it within a second', async () => {
+    test('P50: presence appears, changes, disappears, both ways; a reconnect shows it within 200 ms', async () => {
       const [a, b] = await pair(server, family, room('presence'))
       a.awareness.setLocalStateField('user', 'ann')
-      await until('presence to appear', () => b.seesUser(a) === 'ann')
+      b.awareness.setLocalStateField('user', 'bob')
+      await until('presence to appear', () => b.seesUser(a) === 'ann' && a.seesUser(b) === 'bob')
       a.awareness.setLocalStateField('user', 'anna')
       await until('presence to change', () => b.seesUser(a) === 'anna')
       for (let i = 0; i < 2; i++) { // the second loss is where ghosts came from elsewhere
         let gone = false
         b.awareness.on('change', ({ removed }) => { gone ||= removed.includes(a.id) })
+        const back = new Promise(resolve => a.provider.on('status', ({ status }) => { if (status === 'connected') resolve(Date.now()) }))
         const start = Date.now()
         a.drop()
         // Hocuspocus at the edge: the new socket may be in before the old one is out, and then nobody goes.
         if (EDGE === undefined || !family.startsWith('hocuspocus')) await until('presence to disappear with the socket', () => gone, 1000)
-        await until('presence to come back', () => b.seesUser(a) === 'anna', 1500)
+        await until('presence to come back', () => b.seesUser(a) === 'anna' && a.seesUser(b) === 'bob', 1500)
         assert.ok(Date.now() - start < 1500)
+        if (EDGE === undefined) assert.ok(Date.now() - await back < 200, `${Date.now() - await back} ms after it was connected`)
+        b.awareness.setLocalStateField('n', i)
+        await until('later changes', () => a.awareness.getStates().get(b.id)?.n === i)
       }
       a.provider.disconnect()
       await until('presence to go with disconnect()', () => b.seesUser(a) === undefined)

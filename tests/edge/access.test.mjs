@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import { test } from 'node:test'
 import { startServer } from '../e2e/support.mjs'
-import { COLLAB_SECRET, knock, startTicketServer, ticket } from '../e2e/access-support.mjs'
-import { databases } from './support.mjs'
+import { COLLAB_SECRET, api, knock, startTicketServer, ticket } from '../e2e/access-support.mjs'
+import { asleep, databases } from './support.mjs'
 
 test('D10: a decision that does not come is a refusal after 10 s, and no room is made for it', async () => {
   const backend = http.createServer(() => {}) // never answers
@@ -37,6 +37,27 @@ test('A10: a ticket is good once, also after its room has been out of memory', a
   const again = await startTicketServer({ data: s.data })
   assert.equal((await knock(again, 'doc-1', once).refused).reason, 'token_invalid')
   await again.stop()
+})
+
+test('A19: what was decided before a kick does not count after it, also when the object has slept', { timeout: 60000 }, async () => {
+  let says = { allowed: true, permission: 'write', userId: 'ann', name: null, ttlMs: 60000 }, asked = 0
+  const backend = http.createServer((request, response) => { asked++; request.resume(); response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(says)) })
+  await new Promise(resolve => backend.listen(0, '127.0.0.1', resolve))
+  const s = await startServer({ args: ['--auth', 'hook', '--hook-url', `http://127.0.0.1:${backend.address().port}/`], env: { COLLAB_SECRET } })
+  for (let times = 0; times < 2; times++) {
+    const ann = knock(s, 'doc-1', 'of-ann')
+    await ann.opened
+    ann.close()
+  }
+  assert.equal(asked, 1)
+  assert.equal((await api(s, 'POST', '/api/rooms/doc-1/kick', { userId: 'ann' })).status, 200)
+  says = { allowed: false, permission: 'none', userId: null, name: null, reason: 'forbidden', ttlMs: 60000 }
+  await asleep()
+  assert.deepEqual(await knock(s, 'doc-1', 'of-ann').refused, { code: 4403, reason: 'forbidden' })
+  assert.equal(asked, 2)
+  await s.stop('SIGKILL')
+  backend.closeAllConnections()
+  backend.close()
 })
 
 test('D11: each decision is one line that says who, where, what and why, and no token', async () => {

@@ -5,6 +5,7 @@ import { after, afterEach, before, test } from 'node:test'
 import * as Y from 'yjs'
 import { enterAs, newestBackup } from '../convex/guests.mjs'
 import { SECRET, makePage, push, sha256, signIn, sleep, startConvex, until } from '../convex/support.mjs'
+import { api } from '../e2e/access-support.mjs'
 import { startServer } from '../e2e/support.mjs'
 
 let convex, owner
@@ -79,15 +80,31 @@ test('E21: a backup that is damaged on its way is not taken', { timeout: 60000 }
   assert.equal((await stored(room).catch(() => null)), null)
 })
 
-test('E20: a failing Convex is tried again by alarm, and nothing is lost', { timeout: 60000 }, async () => {
+const sinkOf = async server => (await (await fetch(`${server.http}/health`)).json()).backup[0]
+const told = async (server, room) => (await api(server, 'GET', `/api/rooms/${room}`, undefined, { secret: SECRET })).body.backup
+
+test('E23: while Convex fails /health says so, it is tried again by alarm (E20), and nothing is lost', { timeout: 60000 }, async () => {
   const room = await newRoom(), server = await start()
   const ann = await enterSynced(server, room)
+  assert.deepEqual(await sinkOf(server), { sink: 'convex', kind: 'convex', works: true, waiting: 0, oldestMs: 0 })
   await convex.faults({ match: '/collab/backup', kind: 'status', status: 500 })
   ann.text.insert(0, 'patience')
   await until('a failure', () => server.log.includes('a backup failed'), 10000)
   assert.equal(await stored(room), null)
+  await until('it to be known', async () => (await sinkOf(server)).works === false)
+  const sink = await sinkOf(server)
+  assert.ok(sink.waiting === 1 && sink.oldestMs >= 0 && /500/.test(sink.why) && sink.next.length > 0, JSON.stringify(sink))
+  assert.deepEqual(await told(server, room), { convex: 'waiting' })
+  // The end of it is told also by an object that has forgotten the beginning.
+  await server.stop('SIGKILL')
+  const again = await start({ data: server.data })
+  assert.equal((await sinkOf(again)).waiting, 1)
   await convex.faults()
-  await isStored(room, 'patience')
+  const bob = await enterSynced(again, room)
+  bob.text.insert(8, '!')
+  await isStored(room, 'patience!')
+  await until('the end to be known', async () => (await sinkOf(again)).works)
+  assert.deepEqual(await told(again, room), { convex: 'saved' })
 })
 
 test('E22: another history in Convex is merged in, and the whole is newer', { timeout: 60000 }, async () => {

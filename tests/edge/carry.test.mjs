@@ -126,6 +126,7 @@ test('E16: a room goes back to a bookmark, where the runtime has them', async t 
   const rewound = await api(server, 'POST', `${room}/rewind`, { bookmark })
   if (rewound.status === 501) { // nothing happens then, and nobody is closed
     assert.equal(rewound.body.code, 'unsupported')
+    assert.match(rewound.body.message, /the platform does not go back to that bookmark: .+; Cloudflare keeps 30 days, the local runtime keeps none/)
     assert.equal((await api(server, 'POST', `${room}/rewind`, { at: Date.now() - 1000 })).status, 501)
     assert.equal(ann.provider.wsconnected, true)
     ann.end()

@@ -8,8 +8,11 @@
 #include "edge/abi/abi.h"
 #include "edge/abi/sum.h"
 #include "ops/heap.h"
+#include "ydoc/update.h"
 
-#define SEATS 64
+#define SEATS      64
+#define UPDATES    4096
+#define MERGED_MAX ((size_t)1 << 20) /* as in edge/abi/abi.c */
 
 struct out {
     struct yd_buf bytes;
@@ -21,7 +24,7 @@ static struct session *seats[SEATS];
 static struct yd_buf row;
 static struct out out;
 static uint64_t now_ms;
-static bool presence_only;
+static bool presence_only, joins_relays;
 
 static void must(yd_err err)
 {
@@ -55,12 +58,8 @@ static void tell(uint32_t to, uint32_t member, const struct room_effect *fx)
            (yd_slice){head.bytes, head.len}, fx->bytes);
 }
 
-static void on_send(const struct room_effect *fx)
+static void to_all(const struct room_effect *fx)
 {
-    if (fx->to == ROOM_TO_ONE) {
-        if (seats[fx->member] != NULL) tell(fx->member, fx->member, fx);
-        return;
-    }
     bool is_told[SESSION_WIRES] = {false};
     for (uint32_t i = 0; i < SEATS; i++) {
         if (seats[i] == NULL) continue;
@@ -72,6 +71,41 @@ static void on_send(const struct room_effect *fx)
             is_told[wire] = true;
         }
     }
+}
+
+static void on_send(const struct room_effect *fx)
+{
+    if (fx->to == ROOM_TO_ONE) {
+        if (seats[fx->member] != NULL) tell(fx->member, fx->member, fx);
+    } else if (fx->message != ROOM_MSG_UPDATE || !joins_relays) {
+        to_all(fx);
+    }
+}
+
+/* What waits for a row is relayed with it, as one update if that is a small one. */
+static void relay_row(void)
+{
+    struct yd_update list[UPDATES];
+    struct yd_reader r = yd_reader_of(yd_buf_slice(&row));
+    size_t count = 0;
+    if (!joins_relays) return;
+    while (yd_reader_left(&r) > 0 && count < UPDATES)
+        list[count++] = (struct yd_update){yd_read_varbytes(&r), YD_V1};
+    struct yd_buf merged;
+    yd_buf_init(&merged, heap_alloc(), SIZE_MAX / 2);
+    if (count > 1 && row.len <= MERGED_MAX) {
+        must(yd_update_merge(list, count, YD_V1, &merged, NULL));
+        list[0].bytes = yd_buf_slice(&merged);
+        count = 1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        to_all(&(struct room_effect){.kind = ROOM_FX_SEND,
+                                     .to = ROOM_TO_ALL,
+                                     .message = ROOM_MSG_UPDATE,
+                                     .gate_seq = 1,
+                                     .bytes = list[i].bytes});
+    }
+    yd_buf_deinit(&merged);
 }
 
 static void on_effect(const struct room_effect *fx)
@@ -89,6 +123,7 @@ static void on_effect(const struct room_effect *fx)
     case ROOM_FX_RESUME: break;
     case ROOM_FX_SNAPSHOT:
         has_more = row.len > 0;
+        relay_row();
         yd_buf_clear(&row);
         sum_make(is_base ? SUM_BASE : SUM_DELTA, fx->bytes, sum);
         record(ABI_SNAPSHOT, ABI_ALL, has_more, is_base, (yd_slice){sum, sizeof sum}, fx->bytes);
@@ -117,8 +152,12 @@ static void on_open(yd_slice bytes)
                                    .compact_bytes = o.compact_bytes,
                                    .compact_idle_ms = o.compact_idle_ms,
                                    .keep_deleted = o.keep_deleted != 0,
-                                   .presence_only = o.presence_only != 0};
+                                   .presence_only = o.presence_only != 0,
+                                   .awareness_state_max = o.presence_bytes_max,
+                                   .member_clients_max = o.presence_clients_max,
+                                   .member_states_per_s = o.presence_updates_per_s};
     presence_only = opts.presence_only;
+    joins_relays = o.joins_relays != 0;
     must(room_new(heap_alloc(), &opts, &room));
 }
 
@@ -192,13 +231,16 @@ static void on_ask(uint32_t event, uint32_t member)
         must(yd_buf_append(&bytes, yd_buf_slice(&row)));
         sum_make(SUM_ROW, yd_buf_slice(&row), sum);
         head = (yd_slice){sum, sizeof sum};
-        yd_buf_clear(&row);
     }
-    if (event == ABI_PRESENCE) must(room_presence_of(room, member, &bytes));
+    if (event == ABI_PRESENCE) must(room_kept_of(room, member, &bytes));
     if (event == ABI_STATE) must(yd_doc_encode_state(room_doc(room), YD_EMPTY, YD_V1, &bytes));
     if (event == ABI_VECTOR) must(yd_doc_state_vector(room_doc(room), &bytes));
     record(ABI_BYTES, ABI_ALL, false, 0, head, yd_buf_slice(&bytes));
     yd_buf_deinit(&bytes);
+    if (event == ABI_ROW) {
+        relay_row();
+        yd_buf_clear(&row);
+    }
 }
 
 static void on_event(uint32_t event, uint32_t member, uint32_t flags, yd_slice bytes)

@@ -24,7 +24,7 @@ function record (seed) {
   const dice = random(seed), events = [], docs = new Map()
   let now = 1000, clients = 1, chunk = 0
   const add = (event, member = 0, flags = 0, bytes = Buffer.alloc(0)) => { now += dice(40); events.push({ event, member, flags, now, bytes: Buffer.from(bytes) }) }
-  const opts = [0, 0, 12000, dice(2) ? 0 : 5, 0, 0, dice(4) === 0 ? 1 : 0, dice(12) === 0 ? 1 : 0, 0]
+  const opts = [0, 0, 12000, dice(2) ? 0 : 5, 0, 0, dice(4) === 0 ? 1 : 0, dice(12) === 0 ? 1 : 0, dice(2), dice(2) * 300, dice(2) * 4, dice(2) * 10]
   add(Ev.OPEN, 0, 0, Buffer.from(new Uint32Array(opts).buffer))
   const say = (member, bytes) => add(Ev.BINARY, member, 0, Buffer.concat([docs.get(member).address, bytes]))
   const join = member => {
@@ -68,7 +68,7 @@ function record (seed) {
   }
   join(0)
   for (let i = 0; i < 150; i++) {
-    const member = dice(6), one = docs.get(member), act = dice(30)
+    const member = dice(6), one = docs.get(member), act = dice(31)
     if (one === undefined) { if (act < 8) join(member) } else if (act < 14) speak(member, one)
     else if (act < 19) say(member, message.presence(one.doc.clientID, one.clock += dice(2), dice(6) ? { user: { name: 'x', id: 'eve' }, at: dice(99) } : null))
     else if (act === 19) add(Ev.BINARY, member, 0, Buffer.from(Array.from({ length: dice(12) }, () => dice(256))))
@@ -79,7 +79,12 @@ function record (seed) {
     else if (act === 26 && dice(4) === 0) add(Ev.COMPACT)
     else if (act === 28 && one.address.length && dice(2)) add(Ev.RIGHT, member, one.flags ^= 1)
     else if (act === 28 && one.address.length) say(member, Buffer.concat([Buffer.from([5]), varint(2), Buffer.from('hi')]))
-    else if (act === 27) say(member, message.step1(Y.encodeStateVector(one.doc)))
+    else if (act === 29) { // more presence than anybody may have, at once and of many
+      for (let n = 8 + dice(40); n > 0; n--) {
+        say(member, message.presence(dice(3) ? one.doc.clientID : 900_000 + dice(9), one.clock += 1, { at: n, text: 'x'.repeat(dice(3) ? 9 : 400) }))
+        if (dice(2)) add(Ev.TICK)
+      }
+    } else if (act === 27) say(member, message.step1(Y.encodeStateVector(one.doc)))
     else add(Ev.TICK)
   }
   for (const event of [Ev.ROW, Ev.COMPACT, Ev.STATE, Ev.VECTOR]) add(event)
@@ -120,15 +125,18 @@ function playWasm (events) {
 }
 
 test(`E12: ${SCENARIOS} recorded scenarios give the same messages natively and at the edge, byte for byte`, () => {
-  const kinds = new Map(), wires = new Map()
+  const kinds = new Map(), wires = new Map(), seen = new Set()
   for (let seed = 1; seed <= SCENARIOS; seed++) {
     const events = record(seed)
     const native = playNative(events), wasm = playWasm(events)
     for (let i = 0; i < events.length; i++) {
       assert.deepEqual(wasm[i], native[i], `scenario ${seed}, event ${i} (${JSON.stringify(events[i])})`)
+      if (events[i].event === Ev.ROW && native[i].length > 1) seen.add('a row that is relayed with it')
+      for (const r of native[i]) if (r.kind === 3) seen.add(Buffer.from(r.bytes, 'hex').toString())
       for (const r of native[i]) { kinds.set(r.kind, (kinds.get(r.kind) ?? 0) + 1); if (r.kind === 0 && r.member > 0xffff) wires.set(r.member, (wires.get(r.member) ?? 0) + 1) }
     }
   }
+  for (const what of ['a row that is relayed with it', 'presence state too large', 'too many clients of one connection', 'a newer state came before it was told']) assert.ok(seen.has(what), `no scenario has ${what}: ${[...seen]}`)
   for (const kind of [0, 2, 3, 4]) assert.ok(kinds.get(kind) > 20, `records of kind ${kind}: ${kinds.get(kind)}`)
   for (const wire of [0xffffffff, 0xfffffffe]) assert.ok(wires.get(wire) > 20, `to all on a wire: ${wires.get(wire)}`)
 })

@@ -36,6 +36,24 @@ describe('sleep', () => {
     bob.close(); carl.close()
   })
 
+  test('E7: who was removed by somebody else is not back after a sleep', { timeout: 60000 }, async () => {
+    const ann = await open(server, 'removed', '?_pk=ann'), bob = await open(server, 'removed', '?_pk=bob')
+    ann.send(message.presence(7, 3, { user: 'ann' }))
+    ann.send(message.presence(9, 3, { user: 'ann too' }))
+    await until('ann', () => bob.messages.some(m => m.includes('ann too')))
+    await sleep(1500)
+    bob.send(message.presence(7, 4, { user: 'bob' })) // takes it over, as a reconnect does whose old socket is dead
+    await until('bob', () => ann.messages.some(m => m.includes('bob')))
+    bob.close()
+    await until('its end', () => ann.messages.some(m => m.includes('null')))
+    await sleep(1500)
+    await asleep()
+    const carl = await open(server, 'removed', '?_pk=carl')
+    await until('who is there', () => carl.messages.some(m => m[0] === 1 && m.includes('ann too')))
+    assert.ok(!carl.messages.some(m => m.includes('"user":"ann"') || m.includes('bob')), 'a ghost')
+    ann.close(); carl.close()
+  })
+
   test('E7: the object did sleep: it was loaded again', { timeout: 40000 }, async () => {
     const s = await startServer({ args: ['--log-level', 'debug'] })
     const a = await open(s, 'doze'), loads = () => s.log.split('room loaded').length - 1

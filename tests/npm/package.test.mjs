@@ -26,7 +26,7 @@ test('the packages say version and licence, and hold nothing else than what they
   }
   assert.deepEqual([own.os, own.cpu], [['linux'], [process.arch]])
   for (const wanted of Object.values(main.optionalDependencies)) assert.equal(wanted, version)
-  assert.deepEqual(fs.readdirSync(project.path('node_modules/partyd')).sort(), ['LICENSE', 'README.md', 'bin', 'config.d.ts', 'index.d.ts', 'index.js', 'lib', 'package.json', 'partyd.schema.json'])
+  assert.deepEqual(fs.readdirSync(project.path('node_modules/partyd')).sort(), ['LICENSE', 'README.md', 'bin', 'config.d.ts', 'index.d.ts', 'index.js', 'lib', 'package.json', 'partyd.schema.json', 'targets'])
   assert.deepEqual(files(project.path(`node_modules/@partyd/${platform}`)).filter(name => name !== 'THIRD-PARTY.txt').sort(), ['LICENSE', 'README.md', 'package.json', 'partyd'])
   assert.equal((await project.run(['--version'], { npx: true })).text, `partyd ${version}\n`)
 })

@@ -3,10 +3,10 @@
  *
  * DISK_TRACE  file: every write, truncation, sync, creation and removal, in order, with its bytes
  *             (struct disk_record, then `len` bytes); what is written to a file named "acks" too
- * DISK_FAIL   KIND:ERRNO:N[:M]: the N-th call of a kind (sync write open truncate short) fails;
- * then the M-th after that one; M "all": all after it. ERRNO is a number DISK_HIT    file that is
- * made when that happens DISK_SLEEP  MICROSECONDS[:N:MICROSECONDS]: added to every sync; to the
- * N-th instead
+ * DISK_FAIL   KIND:ERRNO:N[:M]: the N-th call of a kind (sync write read open truncate short)
+ * fails; then the M-th after that one; M "all": all after it. ERRNO is a number DISK_HIT    file
+ * that is made when that happens DISK_SLEEP  MICROSECONDS[:N:MICROSECONDS]: added to every sync; to
+ * the N-th instead
  */
 #include "disk.h"
 
@@ -35,6 +35,7 @@ static struct {
 #define REAL(name, type) ((type)dlsym(RTLD_NEXT, name))
 typedef ssize_t (*write_fn)(int, const void *, size_t);
 typedef ssize_t (*pwrite_fn)(int, const void *, size_t, off_t);
+typedef ssize_t (*pread_fn)(int, void *, size_t, off_t);
 typedef int (*open_fn)(const char *, int, ...);
 typedef int (*sync_fn)(int);
 typedef int (*truncate_fn)(int, off_t);
@@ -131,6 +132,18 @@ static ssize_t any_write(int fd, const void *bytes, size_t len, off_t at, bool h
     return n;
 }
 
+static ssize_t any_read(int fd, void *bytes, size_t len, off_t at)
+{
+    char path[512];
+    bool fails = false;
+    if (path_of(fd, path) && !is_acks(path)) {
+        pthread_mutex_lock(&disk.mutex);
+        fails = must_fail("read");
+        pthread_mutex_unlock(&disk.mutex);
+    }
+    return fails ? -1 : REAL("pread64", pread_fn)(fd, bytes, len, at);
+}
+
 static int any_sync(int fd, const char *name)
 {
     char path[512];
@@ -190,6 +203,9 @@ ssize_t pwrite64(int fd, const void *b, size_t n, off_t at)
 {
     return any_write(fd, b, n, at, true);
 }
+// SQLite reads by these; what reads by read() is not the store's database.
+ssize_t pread(int fd, void *b, size_t n, off_t at) { return any_read(fd, b, n, at); }
+ssize_t pread64(int fd, void *b, size_t n, off_t at) { return any_read(fd, b, n, at); }
 int fsync(int fd) { return any_sync(fd, "fsync"); }
 int fdatasync(int fd) { return any_sync(fd, "fdatasync"); }
 int ftruncate(int fd, off_t len) { return any_truncate(fd, len); }

@@ -75,7 +75,7 @@ void client_token(struct client *c)
 {
     static const char version[] = "4.8.0";
     uint8_t head[16];
-    if (!c->attached || !c->socket->connected) return;
+    if (!c->attached || !c->socket->connected || c->was_ended) return;
     c->was_refused = false;
     c->sim->counts[C_TOKENS]++;
     size_t len = address_put(c, head);
@@ -105,6 +105,7 @@ static void start_sync(struct client *c)
     if (!speaks_yws(c->socket) && c->socket->speech != HOCUSPOCUS_2) client_token(c);
     c->unsaved = 1;
     c->was_here = true;
+    c->was_in = false;
     says_what_it_has(c);
     client_announces(c);
 }
@@ -154,7 +155,10 @@ static void takes_auth(struct client *c, struct yd_reader *r)
              "P47: nothing is said that a provider throws on");
     if (kind > 0) (void)yd_read_varbytes(r);
     if (kind == 0) client_token(c);
-    if (kind == 1) c->was_refused = true;
+    if (kind == 2) c->was_in = true;
+    if (kind != 1) return;
+    c->was_refused = true;
+    c->was_ended = c->was_in || c->socket->speech == HOCUSPOCUS_2; // which knows no tokens here
 }
 
 /* 'number:count' of its sender, whose messages come once each and in order. */
@@ -268,6 +272,7 @@ void client_attach(struct client *c)
     if (c->sim->forgets_nothing) memset(c->presence, 0, sizeof c->presence);
     memset(c->heard, 0, sizeof c->heard);
     if (c->socket->connected) {
+        c->is_heir = c->was_here;
         c->surplus = c->queued || c->was_here; // what the one before said may still be confirmed
         start_sync(c);
     }
@@ -282,7 +287,8 @@ void client_detach(struct client *c)
     size_t len = address_put(c, head);
     head[len++] = TYPE_CLOSE;
     send(c, (yd_slice){head, len}, YD_EMPTY);
-    c->attached = c->was_refused = false;
+    c->attached = c->was_refused = c->was_ended = false;
+    client_forgets(c); // nobody tells it of them
     c->sim->counts[C_SHUT]++;
 }
 
@@ -295,6 +301,7 @@ void client_new_tab(struct client *c)
     SIM_OK(yd_doc_new(sim_alloc(), NULL, &c->doc));
     queue_clear(&c->socket->offline);
     c->tab++;
+    memset(c->presence, 0, sizeof c->presence);
     c->has_set = c->surplus = c->queued = false;
     c->sim->counts[C_TABS]++;
 }
@@ -304,7 +311,7 @@ void socket_connected(struct socket *s)
     s->connected = s->reads = true;
     for (uint32_t i = 0; i < ROOMS; i++) {
         struct client *c = &s->docs[i];
-        c->was_here = false;
+        c->was_here = c->is_heir = false;
         memset(c->heard, 0, sizeof c->heard);
         if (c->attached) start_sync(c);
     }
@@ -316,7 +323,7 @@ void socket_lost(struct socket *s)
     queue_clear(&s->up);
     queue_clear(&s->down);
     for (uint32_t i = 0; i < ROOMS; i++) {
-        s->docs[i].was_refused = false;
+        s->docs[i].was_refused = s->docs[i].was_ended = false;
         s->docs[i].surplus = s->docs[i].queued;
         client_forgets(&s->docs[i]);
     }

@@ -83,6 +83,35 @@ static uint32_t author_draw(struct rng *rng, const uint64_t clocks[AUTHORS], boo
     return AUTHORS;
 }
 
+static void shred_put(struct yd_buf *out, uint64_t own, uint64_t clock)
+{
+    const uint64_t head[] = {1, 1, own, clock};
+    for (size_t i = 0; i < sizeof head / sizeof *head; i++) put(out, head[i]);
+    SIM_OK(yd_buf_append(out, YD_LITERAL("\4\1\1t")));
+    put(out, SHREDS);
+    for (uint32_t i = 0; i < SHREDS; i++) SIM_OK(yd_buf_u8(out, '#'));
+    const uint64_t deletes[] = {1, own, SHREDS / 2};
+    for (size_t i = 0; i < sizeof deletes / sizeof *deletes; i++) put(out, deletes[i]);
+    for (uint32_t i = 0; i < SHREDS; i += 2) {
+        put(out, clock + i);
+        put(out, 1);
+    }
+}
+
+void client_shreds(struct client *c)
+{
+    uint64_t clocks[AUTHORS];
+    struct yd_buf update = buf_new();
+    if (c->has_shredded || !c->sim->shreds) return;
+    c->has_shredded = true;
+    c->sim->counts[C_SHREDS]++;
+    clocks_of(c->doc, clocks);
+    shred_put(&update, writer(c) + 1, clocks[writer(c)]);
+    SIM_OK(yd_doc_apply(c->doc, yd_buf_slice(&update), YD_V1, NULL));
+    client_changed(c, yd_buf_slice(&update));
+    yd_buf_deinit(&update);
+}
+
 void client_types(struct client *c)
 {
     struct rng *rng = &c->sim->rng;

@@ -61,10 +61,17 @@ static void claim(struct host *h, uint32_t room, struct frame *frame)
     yd_buf_deinit(&both);
 }
 
-static void put(struct host *h, uint32_t socket, uint32_t room, const struct room_effect *fx)
+/* The last part of a document has all its deletes. */
+static size_t answers_max(const struct host *h)
 {
-    struct conn *conn = &h->conns[socket];
-    const struct seat *seat = seat_in_room(h, socket, room);
+    size_t deletes = (size_t)SOCKETS * ROOMS * TABS * SHREDS * 2;
+    return h->sim->shreds ? ANSWERS_MAX + deletes : ANSWERS_MAX;
+}
+
+static void put(struct host *h, uint32_t number, uint32_t room, const struct room_effect *fx)
+{
+    struct conn *conn = &h->conns[number];
+    const struct seat *seat = seat_in_room(h, number, room);
     struct session_head head;
     if (seat == NULL) return;
     uint32_t doc = (uint32_t)(seat - conn->seats);
@@ -75,18 +82,18 @@ static void put(struct host *h, uint32_t socket, uint32_t room, const struct roo
         claim(h, room, &frame);
     }
     queue_put(&conn->waiting, frame);
-    SIM_RULE(h->sim, !all_held(conn) || conn->waiting.bytes <= conn->held_bytes + ANSWERS_MAX,
+    SIM_RULE(h->sim, !all_held(conn) || conn->waiting.bytes <= conn->held_bytes + answers_max(h),
              "H50: too much waits for a connection that is held");
 }
 
 static void send_effect(struct host *h, uint32_t room, const struct room_effect *fx)
 {
+    if (fx->message == ROOM_MSG_AWARENESS) judge_told(h, room, fx->bytes);
     if (fx->to == ROOM_TO_ONE) {
         put(h, fx->member, room, fx);
         return;
     }
-    if (fx->message == ROOM_MSG_AWARENESS && h->owners != NULL) judge_told(h, room, fx->bytes);
-    for (uint32_t i = 0; i < SOCKETS; i++) {
+    for (uint32_t i = 0; i < CONNS; i++) {
         const struct seat *seat = seat_in_room(h, i, room);
         if (seat == NULL || seat->is_held) continue;
         bool full = h->conns[i].waiting.bytes > WINDOW;
@@ -103,6 +110,7 @@ static void hold(struct host *h, uint32_t room, const struct room_effect *fx)
     seat->is_held = holds;
     h->sim->counts[holds ? C_HELD : C_RESUMED]++;
     struct conn *conn = &h->conns[fx->member];
+    if (holds && h->sim->bug == BUG_HELD) queue_clear(&conn->waiting);
     if (all_held(conn)) conn->held_bytes = conn->waiting.bytes;
 }
 
@@ -131,7 +139,10 @@ static void carry_out(struct host *h, uint32_t room, const struct room_effect *f
     case ROOM_FX_HOLD:
     case ROOM_FX_RESUME: hold(h, room, fx); break;
     case ROOM_FX_CLOSE: sim_fail(h->sim, "R5: no client of these is closed"); break;
-    case ROOM_FX_IGNORED: counts[C_PACED] += fx->cause == ROOM_CAUSE_STATE_PACE; break;
+    case ROOM_FX_IGNORED:
+        counts[C_PACED] += fx->cause == ROOM_CAUSE_STATE_PACE;
+        counts[C_IMPOSTORS] += fx->cause == ROOM_CAUSE_STATE_OWNER;
+        break;
     }
 }
 
@@ -141,8 +152,9 @@ void room_drop(struct host *h, uint32_t number)
     h->refuse_at = 0;
     room_free(slot->room);
     slot->room = NULL;
+    slot->is_asleep = false;
     slot->seq_count = 0;
-    for (uint32_t i = 0; i < SOCKETS; i++) {
+    for (uint32_t i = 0; i < CONNS; i++) {
         if (seat_in_room(h, i, number) != NULL) conn_end(h, i);
     }
 }
@@ -150,8 +162,10 @@ void room_drop(struct host *h, uint32_t number)
 void host_event(struct host *h, uint32_t number, struct room_event ev)
 {
     struct room_effects fx;
+    if (h->slots[number].is_asleep) host_wakes(h, number);
     struct room *room = h->slots[number].room;
     if (room == NULL) return;
+    SIM_RULE(h->sim, !room_is_gone(h, number), "D24: somebody is in a room that was deleted");
     ev.now_ms = h->sim->now_ms;
     if (ev.bytes.ptr == NULL) ev.bytes = YD_EMPTY;
     yd_err err = room_step(room, &ev, &fx);
@@ -171,9 +185,12 @@ void host_event(struct host *h, uint32_t number, struct room_event ev)
 /* ---- turns ----------------------------------------------------------------------------------- */
 
 /* What may leave goes to the link as far as it takes it; what is gated stays and is passed by. */
-static void flush(struct host *h, uint32_t socket)
+static void flush(struct host *h, uint32_t number)
 {
-    struct queue *waiting = &h->conns[socket].waiting, *down = &h->sim->sockets[socket].down;
+    struct conn *conn = &h->conns[number];
+    struct queue *waiting = &conn->waiting;
+    struct socket *client = conn_client(h, number);
+    struct queue *down = client == NULL ? &conn->lost : &client->down;
     for (size_t n = waiting->count; n > 0; n--) {
         struct frame frame = queue_take(waiting);
         bool leaves = frame.gate <= h->synced && down->bytes <= LINK;
@@ -181,36 +198,34 @@ static void flush(struct host *h, uint32_t socket)
     }
 }
 
-static void conn_tell(struct host *h, uint32_t socket, enum room_event_kind kind, bool held)
+static void conn_tell(struct host *h, uint32_t number, enum room_event_kind kind, bool held)
 {
-    const struct conn *conn = &h->conns[socket];
+    const struct conn *conn = &h->conns[number];
     for (uint32_t i = 0; i < ROOMS; i++) {
         const struct seat *seat = &conn->seats[i];
         if (seat->state != SEAT_IN || seat->is_held != held) continue;
         if (kind == ROOM_EV_DRAINED && conn->waiting.count > 0) return;
-        host_event(h, seat->room, (struct room_event){.kind = kind, .member = socket});
+        host_event(h, seat->room, (struct room_event){.kind = kind, .member = number});
     }
 }
 
-static void conn_turn(struct host *h, uint32_t socket)
+static void conn_turn(struct host *h, uint32_t number)
 {
-    const struct conn *conn = &h->conns[socket];
+    const struct conn *conn = &h->conns[number];
     if (!conn->is_open) return;
-    flush(h, socket);
-    bool is_behind = conn->waiting.bytes > WINDOW && h->sim->bug != BUG_DROP;
-    if (is_behind) conn_tell(h, socket, ROOM_EV_BEHIND, false);
-    if (conn->waiting.count == 0) conn_tell(h, socket, ROOM_EV_DRAINED, true);
+    flush(h, number);
+    bool is_behind = conn->waiting.bytes > WINDOW && h->sim->bug != BUG_DROP && !h->is_edge;
+    if (is_behind) conn_tell(h, number, ROOM_EV_BEHIND, false);
+    if (conn->waiting.count == 0) conn_tell(h, number, ROOM_EV_DRAINED, true);
 }
 
 static void room_turn(struct host *h, uint32_t number)
 {
     const struct slot *slot = &h->slots[number];
-    uint32_t owners[SOCKETS];
     if (slot->room != NULL && room_wants_tick(slot->room)) {
-        judge_owners(h, number, owners);
-        h->owners = owners;
+        h->is_tick = true;
         host_event(h, number, (struct room_event){.kind = ROOM_EV_TICK});
-        h->owners = NULL;
+        h->is_tick = false;
     }
     if (slot->room != NULL && room_due(slot->room) <= h->sim->now_ms) {
         host_event(h, number, (struct room_event){.kind = ROOM_EV_TIMER});
@@ -220,7 +235,7 @@ static void room_turn(struct host *h, uint32_t number)
 void host_turn(struct host *h)
 {
     for (uint32_t i = 0; i < ROOMS; i++) room_turn(h, i);
-    for (uint32_t i = 0; i < SOCKETS; i++) conn_turn(h, i);
+    for (uint32_t i = 0; i < CONNS; i++) conn_turn(h, i);
 }
 
 /* ---- ends ------------------------------------------------------------------------------------ */
@@ -229,15 +244,40 @@ void host_crash(struct host *h)
 {
     h->sim->counts[C_CRASHES]++;
     for (uint32_t i = 0; i < ROOMS; i++) room_free(h->slots[i].room);
-    for (uint32_t i = 0; i < ROOMS; i++) h->slots[i].room = NULL;
+    for (uint32_t i = 0; i < ROOMS; i++) h->slots[i].room = NULL, h->slots[i].is_asleep = false;
     for (uint32_t i = 0; i < ROOMS; i++) room_drop(h, i);
-    for (uint32_t i = 0; i < SOCKETS; i++) conn_end(h, i); // who was in no room yet
+    for (uint32_t i = 0; i < CONNS; i++) conn_end(h, i); // who was in no room yet
     size_t unsynced = h->record_count - h->synced;
     bool all_lost = rng_one_in(&h->sim->rng, 2);
     size_t kept = h->synced + (all_lost ? 0 : rng_below(&h->sim->rng, (uint32_t)unsynced + 1));
     if (h->sim->bug == BUG_SYNC && h->synced > 0) kept = h->synced - 1;
     records_cut(h, kept);
+    for (uint32_t i = 0; i < ROOMS; i++) h->slots[i].mark = room_mark(h, i);
     h->synced = h->record_count;
+}
+
+/* True if something for it waits for a record that will never be on disk. */
+static bool waits_for_nothing(const struct host *h, const struct queue *waiting)
+{
+    for (size_t i = 0; i < waiting->count; i++) {
+        size_t gate = waiting->list[waiting->first + i].gate;
+        if (gate > 0 && h->records[gate - 1].kind == RECORD_VOID) return true;
+    }
+    return false;
+}
+
+/* A write for this room fails: nothing that waits for it leaves, and who is in it has to come back
+ * to what is stored. */
+void host_store_fails(struct host *h, uint32_t number)
+{
+    if (h->slots[number].room == NULL) return;
+    h->sim->counts[C_STORE_FAILS]++;
+    records_lose(h, number);
+    room_drop(h, number);
+    // Also who has given the document back is not told the rest.
+    for (uint32_t i = 0; i < CONNS; i++) {
+        if (waits_for_nothing(h, &h->conns[i].waiting)) conn_end(h, i);
+    }
 }
 
 void host_evict(struct host *h, uint32_t number)
@@ -264,9 +304,10 @@ void host_deinit(struct host *h)
         free(h->slots[i].record_of_seq);
         yd_doc_free(h->slots[i].allowed);
     }
-    for (uint32_t i = 0; i < SOCKETS; i++) {
+    for (uint32_t i = 0; i < CONNS; i++) {
         conn_end(h, i);
         queue_free(&h->conns[i].waiting);
+        queue_free(&h->conns[i].lost);
         for (uint32_t n = 0; n < ROOMS; n++) queue_free(&h->conns[i].seats[n].kept);
     }
     records_cut(h, 0);

@@ -79,7 +79,9 @@ void judge_disk(struct sim *sim)
     struct host *h = &sim->host;
     size_t all = h->record_count;
     h->record_count = h->synced;
-    for (uint32_t room = 0; room < ROOMS; room++) room_is_kept(sim, room);
+    for (uint32_t room = 0; room < ROOMS; room++) {
+        if (room_mark(h, room) != RECORD_ERASED) room_is_kept(sim, room);
+    }
     h->record_count = all;
 }
 
@@ -90,29 +92,12 @@ void judge_saved(struct client *c)
              "R40: a client shows that all is saved, and it was not said so");
 }
 
-void judge_owners(const struct host *h, uint32_t room, uint32_t owners[SOCKETS])
-{
-    for (uint32_t i = 0; i < SOCKETS; i++) owners[i] = SOCKETS;
-    for (uint32_t member = 0; member < SOCKETS; member++) {
-        struct yd_buf out = buf_new();
-        if (room_presence_of(h->slots[room].room, member, &out) == YD_OK) {
-            struct yd_reader r = yd_reader_of(yd_buf_slice(&out));
-            for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
-                owners[yd_read_varuint(&r) - 1] = member;
-                (void)yd_read_varuint(&r);
-                (void)yd_read_varbytes(&r);
-            }
-        }
-        yd_buf_deinit(&out);
-    }
-}
-
 /* One more state of this member is told. What came before a late tick counts there, so it may owe
  * one. Clocks that the room has raised are told too: those are not counted. */
 static void spend(struct host *h, uint32_t member, uint32_t room)
 {
     struct seat *seat = seat_in_room(h, member, room);
-    enum speech speech = h->sim->sockets[member].speech;
+    enum speech speech = h->sim->sockets[member % SOCKETS].speech;
     if (seat == NULL || speech == HOCUSPOCUS_4 || speech == HOCUSPOCUS_4_ID) return;
     double per_s = h->states_per_s;
     seat->tells += (double)(h->sim->now_ms - seat->tells_ms) * per_s / 1000;
@@ -124,18 +109,33 @@ static void spend(struct host *h, uint32_t member, uint32_t room)
 
 void judge_told(struct host *h, uint32_t room, yd_slice awareness)
 {
-    bool told[SOCKETS] = {false};
-    struct yd_reader r = yd_reader_of(awareness);
-    for (uint64_t left = yd_read_varuint(&r); left > 0; left--) {
-        uint64_t id = yd_read_varuint(&r);
-        (void)yd_read_varuint(&r);
-        bool is_null = yd_read_varbytes(&r).ptr[0] == 'n';
-        SIM_RULE(h->sim, id >= 1 && id <= SOCKETS, "presence of nobody");
-        uint32_t owner = h->owners[id - 1];
-        if (!is_null && owner < SOCKETS) told[owner] = true;
+    bool told[CONNS] = {false};
+    struct known known = known_of(h->slots[room].room);
+    struct entries entries = entries_of(awareness);
+    struct entry e;
+    while (entry_next(&entries, &e)) {
+        uint32_t owner = known.of[e.id].owner;
+        if (e.state.ptr[0] == 'n') continue;
+        SIM_RULE(h->sim, owner < CONNS, "R10: somebody is told of who is not here");
+        SIM_RULE(h->sim, says_who(e.state, h->has_users ? identity_of(user_of(owner)) : NULL),
+                 "D16: presence says who somebody is, and it is not true");
+        told[owner] = true;
     }
-    for (uint32_t i = 0; i < SOCKETS; i++) {
+    for (uint32_t i = 0; i < CONNS && h->is_tick; i++) {
         if (told[i]) spend(h, i, room);
+    }
+}
+
+void judge_impostor(struct host *h, uint32_t room, const struct known *before)
+{
+    struct known after = known_of(h->slots[room].room);
+    for (uint32_t i = 0; i < IDS; i++) {
+        bool was_here = before->of[i].owner < CONNS;
+        bool same = before->of[i].owner == after.of[i].owner &&
+                    (!was_here || before->of[i].state == after.of[i].state);
+        // It may be told again (R45), never less.
+        if (was_here && before->of[i].clock > after.of[i].clock) same = false;
+        SIM_RULE(h->sim, same, "D18: somebody speaks for the client of somebody else");
     }
 }
 
@@ -143,10 +143,57 @@ void judge_told(struct host *h, uint32_t room, yd_slice awareness)
 
 static void presence_is_right(struct sim *sim, const struct client *c)
 {
-    for (uint32_t i = 0; i < SOCKETS; i++) {
-        const struct client *other = client_at(sim, i, c->room);
-        uint32_t state = other == NULL ? 0 : other->presence[i].state;
+    for (uint32_t i = 0; i < IDS; i++) {
+        const struct client *other = client_at(sim, i % SOCKETS, c->room);
+        bool is_its = other != NULL && awareness_id(other) == i;
+        uint32_t state = is_its ? other->presence[i].state : 0;
         SIM_RULE(sim, c->presence[i].state == state, "R9: everybody sees everybody's newest state");
+    }
+}
+
+/* Nobody is in the room but who is here. */
+static void no_ghosts(struct sim *sim, uint32_t room)
+{
+    if (sim->host.slots[room].room == NULL) return;
+    struct known known = known_of(sim->host.slots[room].room);
+    for (uint32_t i = 0; i < IDS; i++) {
+        const struct client *c = client_at(sim, i % SOCKETS, room);
+        bool is_here = c != NULL && awareness_id(c) == i && c->presence[i].state != 0;
+        uint32_t owner = is_here ? c->socket->conn : CONNS;
+        SIM_RULE(sim, known.of[i].owner == owner, "R10: presence is that of who is here");
+    }
+}
+
+/* Who is sent a long document is told of the others part by part. */
+static bool is_told(struct sim *sim, const struct client *c)
+{
+    const struct seat *seat = seat_in_room(&sim->host, c->socket->conn, c->room);
+    return seat != NULL && !seat->is_held;
+}
+
+/* Somebody there has heard what was said to a provider before it, and may have said it on. */
+static bool has_heirs(struct sim *sim, uint32_t room)
+{
+    for (uint32_t i = 0; i < SOCKETS; i++) {
+        const struct client *c = client_at(sim, i, room);
+        if (c != NULL && c->is_heir) return true;
+    }
+    return false;
+}
+
+/* Nobody sees somebody who is not there. */
+void judge_ghosts(struct sim *sim)
+{
+    for (uint32_t n = 0; n < SOCKETS * ROOMS; n++) {
+        const struct client *c = client_at(sim, n % SOCKETS, n / SOCKETS);
+        if (c == NULL || !is_told(sim, c) || has_heirs(sim, c->room)) continue;
+        for (uint32_t i = 0; i < IDS; i++) {
+            const struct client *other = client_at(sim, i % SOCKETS, c->room);
+            bool is_its = other != NULL && awareness_id(other) == i;
+            bool is_here = is_its && other->presence[i].state != 0;
+            SIM_RULE(sim, is_here || c->presence[i].state == 0,
+                     "R10, R56: somebody is shown who has gone");
+        }
     }
 }
 
@@ -180,12 +227,17 @@ void judge_end(struct sim *sim)
 {
     for (uint32_t room = 0; room < ROOMS; room++) {
         const struct slot *slot = &sim->host.slots[room];
+        if (room_is_gone(&sim->host, room)) {
+            SIM_RULE(sim, slot->room == NULL, "D24: an erased room is in memory");
+            continue;
+        }
         struct room *copy = room_load(&sim->host, room, sim_alloc());
         if (slot->room != NULL) {
             struct yd_doc *doc = room_doc(slot->room);
             SIM_RULE(sim, same(doc, room_doc(copy)),
                      "S1: the store gives back what the room holds");
         }
+        no_ghosts(sim, room);
         for (uint32_t i = 0; i < SOCKETS; i++) {
             struct client *c = client_at(sim, i, room);
             if (c != NULL) client_is_right(c, room_doc(copy));

@@ -29,7 +29,8 @@ uint32_t rng_below(struct rng *rng, uint32_t below)
 /* ---- seeds ----------------------------------------------------------------------------------- */
 
 static const char *playing; // the name of a kept seed
-static const char *const bug_names[BUGS] = {"none", "gate", "drop", "sync", "status", "right"};
+static const char *const bug_names[BUGS] = {"none",  "gate", "drop", "sync", "status",
+                                            "right", "wake", "user", "held", "gone"};
 
 static void say_seed(void)
 {
@@ -70,10 +71,12 @@ static const struct {
     uint64_t seed;
     const char *name;
 } kept[] = {
-    {77, "r40_who_syncs_once_more_is_asked_once_more"},
-    {3, "r40_what_no_client_counts_is_not_confirmed"},
-    {2262, "r40_what_no_client_counts_is_not_confirmed: all is shown to be saved and is not"},
-    {24, "r40_what_was_refused_is_confirmed_when_a_step2_brings_it"},
+    {2324, "r40_who_syncs_once_more_is_asked_once_more"},
+    {7, "r40_what_no_client_counts_is_not_confirmed"},
+    {538, "r40_what_no_client_counts_is_not_confirmed: all is shown to be saved and is not"},
+    {19, "r40_what_was_refused_is_confirmed_when_a_step2_brings_it"},
+    {211, "r56_what_the_next_tick_would_have_told_is_not_lost"},
+    {968, "r57_what_its_client_counts_outlives_the_room"},
 };
 
 static void play_kept(void)
@@ -92,6 +95,7 @@ static int report(uint64_t seeds)
                                               [C_DELETED] = "deleted",
                                               [C_CONNECTS] = "connects",
                                               [C_DROPS] = "drops",
+                                              [C_LOST] = "lost",
                                               [C_CRASHES] = "crashes",
                                               [C_SYNCS] = "syncs",
                                               [C_HELD] = "held",
@@ -99,6 +103,13 @@ static int report(uint64_t seeds)
                                               [C_PARTS] = "parts",
                                               [C_REFUSED] = "refused",
                                               [C_EVICTIONS] = "evictions",
+                                              [C_SLEEPS] = "sleeps",
+                                              [C_STORE_FAILS] = "store failed",
+                                              [C_SHREDS] = "shreds",
+                                              [C_REMOVED] = "rooms deleted",
+                                              [C_ERASED] = "erased",
+                                              [C_BROUGHT_BACK] = "brought back",
+                                              [C_NOT_FOUND] = "not found",
                                               [C_SNAPSHOTS] = "snapshots",
                                               [C_TABS] = "tabs",
                                               [C_STATES] = "states",
@@ -116,7 +127,8 @@ static int report(uint64_t seeds)
                                               [C_FORCED] = "forced syncs",
                                               [C_STATELESS] = "stateless",
                                               [C_QUEUED] = "said offline",
-                                              [C_PACED] = "states replaced"};
+                                              [C_PACED] = "states replaced",
+                                              [C_IMPOSTORS] = "impostors"};
     int bad = 0;
     printf("sim: %llu seeds", (unsigned long long)seeds);
     for (size_t i = 0; i < COUNTS; i++) {
@@ -149,7 +161,7 @@ int main(int argc, char **argv)
     }
     if (argc % 2 == 0) {
         fputs("usage: sim [--seeds N] [--from SEED] [--seed SEED] "
-              "[--bug gate|drop|sync|status|right]\n",
+              "[--bug gate|drop|sync|status|right|wake|user|held|gone]\n",
               stderr);
         return 2;
     }

@@ -3,12 +3,18 @@
 
 #define STEPS_MAX  4000
 #define HEAL_TURNS 300 /* of 250 ms */
+/* Sooner than a client hides by itself who says nothing. A room that has slept may take for news
+ * what a client says late about somebody who has gone, until it asks that one (R13). */
+#define GHOST_TURNS      40
+#define GHOST_TURNS_EDGE 100
 
 enum action {
     ACT_TYPE,
     ACT_MOVE,
     ACT_CONNECT,
     ACT_DROP,
+    ACT_LOSE,   /* a link dies unnoticed */
+    ACT_NOTICE, /* ... and is noticed */
     ACT_UP,
     ACT_DOWN,
     ACT_TAB,
@@ -18,6 +24,7 @@ enum action {
     ACT_TIME,
     ACT_COMPACT,
     ACT_EVICT,
+    ACT_SLEEP,
     ACT_CRASH,
     ACT_REFUSE, /* memory */
     ACT_LOOK,   /* at what a crash would leave */
@@ -28,15 +35,22 @@ enum action {
     ACT_RIGHT,
     ACT_FORCE, /* sync once more */
     ACT_STATELESS,
+    ACT_IMPOSTOR,
+    ACT_STORE_FAILS,
+    ACT_SHRED,
+    ACT_DELETE, /* a room */
+    ACT_UNDELETE,
     ACTIONS
 };
 
 static const uint32_t most[ACTIONS] = {
-    [ACT_TYPE] = 40,  [ACT_MOVE] = 15,   [ACT_CONNECT] = 10, [ACT_DROP] = 4,  [ACT_UP] = 60,
-    [ACT_DOWN] = 60,  [ACT_STALL] = 3,   [ACT_TAB] = 6,      [ACT_TURN] = 50, [ACT_SYNC] = 25,
-    [ACT_TIME] = 10,  [ACT_COMPACT] = 2, [ACT_EVICT] = 2,    [ACT_CRASH] = 2, [ACT_REFUSE] = 2,
-    [ACT_DECIDE] = 8, [ACT_SHUT] = 2,    [ACT_OPEN] = 8,     [ACT_TOKEN] = 3, [ACT_RIGHT] = 3,
-    [ACT_LOOK] = 8,   [ACT_FORCE] = 2,   [ACT_STATELESS] = 4};
+    [ACT_TYPE] = 40,   [ACT_MOVE] = 15,    [ACT_CONNECT] = 10,    [ACT_DROP] = 4,  [ACT_UP] = 60,
+    [ACT_DOWN] = 60,   [ACT_STALL] = 3,    [ACT_TAB] = 6,         [ACT_TURN] = 50, [ACT_SYNC] = 25,
+    [ACT_TIME] = 10,   [ACT_COMPACT] = 2,  [ACT_EVICT] = 2,       [ACT_CRASH] = 2, [ACT_REFUSE] = 2,
+    [ACT_DECIDE] = 8,  [ACT_SHUT] = 2,     [ACT_OPEN] = 8,        [ACT_TOKEN] = 3, [ACT_RIGHT] = 3,
+    [ACT_LOOK] = 8,    [ACT_FORCE] = 2,    [ACT_STATELESS] = 4,   [ACT_LOSE] = 3,  [ACT_NOTICE] = 3,
+    [ACT_SLEEP] = 6,   [ACT_IMPOSTOR] = 3, [ACT_STORE_FAILS] = 2, [ACT_SHRED] = 1, [ACT_DELETE] = 2,
+    [ACT_UNDELETE] = 6};
 
 /* ---- what happens ---------------------------------------------------------------------------- */
 
@@ -75,6 +89,18 @@ static void connection(struct sim *sim, struct socket *s, bool wanted)
     }
 }
 
+/* Nothing happens for long. */
+static void rest(struct sim *sim, uint32_t room)
+{
+    if (!sim->host.is_edge) return;
+    for (int i = 0; i < 10; i++) {
+        time_passes(sim, 1000);
+        host_sync(&sim->host, SIZE_MAX / 2);
+        host_turn(&sim->host);
+    }
+    host_sleeps(&sim->host, room);
+}
+
 static void crash(struct sim *sim)
 {
     host_crash(&sim->host);
@@ -109,6 +135,13 @@ static void act_of_host(struct sim *sim, enum action action, const struct client
     case ACT_TIME: time_passes(sim, 1 + rng_below(rng, rng_one_in(rng, 5) ? 20000 : 600)); break;
     case ACT_COMPACT: host_event(h, c->room, (struct room_event){.kind = ROOM_EV_COMPACT}); break;
     case ACT_EVICT: host_evict(h, c->room); break;
+    case ACT_SLEEP: rest(sim, c->room); break;
+    case ACT_DELETE:
+        if (sim->deletes) host_deletes(h, c->room, rng_one_in(rng, 8));
+        break;
+    case ACT_UNDELETE: host_undeletes(h, c->room); break;
+    case ACT_STORE_FAILS: host_store_fails(h, c->room); break;
+    case ACT_IMPOSTOR: host_impostor(h, c->number, c->room); break;
     case ACT_CRASH: crash(sim); break;
     case ACT_LOOK: judge_disk(sim); break;
     case ACT_REFUSE:
@@ -128,11 +161,14 @@ static void act(struct sim *sim, enum action action)
     struct client *c = client_draw(sim);
     switch (action) {
     case ACT_TYPE: client_types(c); break;
+    case ACT_SHRED: client_shreds(c); break;
     case ACT_MOVE:
         if (c->attached) client_moves(c);
         break;
     case ACT_CONNECT: connection(sim, c->socket, true); break;
     case ACT_DROP: connection(sim, c->socket, false); break;
+    case ACT_LOSE: host_loses(&sim->host, c->number); break;
+    case ACT_NOTICE: host_notices(&sim->host, c->number); break;
     case ACT_UP:
         for (uint32_t n = 1 + rng_below(&sim->rng, 4); n > 0; n--) deliver_up(sim, c->socket);
         break;
@@ -142,7 +178,10 @@ static void act(struct sim *sim, enum action action)
     case ACT_TAB: client_new_tab(c); break;
     case ACT_STALL: c->socket->reads = !c->socket->reads; break;
     case ACT_SHUT: client_detach(c); break;
-    case ACT_OPEN: client_attach(c); break;
+    case ACT_OPEN:
+        if (c->was_ended) client_detach(c);
+        client_attach(c);
+        break;
     case ACT_TOKEN: token(sim, c); break;
     case ACT_FORCE: client_force_sync(c); break;
     case ACT_STATELESS: client_stateless(c); break;
@@ -156,7 +195,7 @@ static uint32_t weights_draw(struct sim *sim, uint32_t weights[ACTIONS])
     struct rng *rng = &sim->rng;
     uint32_t sum = 0;
     for (int i = 0; i < ACTIONS; i++) {
-        bool forgets = i == ACT_CRASH || i == ACT_EVICT || i == ACT_REFUSE;
+        bool forgets = i == ACT_CRASH || i == ACT_EVICT || i == ACT_REFUSE || i == ACT_STORE_FAILS;
         bool never = rng_one_in(rng, 4) || (forgets && sim->forgets_nothing);
         weights[i] = never ? 0 : 1 + rng_below(rng, most[i]);
         sum += weights[i];
@@ -176,15 +215,34 @@ static enum action action_draw(struct rng *rng, const uint32_t weights[ACTIONS],
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+/* One that was let go begins anew. */
+static void asks_again(struct client *c)
+{
+    if (room_is_gone(&c->sim->host, c->room)) return;
+    if (c->was_ended) {
+        client_detach(c);
+        client_attach(c);
+    } else {
+        client_token(c);
+    }
+}
+
+/* That of a y-websocket client whose room is erased never is. */
+static bool may_connect(struct sim *sim, const struct socket *s)
+{
+    return !speaks_yws(s) || !room_is_gone(&sim->host, s->uses[0] ? 0 : 1);
+}
+
 static void healthy_socket(struct sim *sim, struct socket *s)
 {
-    connection(sim, s, true);
+    host_notices(&sim->host, s->number);
+    if (may_connect(sim, s)) connection(sim, s, true);
     s->reads = true;
     for (uint32_t room = 0; room < ROOMS; room++) {
         struct client *c = &s->docs[room];
         if (!s->uses[room]) continue;
         client_attach(c);
-        if (c->was_refused) client_token(c);
+        if (c->was_refused) asks_again(c);
     }
     while (s->connected && s->up.count > 0) deliver_up(sim, s);
     host_decides(&sim->host, s->number, false);
@@ -204,10 +262,11 @@ static bool is_quiet(const struct sim *sim)
 {
     for (uint32_t i = 0; i < SOCKETS; i++) {
         const struct socket *s = &sim->sockets[i];
-        const struct conn *conn = &sim->host.conns[i];
+        const struct conn *conn = &sim->host.conns[s->conn];
         if (conn->waiting.count + s->up.count + s->down.count + s->offline.count > 0) return false;
         for (uint32_t n = 0; n < ROOMS; n++) {
             const struct seat *seat = &conn->seats[n];
+            if (seat->state == SEAT_REFUSED) continue;
             if (seat->is_held || seat->kept.count > 0) return false;
         }
     }
@@ -216,7 +275,12 @@ static bool is_quiet(const struct sim *sim)
 
 static void heal(struct sim *sim)
 {
-    for (int turn = 0; turn < HEAL_TURNS; turn++) healthy_turn(sim);
+    for (uint32_t i = 0; i < ROOMS; i++) host_undeletes(&sim->host, i);
+    for (int turn = 0; turn < HEAL_TURNS; turn++) {
+        healthy_turn(sim);
+        int turns = sim->host.is_edge ? GHOST_TURNS_EDGE : GHOST_TURNS;
+        if (turn == turns) judge_ghosts(sim);
+    }
     // Renewed presence may be on its way at that moment.
     for (int turn = 0; turn < HEAL_TURNS && !is_quiet(sim); turn++) healthy_turn(sim);
     SIM_RULE(sim, is_quiet(sim), "R53: who reads is caught up");
@@ -260,6 +324,11 @@ static void world_draw(struct sim *sim)
     bool mixed = !rng_one_in(rng, 6), readers = rng_one_in(rng, 2);
     host_init(&sim->host, sim);
     sim->forgets_nothing = rng_one_in(rng, 6);
+    sim->shreds = rng_one_in(rng, 16);
+    sim->deletes = rng_one_in(rng, 4) && !sim->forgets_nothing;
+    sim->host.has_users = rng_one_in(rng, 2);
+    bool sleeps = rng_one_in(rng, 3) || sim->bug == BUG_WAKE; // a bug of those that do
+    sim->host.is_edge = sleeps && !sim->forgets_nothing;
     sim->host.states_per_s = rng_one_in(rng, 2) ? 1 + rng_below(rng, 3) : 60;
     for (uint32_t i = 0; i < SOCKETS; i++) {
         socket_init(sim, i, mixed);

@@ -23,6 +23,14 @@ void records_cut(struct host *h, size_t count)
     while (h->record_count > count) free(h->records[--h->record_count].bytes);
 }
 
+void records_lose(struct host *h, uint32_t room)
+{
+    for (size_t i = h->synced; i < h->record_count; i++) {
+        if (h->records[i].room == room) h->records[i].kind = RECORD_VOID;
+    }
+    h->slots[room].mark = room_mark(h, room);
+}
+
 static size_t last_of(const struct host *h, uint32_t room, enum record_kind kind)
 {
     size_t i = h->record_count;
@@ -40,7 +48,8 @@ static void feed(const struct host *h, struct room *room, const struct record *r
 
 struct room *room_load(const struct host *h, uint32_t number, yd_alloc alloc)
 {
-    const struct room_opts opts = {.part_bytes = PART,
+    size_t part = h->is_edge ? (size_t)1 << 30 : h->sim->shreds ? (size_t)20 * PART : PART;
+    const struct room_opts opts = {.part_bytes = part,
                                    .compact_updates = 20,
                                    .compact_bytes = 2000,
                                    .awareness_clients_max = 64,
@@ -58,7 +67,8 @@ struct room *room_load(const struct host *h, uint32_t number, yd_alloc alloc)
         from = delta;
     }
     for (size_t i = from; i < h->record_count; i++) {
-        if (h->records[i].room == number) feed(h, room, &h->records[i]);
+        bool is_its = h->records[i].room == number && h->records[i].kind >= RECORD_APPEND;
+        if (is_its) feed(h, room, &h->records[i]);
     }
     room_check(room);
     return room;

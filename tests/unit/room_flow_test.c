@@ -286,6 +286,19 @@ static void r52_who_never_says_what_it_has_is_sent_all(void **state)
     world_end(&w);
 }
 
+/* A client that syncs by the clock says what it has only when it is asked. */
+static void r57_who_was_answered_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct world w;
+    many_deletes_begin(&w);
+    world_step(&w, (struct room_event){.kind = ROOM_EV_RESUME, .member = 2});
+    says(&w, 2, ROOM_MSG_STEP1, BYTES(1, 1, 0xb8, 0x17));
+    assert_int_equal(1, w.fx.count);
+    assert_int_equal(ROOM_MSG_STEP2, effect(&w, 0)->message);
+    world_end(&w);
+}
+
 static void r53_who_is_behind_is_sent_what_it_missed(void **state)
 {
     (void)state;
@@ -451,6 +464,26 @@ static void r53_a_held_member_is_kept_alive(void **state)
     world_end(&w);
 }
 
+/* The tick that would have told it is for those who are not held. Found by the simulation:
+ * seed 211. */
+static void r56_what_the_next_tick_would_have_told_is_not_lost(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){0});
+    for (uint32_t m = 0; m < 3; m++) joins(&w, m, ROOM_WRITE);
+    says(&w, 0, ROOM_MSG_AWARENESS, STATE(7, 1));
+    happens(&w, ROOM_EV_TICK);
+    leaves(&w, 0);
+    behind(&w, 1);
+    happens(&w, ROOM_EV_TICK);
+    drained(&w, 1);
+    assert_int_equal(2, w.fx.count);
+    assert_sends(&w, 0, ROOM_TO_ONE, ROOM_MSG_AWARENESS, BYTES(1, 7, 1, 4, 'n', 'u', 'l', 'l'));
+    assert_int_equal(ROOM_FX_RESUME, effect(&w, 1)->kind);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,12 +493,14 @@ int main(void)
         cmocka_unit_test(r51_who_stops_reading_keeps_no_parts),
         cmocka_unit_test(r52_who_has_all_is_sent_no_deletes),
         cmocka_unit_test(r52_who_never_says_what_it_has_is_sent_all),
+        cmocka_unit_test(r57_who_was_answered_is_not_waited_for),
         cmocka_unit_test(r53_who_is_behind_is_sent_what_it_missed),
         cmocka_unit_test(r53_a_held_member_is_kept_alive),
         cmocka_unit_test(r54_only_the_deletes_that_it_missed),
         cmocka_unit_test(r54_what_waits_for_missing_clocks_is_sent_too),
         cmocka_unit_test(r55_a_held_member_that_asks_is_answered_last),
         cmocka_unit_test(r56_presence_is_the_newest),
+        cmocka_unit_test(r56_what_the_next_tick_would_have_told_is_not_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

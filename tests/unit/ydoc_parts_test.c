@@ -267,9 +267,37 @@ static void u90_memory_that_is_refused_leaves_nothing_behind(void **state)
     bed_end(&bed);
 }
 
+/* Wide characters first: a cut costs less than it has bytes, and the part goes on in the same item.
+ */
+static void u91_an_item_that_is_cut_twice_counts_once(void **state)
+{
+    (void)state;
+    for (size_t bytes = 17; bytes < 400; bytes++) {
+        struct bed from, to;
+        struct yd_buf update;
+        bed_begin(&from, NULL);
+        bed_begin(&to, NULL);
+        yd_buf_init(&update, heap_alloc(&from.heap), 4096);
+        const uint64_t head[] = {1, 1, 5, 0, 4, 1, 1, 't', 25 * 4 + 1000};
+        for (size_t i = 0; i < sizeof head / sizeof *head; i++) put(&update, head[i]);
+        for (int i = 0; i < 25; i++) {
+            assert_int_equal(YD_OK, yd_buf_append(&update, YD_LITERAL("\xf0\x9f\x98\x80")));
+        }
+        for (int i = 0; i < 1000; i++) put(&update, 'a');
+        put(&update, 0);
+        assert_int_equal(YD_OK, yd_doc_apply(from.doc, yd_buf_slice(&update), YD_V1, NULL));
+        assert_true(send_parts(&from, &to, bytes, bytes * 2 + 100) > 1);
+        assert_same(&from, &to);
+        yd_buf_deinit(&update);
+        bed_end(&to);
+        bed_end(&from);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(u91_an_item_that_is_cut_twice_counts_once),
         cmocka_unit_test(u90_parts_need_nothing_that_comes_later),
         cmocka_unit_test(u90_structs_wait_for_those_of_others),
         cmocka_unit_test(u90_memory_that_is_refused_leaves_nothing_behind),

@@ -734,6 +734,8 @@ static void u70_a_broken_document_says_so_in_every_call(void **state)
     assert_int_equal(YD_ENOMEM, yd_doc_analyze(bed.doc, &analysis));
     assert_int_equal(YD_ENOMEM, yd_shared_look(bed.doc, &TEXT, &shared));
     assert_int_equal(YD_ENOMEM, yd_doc_subdocs(bed.doc, note_subdoc, NULL));
+    struct yd_snapshot snapshot = {YD_LITERAL("\0\0"), YD_V1};
+    assert_int_equal(YD_ENOMEM, yd_snapshot_restore(bed.doc, snapshot, YD_V1, &bed.out));
     (void)made;
     for (size_t i = 0; i < WRITERS; i++) {
         static const writer without[] = {

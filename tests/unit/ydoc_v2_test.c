@@ -200,7 +200,9 @@ static void u75_what_is_reserved_is_given_back(void **state)
     struct bed bed;
     bed_begin(&bed, NULL);
     bed_apply_v2(&bed, "000001070000010001000000044180e003 01 82e003 0000");
+#ifndef YD_TIGHT // there, all that was reserved is needed
     assert_true(yd_doc_stats(bed.doc).bytes < 64 << 10);
+#endif
     bed_end(&bed);
 }
 

@@ -21,7 +21,7 @@ export const decision = (reason: Reason, why: string, more: Partial<Decision> = 
 export const granted = (d: Decision): boolean => d.reason === "allowed" && d.permission !== "none";
 
 /** Why somebody is not let in, or is asked to go: rule D12. */
-export type Refusal = Exclude<Reason, "allowed"> | "unknown_room" | "bad_name" | "bad_origin" | "session_over" | "rights_changed";
+export type Refusal = Exclude<Reason, "allowed"> | "unknown_room" | "bad_name" | "bad_origin" | "session_over" | "rights_changed" | "room_full";
 
 interface Words { status: number; code: number; word: string; text: string; byHttp?: true }
 
@@ -37,6 +37,7 @@ export const WORDS: Record<Refusal, Words> = {
   bad_name: { status: 400, code: 4400, word: "bad_room", text: "this room name is too long or holds control characters", byHttp: true },
   bad_origin: { status: 403, code: 4403, word: "bad_origin", text: "pages of this origin are not let in", byHttp: true },
   session_over: { status: 401, code: 4501, word: "session_over", text: "come again with a fresh token" },
+  room_full: { status: 503, code: 4503, word: "room_full", text: "this room has as many connections as it may have, try again later" },
   rights_changed: { status: 401, code: 4501, word: "rights_changed", text: "come again with a fresh token" },
 };
 

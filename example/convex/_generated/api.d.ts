@@ -22,6 +22,7 @@ import type * as documents from "../documents.js";
 import type * as events from "../events.js";
 import type * as http from "../http.js";
 import type * as images from "../images.js";
+import type * as limits from "../limits.js";
 import type * as users from "../users.js";
 import type * as workspaces from "../workspaces.js";
 
@@ -43,6 +44,7 @@ declare const fullApi: ApiFromModules<{
   events: typeof events;
   http: typeof http;
   images: typeof images;
+  limits: typeof limits;
   users: typeof users;
   workspaces: typeof workspaces;
 }>;

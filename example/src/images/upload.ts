@@ -3,13 +3,16 @@ import type { ConvexReactClient } from "convex/react";
 import { ConvexError } from "convex/values";
 import { api } from "../../convex/_generated/api";
 import type { Id } from "../../convex/_generated/dataModel";
+import { imageProblem } from "../../convex/limits";
 import type { Room } from "../rooms/room";
 
 const RETRY_MS = 3000;
 
 /** Until it is there, however long the network is away. Throws what the application refuses. */
-export function uploadImage(convex: ConvexReactClient, room: Room, key: string, image: Blob): Promise<void> {
-  return room.uploading(repeat(async () => {
+export async function uploadImage(convex: ConvexReactClient, room: Room, key: string, image: Blob): Promise<void> {
+  const problem = imageProblem(image.type, image.size);
+  if (problem !== null) throw new ConvexError(problem);
+  await room.uploading(repeat(async () => {
     const url = await convex.mutation(api.images.uploadUrl, { room: room.name });
     const response = await fetch(url, { method: "POST", headers: { "Content-Type": image.type }, body: image });
     if (!response.ok) throw new Error(`upload: ${response.status}`);

@@ -33,7 +33,8 @@ export function binaryPath () {
   const found = [fromPackage(), built].find(file => file !== undefined && runs(file))
   if (found !== undefined) return found
   if (existsSync(path.join(source, 'server/main.c'))) {
-    throw expected(`this is partyd's source code and its server is not built yet; run ${path.join(source, 'dev')} once, or set PARTYD_BINARY`)
+    throw expected(`this is partyd's source code and its server is not built yet; run ${path.join(source, 'dev')} once, or put ` +
+      `partyd-${platform}-VERSION.tgz of a release into npm/packages and run npm install again, or set PARTYD_BINARY`)
   }
   if (packages.includes(platform)) {
     throw expected(`the package @partyd/${platform} with the server is missing; install again without --omit=optional, ` +

@@ -1,5 +1,5 @@
 // `partyd deploy`: checks what a target needs and runs its script. The scripts are the targets' own:
-// deploy/TARGET/deploy.sh of the project, else of this package, else of a checkout of partyd.
+// deploy/TARGET/deploy.sh of the project, else of this package (the folder deploy/ of partyd's source, as targets/), else of a checkout.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import path from 'node:path'
@@ -10,7 +10,7 @@ import { expected } from './error.mjs'
 import { run } from './run.mjs'
 
 const targets = {
-  docker: { programs: [['docker', 'podman', 'buildah']], what: 'an image' },
+  docker: { programs: [['docker', 'podman']], what: 'an image' },
   fly: { programs: [['fly', 'flyctl']], what: 'a machine with a volume at Fly.io' },
   systemd: { programs: [['ssh'], ['scp', 'rsync']], what: 'a Linux machine of yours' },
   edge: { programs: [['wrangler', 'npx']], what: 'Durable Objects at Cloudflare' }
@@ -49,5 +49,6 @@ export async function deploy ([target, ...args]) {
     const { status } = spawnSync(binaryPath(), ['settings', 'serve', ...flags], { stdio: ['ignore', 'ignore', 'inherit'] })
     if (status !== 0) throw expected(`${file} has a mistake; nothing was deployed`)
   }
-  return run('sh', [script, ...args], { ...process.env, ...(file === undefined ? {} : { PARTYD_CONFIG_FILE: path.resolve(file) }) })
+  const env = { ...process.env, PARTYD_PROGRAM: process.env.PARTYD_PROGRAM ?? binaryPath() }
+  return run('sh', [script, ...args], { ...env, ...(file === undefined ? {} : { PARTYD_CONFIG_FILE: path.resolve(file) }) })
 }

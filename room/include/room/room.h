@@ -38,8 +38,8 @@ enum room_message {
     ROOM_MSG_UPDATE,    /* an update: "this has just happened" */
     ROOM_MSG_AWARENESS, /* an awareness update: count, then {client, clock, JSON state or null} */
     ROOM_MSG_QUERY,     /* empty: "tell me all presence that you know" */
-    ROOM_MSG_TEXT,      /* application text outside of Yjs (y-partyserver `__YPS:`) */
-    ROOM_MSG_STATELESS, /* application text from a member to all (Hocuspocus) */
+    ROOM_MSG_STATELESS, /* application text outside of Yjs, from a member to all (stateless of
+                           Hocuspocus, `__YPS:` of y-partyserver) */
     ROOM_MSG_DENIED,    /* only to a member: text that says why it may not write */
     ROOM_MSG_STATUS,    /* only to a member: what became of its STEP2 or UPDATE, one byte: 1 saved,
                            0 refused */
@@ -57,7 +57,7 @@ enum room_event_kind {
     ROOM_EV_LOAD, /* bytes: an update from the store, trusted to be ours but checked all the same */
     ROOM_EV_JOIN, /* member, right, wants, identity: a client is in; it was sent nothing yet */
     ROOM_EV_RESUME,  /* as JOIN, of a member that was in before this room object was: nothing is
-                        sent. bytes: its presence, as room_presence_of() gave it */
+                        sent. bytes: what room_kept_of() gave */
     ROOM_EV_RIGHT,   /* member, right: what it may do has changed */
     ROOM_EV_LEAVE,   /* member: its connection has ended, however */
     ROOM_EV_MESSAGE, /* member, message, bytes: one message of a client */
@@ -185,6 +185,11 @@ bool room_has_gap(const struct room *room);
 /* Appends what this member has announced and is present, as an awareness update; without entries
  * if there is nothing. Errors: YD_ENOMEM, YD_ETOOBIG of the buffer; YD_ESTATE: it is not in. */
 YD_NODISCARD yd_err room_presence_of(const struct room *room, uint32_t member, struct yd_buf *out);
+/* Appends what RESUME needs of a member, for a host that drops a room from memory and keeps its
+ * sockets: its presence as room_presence_of() gives it, and behind that what its client counts as
+ * not saved. It changes with any event of the room, not only with those of this member. Errors: as
+ * there. */
+YD_NODISCARD yd_err room_kept_of(const struct room *room, uint32_t member, struct yd_buf *out);
 /* The document, for reading. Borrowed; not to be changed. */
 struct yd_doc *room_doc(struct room *room);
 /* Tells how large the base snapshot in the store is that was just loaded (bytes, before LOAD of

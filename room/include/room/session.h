@@ -109,7 +109,13 @@ bool session_note(const struct session *session, uint32_t doc, enum session_note
 
 /* Small number of the way this document's frames look among those of its room. SESSION_WIRE_OWN:
  * like nobody else's. */
-enum { SESSION_WIRE_YWS, SESSION_WIRE_HOCUSPOCUS, SESSION_WIRES, SESSION_WIRE_OWN = SESSION_WIRES };
+enum {
+    SESSION_WIRE_YWS,
+    SESSION_WIRE_HOCUSPOCUS,
+    SESSION_WIRE_YWS_TEXT, /* of yws, and it can take text */
+    SESSION_WIRES,
+    SESSION_WIRE_OWN = SESSION_WIRES
+};
 uint32_t session_wire(const struct session *session, uint32_t doc);
 
 #endif

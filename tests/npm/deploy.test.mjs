@@ -1,0 +1,88 @@
+// `partyd deploy` of the installed package. A machine is a folder here: `ssh` runs in it, `systemctl restart` ends and starts the server.
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { after, test } from 'node:test'
+import { Project, freePort, temporary } from './support.mjs'
+
+const binary = path.resolve(process.env.NPM_BINARY ?? '../build/partyd')
+function programs (texts) {
+  const dir = temporary()
+  for (const [name, text] of Object.entries(texts)) fs.writeFileSync(path.join(dir, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  return `${dir}:${process.env.PATH}`
+}
+const healthy = url => fetch(`${url}/health`).then(answer => answer.ok, () => false)
+
+test('deploy systemd brings a machine to run it, and takes back what does not work there or from outside', async () => {
+  const project = new Project({ 'partyd.json': { 'room-idle-ms': 1234 } }).install()
+  const machine = temporary(), port = await freePort(), url = `http://127.0.0.1:${port}`
+  const pid = path.join(machine, 'pid')
+  after(() => { try { process.kill(Number(fs.readFileSync(pid, 'utf8')), 'SIGKILL') } catch {} })
+  const env = {
+    PATH: programs({
+      ssh: `shift; cd '${machine}' && exec sh -c "$*"`,
+      scp: `for last; do :; done; to=\${last#*:}; while [ $# -gt 1 ]; do [ "$1" = -q ] || cp "$1" '${machine}'/"$to"; shift; done`,
+      sudo: 'exec env "$@"',
+      systemctl: `echo "$*" >>'${machine}/systemctl'; [ "$1" = restart ] || exit 0
+[ ! -f '${pid}' ] || { kill "$(cat '${pid}')"; while kill -0 "$(cat '${pid}')"; do sleep 0.05; done; } 2>/dev/null
+set -a; . '${machine}/etc/partyd/env'; set +a
+PARTYD_PORT=${port} PARTYD_HOST=127.0.0.1 PARTYD_DATA='${machine}/data' '${machine}/bin/partyd' serve >>'${machine}/log' 2>&1 & echo $! >'${pid}'`
+    }),
+    ETC: path.join(machine, 'etc'),
+    INSTALL_DIR: path.join(machine, 'bin'),
+    SMOKE: `curl -fsS --retry 2 --retry-delay 1 --retry-all-errors --max-time 5 -o /dev/null ${url}/health`,
+    TRIES: '1'
+  }
+  fs.mkdirSync(env.INSTALL_DIR)
+  const deploy = (words, more) => project.run(['deploy', 'systemd', 'me@machine', ...words], { env: { ...env, ...more } })
+  const link = () => fs.readlinkSync(path.join(env.INSTALL_DIR, 'partyd'))
+
+  const first = await deploy(['--url', url])
+  assert.equal(first.code, 0, `${first.text}${fs.readFileSync(path.join(machine, 'log'))}`)
+  assert.match(first.text, new RegExp(`deploy: ${url} answers`))
+  const good = link()
+  const secrets = path.join(env.ETC, 'partyd/env')
+  assert.equal(fs.statSync(secrets).mode & 0o777, 0o600)
+  const made = fs.readFileSync(secrets, 'utf8')
+  assert.match(made, /^PARTYD_AUTH=ticket\nPARTYD_TICKET_SECRET=\S{40,}\nPARTYD_CONFIG=\S+\/etc\/partyd\.json\n$/)
+  assert.ok(!first.text.includes(/SECRET=(\S+)/.exec(made)[1]), 'the secret is in the output')
+  assert.deepEqual(fs.readdirSync(path.join(env.ETC, 'systemd/system')), ['partyd.service', 'partyd.socket'])
+  assert.match(fs.readFileSync(path.join(machine, 'systemctl'), 'utf8'), /^daemon-reload\nenable --quiet partyd\.socket partyd\.service\nrestart partyd\n$/)
+
+  const broken = path.join(temporary(), 'partyd')
+  fs.writeFileSync(broken, '#!/bin/sh\n[ "$1" = --version ] && echo "partyd 9.9.9" || exit 1\n', { mode: 0o755 })
+  assert.equal((await deploy([], { PARTYD_PROGRAM: broken })).code, 1)
+  assert.deepEqual([link(), await healthy(url)], [good, true])
+
+  // Works there, but not through the proxy.
+  const other = path.join(temporary(), 'partyd')
+  fs.writeFileSync(other, Buffer.concat([fs.readFileSync(binary), Buffer.alloc(1)]), { mode: 0o755 })
+  const outside = await deploy(['--url', `http://127.0.0.1:${await freePort()}`], { PARTYD_PROGRAM: other })
+  assert.equal(outside.code, 1, outside.text)
+  assert.match(outside.text, /does not answer; going back/)
+  assert.deepEqual([link(), await healthy(url)], [good, true])
+  assert.equal(fs.readFileSync(secrets, 'utf8'), made, 'secrets are made once')
+  assert.equal((await deploy([], { PARTYD_PROGRAM: other })).code, 0)
+  assert.notEqual(link(), good)
+})
+
+test('deploy docker and fly give their tools the program of the package', async () => {
+  const project = new Project().install()
+  const seen = temporary()
+  const env = { PATH: programs({ docker: `echo "$*" >>'${seen}/docker'; [ "$1" != load ] || cp "$3" '${seen}/image.tar'`, fly: `echo "$*" >>'${seen}/fly'; [ "$1" != deploy ] || cp -r . '${seen}/sent'` }) }
+  const docker = await project.run(['deploy', 'docker', 'registry.example.com/rooms:1', '--push'], { env })
+  assert.equal(docker.code, 0, docker.text)
+  assert.match(fs.readFileSync(path.join(seen, 'docker'), 'utf8'), /^load -i \S+\npush registry\.example\.com\/rooms:1\n$/)
+  assert.ok(fs.statSync(path.join(seen, 'image.tar')).size > 1e6)
+
+  const unnamed = await project.run(['deploy', 'fly'], { env })
+  assert.equal(unnamed.code, 2)
+  assert.match(unnamed.text, /made fly\.toml.*nothing was deployed/)
+  assert.ok(!fs.existsSync(path.join(seen, 'fly')))
+  const fly = await project.run(['deploy', 'fly', '--region', 'ams'], { env })
+  assert.equal(fly.code, 0, fly.text)
+  assert.equal(fs.readFileSync(path.join(seen, 'fly'), 'utf8'), 'deploy --remote-only --region ams\n')
+  assert.deepEqual(fs.readdirSync(path.join(seen, 'sent')).sort(), ['Dockerfile', 'ca-certificates.crt', 'data', 'fly.toml', 'partyd', 'passwd'])
+  assert.ok(fs.readFileSync(path.join(seen, 'sent/partyd')).equals(fs.readFileSync(binary)))
+  for (const [, from] of fs.readFileSync(path.join(seen, 'sent/Dockerfile'), 'utf8').matchAll(/^COPY (?:--\S+ )?(\S+)/gm)) assert.ok(fs.existsSync(path.join(seen, 'sent', from)), from)
+})
