@@ -6,6 +6,14 @@
 
 #include <string.h>
 
+/* A body that is compiled wherever it is used, for what is constant there. In wasm, where every
+ * copy travels, it is there once: docs/decisions/0225. */
+#ifdef __wasm__
+#define YD_BODY static inline
+#else
+#define YD_BODY static inline __attribute__((always_inline))
+#endif
+
 /* Tables grow by half their size. For tests, built with YD_TIGHT, by what is needed only, up to a
  * thousand: each element more asks for memory, which may be refused, and moves the table. */
 #ifdef YD_TIGHT

@@ -3,7 +3,7 @@
  * Where it sits:   validate.c, apply.c, pending.c -> here
  * Source:          Yjs UpdateDecoderV1, readItemContent; docs/encoding.md
  *
- * The body is in v1_struct.h and compiled twice here.
+ * The body is in v1_struct.h and compiled twice here (in wasm once).
  */
 #include "v1_struct.h"
 

@@ -7,57 +7,30 @@
 
 #include <string.h>
 
-static struct uint_writer uint_writer_of(yd_alloc alloc)
-{
-    struct uint_writer c = {.count = 0};
-    yd_buf_init(&c.buf, alloc, SIZE_MAX / 2);
-    return c;
-}
+/* Bytes of all columns, in the order in which they are written, and behind them of none. */
+enum { TEXTS = 5, TEXT_LENGTHS = 6, COLUMNS = 10, BUFFERS };
+static const uint16_t buffers[BUFFERS] = {
+    offsetof(struct v2_out, key_clock.buf), offsetof(struct v2_out, client.buf),
+    offsetof(struct v2_out, left.buf),      offsetof(struct v2_out, right.buf),
+    offsetof(struct v2_out, info.buf),      offsetof(struct v2_out, text.text),
+    offsetof(struct v2_out, text.lens.buf), offsetof(struct v2_out, parent.buf),
+    offsetof(struct v2_out, type_ref.buf),  offsetof(struct v2_out, len.buf),
+    offsetof(struct v2_out, rest)};
 
-static struct diff_writer diff_writer_of(yd_alloc alloc)
+static struct yd_buf *buffer_at(struct v2_out *v2, unsigned i)
 {
-    struct diff_writer c = {.count = 0};
-    yd_buf_init(&c.buf, alloc, SIZE_MAX / 2);
-    return c;
-}
-
-static struct byte_writer byte_writer_of(yd_alloc alloc)
-{
-    struct byte_writer c = {.count = 0};
-    yd_buf_init(&c.buf, alloc, SIZE_MAX / 2);
-    return c;
+    return (struct yd_buf *)(void *)((uint8_t *)v2 + buffers[i]);
 }
 
 static void v2_begin(struct v2_out *v2, yd_alloc alloc)
 {
-    v2->key_clock = diff_writer_of(alloc);
-    v2->client = uint_writer_of(alloc);
-    v2->left = diff_writer_of(alloc);
-    v2->right = diff_writer_of(alloc);
-    v2->info = byte_writer_of(alloc);
-    yd_buf_init(&v2->text.text, alloc, SIZE_MAX / 2);
-    v2->text.lens = uint_writer_of(alloc);
-    v2->parent = byte_writer_of(alloc);
-    v2->type_ref = uint_writer_of(alloc);
-    v2->len = uint_writer_of(alloc);
-    yd_buf_init(&v2->rest, alloc, SIZE_MAX / 2);
-    v2->key_count = 0;
-    v2->range_at = 0;
+    memset(v2, 0, sizeof *v2);
+    for (unsigned i = 0; i < BUFFERS; i++) yd_buf_init(buffer_at(v2, i), alloc, SIZE_MAX / 2);
 }
 
 static void v2_deinit(struct v2_out *v2)
 {
-    yd_buf_deinit(&v2->key_clock.buf);
-    yd_buf_deinit(&v2->client.buf);
-    yd_buf_deinit(&v2->left.buf);
-    yd_buf_deinit(&v2->right.buf);
-    yd_buf_deinit(&v2->info.buf);
-    yd_buf_deinit(&v2->text.text);
-    yd_buf_deinit(&v2->text.lens.buf);
-    yd_buf_deinit(&v2->parent.buf);
-    yd_buf_deinit(&v2->type_ref.buf);
-    yd_buf_deinit(&v2->len.buf);
-    yd_buf_deinit(&v2->rest);
+    for (unsigned i = 0; i < BUFFERS; i++) yd_buf_deinit(buffer_at(v2, i));
 }
 
 /* All texts as one, then their lengths; the whole behind its length, as every column. */
@@ -84,15 +57,13 @@ static yd_err v2_put(struct v2_out *v2, struct yd_buf *out)
 {
     YD_TRY(v2_flush(v2));
     YD_TRY(yd_buf_u8(out, 0)); // no feature flags
-    YD_TRY(yd_buf_varbytes(out, yd_buf_slice(&v2->key_clock.buf)));
-    YD_TRY(yd_buf_varbytes(out, yd_buf_slice(&v2->client.buf)));
-    YD_TRY(yd_buf_varbytes(out, yd_buf_slice(&v2->left.buf)));
-    YD_TRY(yd_buf_varbytes(out, yd_buf_slice(&v2->right.buf)));
-    YD_TRY(yd_buf_varbytes(out, yd_buf_slice(&v2->info.buf)));
-    YD_TRY(text_put(&v2->text, out));
-    YD_TRY(yd_buf_varbytes(out, yd_buf_slice(&v2->parent.buf)));
-    YD_TRY(yd_buf_varbytes(out, yd_buf_slice(&v2->type_ref.buf)));
-    YD_TRY(yd_buf_varbytes(out, yd_buf_slice(&v2->len.buf)));
+    for (unsigned i = 0; i < COLUMNS; i++) {
+        if (i == TEXTS) {
+            YD_TRY(text_put(&v2->text, out));
+        } else if (i != TEXT_LENGTHS) {
+            YD_TRY(yd_buf_varbytes(out, yd_buf_slice(buffer_at(v2, i))));
+        }
+    }
     return yd_buf_append(out, yd_buf_slice(&v2->rest));
 }
 
@@ -112,15 +83,16 @@ yd_err yd_sink_end(struct sink *sink, yd_err err)
     return err;
 }
 
+static yd_err section_head(struct sink *sink, uint64_t client, uint32_t clock)
+{
+    YD_TRY(sink->is_v2 ? yd_uint_add(&sink->v2.client, client) : sink_uint(sink, client));
+    return sink_uint(sink, clock);
+}
+
 yd_err yd_sink_section(struct sink *sink, uint64_t count, uint64_t client, uint32_t clock)
 {
     YD_TRY(sink_uint(sink, count));
-    if (sink->is_v2) {
-        YD_TRY(yd_uint_add(&sink->v2.client, client));
-    } else {
-        YD_TRY(sink_uint(sink, client));
-    }
-    return sink_uint(sink, clock);
+    return section_head(sink, client, clock);
 }
 
 /* Puts a varUint between what is written. */
@@ -138,12 +110,7 @@ yd_err yd_sink_section_open(struct sink *sink, uint64_t client, uint32_t clock)
 {
     sink->sections++;
     sink->section_at = sink->rest->len;
-    if (sink->is_v2) {
-        YD_TRY(yd_uint_add(&sink->v2.client, client));
-    } else {
-        YD_TRY(sink_uint(sink, client));
-    }
-    return sink_uint(sink, clock);
+    return section_head(sink, client, clock);
 }
 
 yd_err yd_sink_section_close(struct sink *sink, uint64_t count)

@@ -1,7 +1,7 @@
 /* v1_struct.h - the one body that reads a struct of format V1 or of the inner form.
  *
- * Compiled where it is used: `strict` reads untrusted bytes and checks everything, of V1 or of the
- * inner form; without it bytes are read that went through one of these before.
+ * Compiled where it is used (YD_BODY): `strict` reads untrusted bytes and checks everything, of V1
+ * or of the inner form; without it bytes are read that went through one of these before.
  */
 #ifndef YDOC_V1_STRUCT_H
 #define YDOC_V1_STRUCT_H
@@ -10,8 +10,6 @@
 #include "codec.h"
 #include "utf8.h"
 #include "wire.h"
-
-#define V1_INLINE static inline __attribute__((always_inline))
 
 /* Fails the reader at `at`. */
 static inline void v1_refuse(struct yd_reader *r, const uint8_t *at)
@@ -22,7 +20,7 @@ static inline void v1_refuse(struct yd_reader *r, const uint8_t *at)
 }
 
 /* Bytes behind their length. */
-V1_INLINE yd_slice v1_bytes(struct yd_reader *r)
+YD_BODY yd_slice v1_bytes(struct yd_reader *r)
 {
     const uint8_t *at = r->at;
     yd_slice bytes = codec_bytes(r, codec_varuint(r));
@@ -30,7 +28,7 @@ V1_INLINE yd_slice v1_bytes(struct yd_reader *r)
     return bytes;
 }
 
-V1_INLINE void v1_id(struct yd_reader *r, struct id *id, const struct codec_id *own, bool strict)
+YD_BODY void v1_id(struct yd_reader *r, struct id *id, const struct codec_id *own, bool strict)
 {
     id->client = codec_client(r, own);
     const uint8_t *at = r->at;
@@ -39,7 +37,7 @@ V1_INLINE void v1_id(struct yd_reader *r, struct id *id, const struct codec_id *
     id->clock = (uint32_t)clock;
 }
 
-V1_INLINE yd_slice v1_text(struct yd_reader *r, bool strict)
+YD_BODY yd_slice v1_text(struct yd_reader *r, bool strict)
 {
     const uint8_t *at = r->at;
     yd_slice text = v1_bytes(r);
@@ -48,7 +46,7 @@ V1_INLINE yd_slice v1_text(struct yd_reader *r, bool strict)
 }
 
 /* A length of at least 1 that keeps clocks below their limit. */
-V1_INLINE uint32_t v1_len(struct yd_reader *r, bool strict)
+YD_BODY uint32_t v1_len(struct yd_reader *r, bool strict)
 {
     const uint8_t *at = r->at;
     uint64_t len = codec_varuint(r);
@@ -56,7 +54,7 @@ V1_INLINE uint32_t v1_len(struct yd_reader *r, bool strict)
     return (uint32_t)len;
 }
 
-V1_INLINE void v1_json_text(struct yd_reader *r, bool strict, bool or_undefined)
+YD_BODY void v1_json_text(struct yd_reader *r, bool strict, bool or_undefined)
 {
     const uint8_t *at = r->at;
     yd_slice text = v1_text(r, strict);
@@ -65,7 +63,7 @@ V1_INLINE void v1_json_text(struct yd_reader *r, bool strict, bool or_undefined)
     if (!yd_json_check(text)) v1_refuse(r, at);
 }
 
-V1_INLINE void v1_string(struct yd_reader *r, struct wire *wire, bool strict)
+YD_BODY void v1_string(struct yd_reader *r, struct wire *wire, bool strict)
 {
     const uint8_t *at = r->at;
     wire->content = v1_bytes(r);
@@ -78,7 +76,7 @@ V1_INLINE void v1_string(struct yd_reader *r, struct wire *wire, bool strict)
 }
 
 /* `len` values as they came. */
-V1_INLINE void v1_values(struct yd_reader *r, struct wire *wire, bool strict)
+YD_BODY void v1_values(struct yd_reader *r, struct wire *wire, bool strict)
 {
     wire->len = v1_len(r, strict);
     const uint8_t *start = r->at;
@@ -92,7 +90,7 @@ V1_INLINE void v1_values(struct yd_reader *r, struct wire *wire, bool strict)
     wire->content = (yd_slice){start, (size_t)(r->at - start)};
 }
 
-V1_INLINE void v1_type(struct yd_reader *r, struct wire *wire, bool strict)
+YD_BODY void v1_type(struct yd_reader *r, struct wire *wire, bool strict)
 {
     const uint8_t *at = r->at;
     uint64_t type_ref = codec_varuint(r);
@@ -102,7 +100,7 @@ V1_INLINE void v1_type(struct yd_reader *r, struct wire *wire, bool strict)
 }
 
 /* Two fields whose bytes are kept together. */
-V1_INLINE void v1_pair(struct yd_reader *r, struct wire *wire, bool strict)
+YD_BODY void v1_pair(struct yd_reader *r, struct wire *wire, bool strict)
 {
     const uint8_t *start = r->at;
     (void)v1_text(r, strict);
@@ -116,7 +114,7 @@ V1_INLINE void v1_pair(struct yd_reader *r, struct wire *wire, bool strict)
     wire->content = (yd_slice){start, (size_t)(r->at - start)};
 }
 
-V1_INLINE void v1_content(struct yd_reader *r, struct wire *wire, bool strict)
+YD_BODY void v1_content(struct yd_reader *r, struct wire *wire, bool strict)
 {
     wire->len = 1;
     switch (wire->ref) {
@@ -142,8 +140,8 @@ V1_INLINE void v1_content(struct yd_reader *r, struct wire *wire, bool strict)
     }
 }
 
-V1_INLINE void v1_parent(struct yd_reader *r, struct wire *wire, const struct codec_id *own,
-                         bool strict)
+YD_BODY void v1_parent(struct yd_reader *r, struct wire *wire, const struct codec_id *own,
+                       bool strict)
 {
     wire->root = codec_varuint(r) == 1;
     if (wire->root) {
@@ -154,8 +152,8 @@ V1_INLINE void v1_parent(struct yd_reader *r, struct wire *wire, const struct co
     wire->key = wire->flags & WIRE_KEY ? v1_text(r, strict) : YD_EMPTY;
 }
 
-V1_INLINE void v1_struct(struct yd_reader *r, struct wire *wire, const struct codec_id *own,
-                         bool strict, bool inner)
+YD_BODY void v1_struct(struct yd_reader *r, struct wire *wire, const struct codec_id *own,
+                       bool strict, bool inner)
 {
     const uint8_t *start = r->at;
     uint8_t info = codec_u8(r);
@@ -184,8 +182,8 @@ static inline bool refers_ahead(const struct id *id, uint64_t client, uint32_t c
     return id->client == client && id->clock >= clock;
 }
 
-V1_INLINE void v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock,
-                        struct wire *wire, bool inner)
+YD_BODY void v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock,
+                      struct wire *wire, bool inner)
 {
     const uint8_t *start = r->at;
     v1_struct(r, wire, own, true, inner);

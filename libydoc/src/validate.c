@@ -6,9 +6,6 @@
 #include "codec.h"
 #include "section.h"
 
-/* A document's updates are mostly one struct: calls would be a good part of the work. */
-#define ONE_BODY static inline __attribute__((always_inline))
-
 static void section_sift(struct section *heap, uint32_t root, uint32_t n)
 {
     for (uint32_t child; (child = root * 2 + 1) < n; root = child) {
@@ -34,8 +31,10 @@ void yd_sections_sort(struct section *sections, uint32_t n)
     }
 }
 
-/* Reads a count of things that take at least `size` bytes each. */
-ONE_BODY uint64_t count_read(struct yd_reader *r, size_t size)
+/* YD_BODY: a document's updates are mostly one struct, and calls would be a good part of the work.
+ *
+ * Reads a count of things that take at least `size` bytes each. */
+YD_BODY uint64_t count_read(struct yd_reader *r, size_t size)
 {
     const uint8_t *at = r->at;
     uint64_t count = codec_varuint(r);
@@ -47,7 +46,7 @@ ONE_BODY uint64_t count_read(struct yd_reader *r, size_t size)
     return count;
 }
 
-ONE_BODY uint32_t clock_read(struct yd_reader *r)
+YD_BODY uint32_t clock_read(struct yd_reader *r)
 {
     const uint8_t *at = r->at;
     uint64_t clock = codec_varuint(r);
@@ -57,8 +56,8 @@ ONE_BODY uint32_t clock_read(struct yd_reader *r)
     return 0;
 }
 
-ONE_BODY void section_check(struct yd_reader *r, bool inner, struct section *section,
-                            struct update_plan *plan)
+YD_BODY void section_check(struct yd_reader *r, bool inner, struct section *section,
+                           struct update_plan *plan)
 {
     uint64_t count = count_read(r, 2);
     const uint8_t *at = r->at;
@@ -78,7 +77,7 @@ ONE_BODY void section_check(struct yd_reader *r, bool inner, struct section *sec
     plan->structs += count;
 }
 
-ONE_BODY void deletes_check(struct yd_reader *r, struct update_plan *plan)
+YD_BODY void deletes_check(struct yd_reader *r, struct update_plan *plan)
 {
     const uint8_t *start = r->at;
     plan->ranges = 0;
