@@ -64,10 +64,10 @@ export async function openBrowser () {
   const problems = []
   let networkMayFail = false
   /** A page in a profile of its own. */
-  async function open (name, url, options = {}) {
+  async function open (name, url, { timeout = 10000, ...options } = {}) {
     const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: 'no-preference', ...options })
     const page = await context.newPage()
-    page.setDefaultTimeout(10000)
+    page.setDefaultTimeout(timeout)
     const say = text => { if (!(networkMayFail && NO_NETWORK.test(text))) problems.push(`${name}: ${text}`) }
     page.on('console', message => { if (message.type() === 'error') say(`${message.text()} (${message.location().url})`) })
     page.on('pageerror', error => say(error.stack ?? String(error)))

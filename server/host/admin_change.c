@@ -40,6 +40,10 @@ struct change_call {
 static void change_on_store(struct admin_call *call, struct store_event *ev)
 {
     struct change_call *c = (struct change_call *)call;
+    if (ev->kind == STORE_EV_REFUSED && ev->status < 0) {
+        admin_error(call->conn, 404, "no_such_room", "no such room; `partyd rooms` lists all");
+        return;
+    }
     if (ev->kind == STORE_EV_REFUSED) {
         admin_error(call->conn, 409, "refused", ev->why);
         return;

@@ -141,6 +141,7 @@ yd_err database_erase(struct database *db, const struct erase_job *job, struct s
     }
     if (err == YD_OK) refused = cannot(room, job->how);
     ev->kind = STORE_EV_REFUSED;
+    if (err == YD_ENOTFOUND) ev->status = -1;
     if (refused != NULL) {
         snprintf(ev->why, sizeof ev->why, "%s", refused);
         if (room != NULL) rooms_cool(db, room);

@@ -105,7 +105,7 @@ struct store_event {
     uint8_t *memory;
     uint64_t lsn;   /* LOADED: the parts are all up to this commit; CHANGED: of the change */
     uint64_t epoch; /* of the room: higher each time its content was replaced or erased */
-    int status;     /* enum store_room_status */
+    int status;     /* enum store_room_status; STORE_EV_REFUSED: -1 if there is no such room */
     struct store_room *rooms;
     size_t room_count;
     uint64_t next;

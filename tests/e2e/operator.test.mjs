@@ -112,7 +112,7 @@ test('o2: a wrong command line, a room or a store that is not there: one line th
   }
   assert.deepEqual(fs.readdirSync(empty), [], 'nothing was made')
   await liveAndStopped(twoRooms, async run => {
-    for (const words of [['export', 'nope'], ['analyze', 'nope'], ['export', 'other/doc-1']]) {
+    for (const words of [['export', 'nope'], ['analyze', 'nope'], ['export', 'other/doc-1'], ['erase', 'nope'], ['erase', 'nope', '--now'], ['undelete', 'nope']]) {
       const answer = await run(...words)
       assert.deepEqual([answer.status, answer.out], [3, ''], answer.err)
       assert.match(answer.err, /: (main\/nope|other\/doc-1): no such room; `partyd rooms` lists all\n$/)
@@ -177,11 +177,11 @@ test('o6: a backup of a store that is being written holds all that was confirmed
   const eyes = Array.from({ length: 6 }, (_, i) => new Client(server, family, `doc-${i}`))
   await Promise.all([...writers, ...eyes].map(c => c.synced()))
   // More than the copy takes in one step.
-  const large = new Client(server, family, 'large')
-  await large.synced()
+  const [large, witness] = [new Client(server, family, 'large'), new Client(server, family, 'large')]
+  await Promise.all([large.synced(), witness.synced()])
   const noise = randomBytes(3 << 20).toString('latin1')
   large.doc.getMap('map').set('noise', noise)
-  await sleep(500)
+  await until('the large value to be stored', () => witness.doc.getMap('map').has('noise'), 20000)
   let on = true
   const writing = writers.map(async (c, i) => {
     for (let n = 0; on; n++) {
@@ -202,7 +202,7 @@ test('o6: a backup of a store that is being written holds all that was confirmed
   }
   on = false
   await Promise.all(writing)
-  for (const c of [...writers, ...eyes, large]) c.end()
+  for (const c of [...writers, ...eyes, large, witness]) c.end()
   assert.deepEqual(fs.readdirSync(server.data).filter(name => name.startsWith('backup')), [])
   await server.stop()
   for (const [file, seen] of files) {

@@ -11,18 +11,19 @@ process.setMaxListeners(0) // each provider of y-websocket has one on exit
 
 /** head: nothing was passed on; half: a part of the body; kept: the sink has it, the server does not know; told: it knows. */
 const MOMENTS = ['head', 'half', 'kept', 'told']
+const PART = 1 << 20
 const any = list => list[Math.floor(Math.random() * list.length)]
 
-/** Passes on to `target`. While `aim` is a moment, the next request that puts something ends in it: `strike()` is called and the
+/** Passes on to `target`. While `aim` is a moment, a request that puts something ends in it, the next one but `skip`: `strike()` is called and the
  * connection cut. lost: so many answers are not given, though nobody is killed; busy: so many puts are answered 503. */
 export async function startBetween (target) {
   const { hostname, port } = new URL(target)
-  const between = { aim: null, strike: () => {}, lost: 0, busy: 0, puts: 0, last: '' }
+  const between = { aim: null, skip: 0, strike: () => {}, lost: 0, busy: 0, puts: 0, last: '' }
   const server = http.createServer((request, response) => {
     const isPut = ['PUT', 'POST'].includes(request.method)
     const cut = () => { request.destroy(); response.destroy() }
     const strikes = (moment) => {
-      if (!isPut || between.aim !== moment) return false
+      if (!isPut || between.aim !== moment || between.skip-- > 0) return false
       between.aim = null
       between.last = `${request.method} ${request.url.split('?')[0]}`
       between.strike()
@@ -55,9 +56,8 @@ export async function startBetween (target) {
     request.on('data', chunk => {
       const half = chunk.subarray(0, Math.max(0, Math.floor(total / 2) - passed))
       passed += chunk.length
-      if (passed * 2 < total || between.aim !== 'half' || !isPut) return inner.write(chunk)
+      if (passed * 2 < total || !strikes('half')) return inner.write(chunk)
       inner.write(half, () => inner.destroy())
-      strikes('half')
       cut()
     })
     request.on('end', () => inner.end())
@@ -72,6 +72,13 @@ export async function startBetween (target) {
 const synced = client => until('sync', () => client.provider.synced, 60_000)
 const stateOf = doc => Buffer.from(Y.encodeStateAsUpdate(doc))
 const noise = bytes => Array.from({ length: Math.ceil(bytes / 11) }, () => Math.random().toString(36).slice(2, 13)).join('')
+
+/** Something large in a room, in parts, as no message may be as large as that. How many requests to let pass afterwards. */
+async function fill ([writer, witness], bytes) {
+  for (let at = 0; at < bytes; at += PART) writer.doc.getMap('large').set(`${at}`, noise(Math.min(PART, bytes - at)))
+  await until('all of it to have come', () => Y.equalSnapshots(Y.snapshot(writer.doc), Y.snapshot(witness.doc)), 60_000)
+  return Math.floor(Math.random() * 3)
+}
 
 /** `kills` times; then all that anybody else had seen must come back from the sink alone. Options: between; rooms: their names;
  * start(data): a server that copies through `between`; pull: arguments and environment of `partyd pull`;
@@ -96,13 +103,14 @@ export async function storm ({ kills, between, rooms, start, pull, large = 200_0
     between.busy = Math.random() < 0.1 ? 1 : 0
     const dead = new Promise(resolve => { between.strike = () => { struck[moment]++; resolve() } })
     const moment = any(MOMENTS)
+    if (kill % 4 === 0) between.skip = await fill(clients.at(-1), large)
     between.aim = moment
     const typing = setInterval(() => clients.flat().forEach((client, n) => client.doc.getMap('marks').set(`${kill}-${n}-${written++}`, 1)), 10)
-    if (kill % 4 === 0) clients.at(-1)[0].doc.getMap('large').set('noise', noise(large))
     // No copy may be due in time: then it is a kill at a random moment.
     await Promise.race([dead, sleep(1500 + Math.random() * 500)])
     if (between.aim !== null) struck.random++
     between.aim = null
+    between.skip = 0
     await server.stop('SIGKILL')
     clearInterval(typing)
     clients.flat().forEach(client => client.end())
