@@ -319,7 +319,8 @@ WASM_FLAGS = --target=wasm32 $(WASM_ABI) $(CSTD) $(if $(filter $(WASM_HOT),$(bas
   -isystem edge/wasm/include -Iedge/wasm $(INC_ROOM) -Ilibydoc/driver -MMD -MP
 WASM_ROOM_SRC := $(ENGINE_SRC) $(ROOM_SRC) edge/wasm/mem.c $(wildcard edge/abi/*.c)
 WASM_DRIVER_SRC := $(ENGINE_SRC) $(filter-out libydoc/driver/main.c,$(DRIVER_SRC)) $(wildcard edge/wasm/*.c)
-$(BUILD)/wasm/%.o: %.c
+# Of other flags an object would not even be called in the same way: made anew with the Makefile.
+$(BUILD)/wasm/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(WASM_FLAGS) -c $< -o $@
 # clang 14 would run wasm-opt by itself when it links, without the bulk-memory switch: so wasm-ld.
