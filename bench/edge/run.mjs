@@ -14,10 +14,10 @@ import { DIST, startWorker } from '../../edge/dev/worker.mjs'
 const here = path.dirname(fileURLToPath(import.meta.url))
 const seconds = Number(process.argv[2] ?? 5), only = process.argv[3]
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
-const HZ = 100
 
 const freePort = () => new Promise(resolve => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)) }) })
-const cpuMs = pid => { const f = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' '); return (Number(f[11]) + Number(f[12])) * 1000 / HZ }
+/** Of all its threads, in nanoseconds of the scheduler: ticks of 10 ms would be a tenth of a short run. */
+const cpuMs = pid => fs.readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]), 0) / 1e6
 
 async function start (options) {
   const port = await freePort(), state = options.state ?? fs.mkdtempSync(path.join(os.tmpdir(), 'bench-edge-'))

@@ -57,6 +57,7 @@ export class Core {
   readonly #box: number;
   #bytes: Uint8Array = NOTHING;
   #words: Uint32Array = new Uint32Array(0);
+  #dues: Float64Array = new Float64Array(0); // one: asked for after each event
 
   constructor(options: CoreOptions) {
     this.#x = new WebAssembly.Instance(wasm, {}).exports as unknown as Exports;
@@ -73,6 +74,7 @@ export class Core {
     if (this.#bytes.buffer === this.#x.memory.buffer) return;
     this.#bytes = new Uint8Array(this.#x.memory.buffer);
     this.#words = new Uint32Array(this.#x.memory.buffer);
+    this.#dues = new Float64Array(this.#x.memory.buffer, (this.#box + Box.DUE) << 2, 1);
   }
 
   #word(at: number): number { return this.#words[this.#box + at]!; }
@@ -137,9 +139,7 @@ export class Core {
   /** Of who came last: ALL - wire is where what is said to all finds it. */
   get wire(): number { return this.#word(Box.WIRE); }
   get memoryBytes(): number { return this.#x.memory.buffer.byteLength; }
-  get due(): number {
-    return new Float64Array(this.#x.memory.buffer, (this.#box + Box.DUE) << 2, 1)[0]!;
-  }
+  get due(): number { return this.#dues[0]!; }
 }
 
 /** Identity, and the frame that asks for a document, as JOIN takes them. */

@@ -69,6 +69,7 @@ export class Room extends DurableObject<Env> {
   #turn: ReturnType<typeof setTimeout> | null = null;
   #turnAt = 0;
   #keep: ReturnType<typeof setTimeout> | null = null;
+  #policyOf: { party: string; room: string; policy: Policy | null } | null = null;
   #hold: ReturnType<typeof setTimeout> | null = null;
   #kicks: Kick[] | null = null; // as stored; null: not read yet
 
@@ -154,7 +155,12 @@ export class Room extends DurableObject<Env> {
 
   get #kicksKept(): Kick[] { return this.#kicks ??= this.store.kicks; }
 
-  #policy(of: { party: string; room: string }): Policy | null { return policyFor(this.#settings, of.party, of.room); }
+  /** Asked for with each message, and all of them are for one room. */
+  #policy({ party, room }: { party: string; room: string }): Policy | null {
+    let last = this.#policyOf;
+    if (last === null || last.room !== room || last.party !== party) last = this.#policyOf = { party, room, policy: policyFor(this.#settings, party, room) };
+    return last.policy;
+  }
 
   /** The room cannot be read: to come back at once would not help. */
   #refuse(socket: WebSocket): void {
