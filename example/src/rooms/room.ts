@@ -82,6 +82,9 @@ export class Room {
   destroy(): void {
     clearTimeout(this.again);
     this.socket.off("status", this.onStatus);
+    // The provider says goodbye. On a socket that is not open yet (4.8) that waits for the first answer, and would
+    // come behind what the next room of this name says: it would be the one that is closed.
+    if (this.socket.webSocket?.readyState !== WebSocket.OPEN) this.socket.configuration.providerMap.delete(this.name);
     this.provider.destroy();
     this.doc.destroy();
     this.listeners.clear();

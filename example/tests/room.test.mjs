@@ -1,0 +1,64 @@
+// One room of the application with a real server, without a browser.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import fs from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import * as esbuild from 'esbuild'
+import WebSocket from 'ws'
+import { until } from './support.mjs'
+
+const example = fileURLToPath(new URL('..', import.meta.url))
+const out = path.join(example, 'node_modules/.cache/room-test', `${process.pid}.mjs`)
+const data = fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-room-'))
+const ME = { id: 'ann', name: 'Ann', email: 'ann@example.com', color: '#808000' }
+let Room, HocuspocusProviderWebsocket, server, url
+globalThis.WebSocket ??= WebSocket // Node has one of its own from 22 on
+globalThis.navigator ??= { onLine: true }
+
+const freePort = () => new Promise(resolve => {
+  const probe = net.createServer().listen(0, '127.0.0.1', () => {
+    const { port } = probe.address()
+    probe.close(() => resolve(port))
+  })
+})
+
+before(async () => {
+  await esbuild.build({
+    stdin: { contents: 'export * from "./room.ts"; export { HocuspocusProviderWebsocket } from "@hocuspocus/provider"', resolveDir: path.join(example, 'src/rooms') },
+    outfile: out, bundle: true, format: 'esm', platform: 'node'
+  })
+  ;({ Room, HocuspocusProviderWebsocket } = await import(pathToFileURL(out).href))
+  const port = await freePort()
+  url = `ws://127.0.0.1:${port}`
+  server = spawn(process.env.PARTYD_BINARY ?? path.join(example, '../build/partyd'), ['dev', '--port', String(port), '--data', data], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  server.stdout.on('data', chunk => { said += chunk })
+  await until(() => `the server to listen: ${said}`, () => said.includes('listening on'))
+})
+after(() => {
+  server.kill()
+  fs.rmSync(out, { force: true })
+  fs.rmSync(data, { recursive: true, force: true })
+})
+
+// So React does it in development, and a view that is left before the connection is there.
+test('a room that is left before the socket is open does not close the next one of its name', async () => {
+  const socket = new HocuspocusProviderWebsocket({ url, autoConnect: false, WebSocketPolyfill: WebSocket })
+  const open = name => new Room(name, socket, async () => ({ allowed: true, ticket: '' }), ME)
+  try {
+    void socket.connect()
+    open('doc-a').destroy()
+    const room = open('doc-a')
+    await until(() => `everything to be saved: ${JSON.stringify(room.state)}`, () => room.state.saved)
+    room.doc.getMap('m').set('k', 1)
+    assert.equal(room.state.saved, false)
+    await until(() => `the change to be saved: ${JSON.stringify(room.state)}`, () => room.state.saved)
+    room.destroy()
+  } finally {
+    socket.destroy()
+  }
+})
