@@ -51,7 +51,8 @@ class Person {
     const api = {
       getSceneElementsIncludingDeleted: () => this.elements,
       getAppState: () => ({ selectedElementIds: { [this.dragged]: true }, selectedElementsAreBeingDragged: this.dragged !== null }),
-      updateScene: ({ elements }) => { this.elements = [...elements]; this.changed() }
+      // Excalidraw has it at once, and says so when React has drawn it.
+      updateScene: ({ elements }) => { this.elements = [...elements]; this.drawn?.(); setTimeout(() => this.changed(), 10) }
     }
     this.binding = new DiagramBinding(this.shared, api, [], () => true)
   }
@@ -132,4 +133,28 @@ test('whatever several people do at once, all see the same in the end, and it is
   const first = Number(process.env.SEED ?? 1)
   const all = Array.from({ length: seeds }, (_, n) => first + n)
   for (let n = 0; n < all.length; n += 50) await Promise.all(all.slice(n, n + 50).map(play))
+})
+
+test('what comes in between, before the editor has said what it shows, is not written over', async () => {
+  const below = random(1)
+  const [a, b] = ['a', 'b'].map(name => new Person(name, below))
+  for (const [one, other] of [[a, b], [b, a]]) {
+    one.doc.on('update', (update, origin) => { if (origin !== 'network') Y.applyUpdate(other.doc, update, 'network') })
+  }
+  b.drawn = () => b.binding.write() // its timer may end at any moment
+  const says = async change => {
+    change()
+    a.changed()
+    a.binding.write()
+    await sleep(60)
+    assert.deepEqual([seen(b.live), seen(readScene(b.shared))], [seen(a.live), seen(a.live)])
+  }
+  const element = { id: 'x', width: 1, version: 1, versionNonce: 1, index: 'a1', isDeleted: false }
+  await says(() => { a.elements = [element] })
+  await says(() => a.edit(a.elements[0], { width: 2 }))
+  assert.equal(a.live[0].width, 2)
+  await says(() => a.edit(a.elements[0], { isDeleted: true }))
+  await says(() => a.edit(a.elements[0], { isDeleted: false })) // undo
+  assert.equal(a.live.length, 1)
+  for (const person of [a, b]) person.binding.destroy()
 })

@@ -106,9 +106,11 @@ export class DiagramBinding {
       scene.set(id, merged);
       changed = true;
     }
+    // Before Excalidraw's onChange, which comes when React has drawn: what was there before would by then look like
+    // somebody's change here, and be written over what has just come.
+    this.latest = inOrder([...scene.values()]);
     this.writeSoon(WRITE_MS); // what was kept here against the room
-    if (!changed) return;
-    this.api.updateScene({ elements: inOrder([...scene.values()]), captureUpdate: CaptureUpdateAction.NEVER });
+    if (changed) this.api.updateScene({ elements: this.latest, captureUpdate: CaptureUpdateAction.NEVER });
   }
 }
 
