@@ -65,6 +65,7 @@ test('somebody new makes an account and a workspace, signs out, and in again', a
 
 test('the list shows who is where, and pointers are at the same place', async () => {
   const title = await ann.getByRole('heading', { name: 'Members' }).boundingBox()
+  const link = await ben.locator('nav').getByRole('link', { name: 'Welcome' }).elementHandle()
   await ann.mouse.move(title.x + 50, title.y + 10)
   await ann.mouse.move(title.x + 60, title.y + 10)
   await until('the pointer to be where it is', async () => {
@@ -73,6 +74,7 @@ test('the list shows who is where, and pointers are at the same place', async ()
   })
   await openPage(ann, 'Welcome')
   await ben.getByRole('img', { name: 'In here now: Ann' }).first().waitFor()
+  assert.ok(await link.evaluate(node => node.isConnected), 'a link that somebody may be clicking stays, whatever others do')
   await shot(ben, 'overview-dark')
 })
 

@@ -116,7 +116,10 @@ export async function fits (page) {
   }
 }
 export async function openPage (page, title, ms) {
-  await page.getByRole('link', { name: title }).locator('visible=true').first().click()
+  const link = page.getByRole('link', { name: title }).locator('visible=true').first()
+  const path = await link.getAttribute('href')
+  await link.click()
+  await until(`${title} to be open`, () => new URL(page.url()).pathname === path)
   await status(page, /Saved|Live/, ms)
 }
 export async function status (page, wanted, ms) {
