@@ -17,7 +17,8 @@ const data = fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-room-'))
 const ME = { id: 'ann', name: 'Ann', email: 'ann@example.com', color: '#808000' }
 let Room, HocuspocusProviderWebsocket, server, url
 globalThis.WebSocket ??= WebSocket // Node has one of its own from 22 on
-globalThis.navigator ??= { onLine: true }
+globalThis.window ??= new EventTarget()
+Object.defineProperty(globalThis, 'navigator', { value: { onLine: true }, configurable: true })
 
 const freePort = () => new Promise(resolve => {
   const probe = net.createServer().listen(0, '127.0.0.1', () => {
@@ -59,6 +60,23 @@ test('a room that is left before the socket is open does not close the next one 
     await until(() => `the change to be saved: ${JSON.stringify(room.state)}`, () => room.state.saved)
     room.destroy()
   } finally {
+    socket.destroy()
+  }
+})
+
+test('without a network nothing is said to be saved, though the socket has not noticed', async () => {
+  const socket = new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: WebSocket })
+  const room = new Room('doc-b', socket, async () => ({ allowed: true, ticket: '' }), ME)
+  try {
+    await until(() => `everything to be saved: ${JSON.stringify(room.state)}`, () => room.state.saved)
+    navigator.onLine = false
+    window.dispatchEvent(new Event('offline'))
+    assert.deepEqual([room.state.connection, room.state.saved], ['offline', false])
+    navigator.onLine = true
+    window.dispatchEvent(new Event('online'))
+    assert.deepEqual([room.state.connection, room.state.saved], ['connected', true])
+  } finally {
+    room.destroy()
     socket.destroy()
   }
 })

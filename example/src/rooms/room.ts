@@ -51,6 +51,8 @@ export class Room {
     // The server puts the name and color of whom it knows in their place; this is for ourselves.
     this.provider.setAwarenessField("user", { id: me.id, name: nameOf(me), color: me.color });
     this.socket.on("status", this.onStatus);
+    window.addEventListener("offline", this.onStatus);
+    window.addEventListener("online", this.onStatus);
     this.provider.attach();
   }
 
@@ -82,6 +84,8 @@ export class Room {
   destroy(): void {
     clearTimeout(this.again);
     this.socket.off("status", this.onStatus);
+    window.removeEventListener("offline", this.onStatus);
+    window.removeEventListener("online", this.onStatus);
     // The provider says goodbye. On a socket that is not open yet (4.8) that waits for the first answer, and would
     // come behind what the next room of this name says: it would be the one that is closed.
     if (this.socket.webSocket?.readyState !== WebSocket.OPEN) this.socket.configuration.providerMap.delete(this.name);
@@ -111,7 +115,8 @@ export class Room {
   private set(change: Partial<RoomState>): void {
     const { provider, socket } = this;
     const next = { ...this.state, ...change };
-    const inside = provider.isAuthenticated && provider.isSynced && socket.status === "connected";
+    // A browser that has lost its network says so at once; its socket may take ten seconds to notice.
+    const inside = provider.isAuthenticated && provider.isSynced && socket.status === "connected" && navigator.onLine;
     next.connection = next.reason !== null ? "refused"
       : inside ? "connected"
       : socket.status === "disconnected" || !navigator.onLine ? "offline"
