@@ -51,6 +51,12 @@ export async function hasColor (page, box, color, layer) {
   return color === undefined ? found.length > 0 : found.includes(color)
 }
 
+/** Something that is not grey, as what stands for a picture that is not there yet is. */
+export const isColorful = async (page, box) => (await colors(page, box)).some(color => {
+  const parts = color.split(',').map(Number)
+  return Math.max(...parts) - Math.min(...parts) > 40
+})
+
 /** Pastes a picture of one color, as from the clipboard. */
 export async function pasteImage (page, { x, y }, color) {
   await page.mouse.move(x, y)

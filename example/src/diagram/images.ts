@@ -29,18 +29,27 @@ export function useDiagramImages(room: Room, api: ExcalidrawImperativeAPI | null
     }
   }, [api, stored]);
 
-  return (elements: readonly Element[], files: BinaryFiles): void => {
+  const shown = useRef<{ elements: readonly Element[]; files: BinaryFiles }>({ elements: [], files: {} });
+  const upload = () => {
     if (!editable || stored === undefined || api === null) return;
+    const { elements, files } = shown.current;
     for (const element of elements) {
       if (element.type !== "image" || element.isDeleted || element.fileId === null) continue;
       const file = files[element.fileId];
       const key: string = element.fileId;
       if (file === undefined || uploading.current.has(key) || stored.some((image) => image.key === key)) continue;
       uploading.current.add(key);
-      void fetch(file.dataURL).then((response) => response.blob())
-        .then((blob) => uploadImage(convex, room, key, blob))
+      // From now on it is unsaved: nobody else has its bytes.
+      void room.uploading(fetch(file.dataURL).then((response) => response.blob()).then((blob) => uploadImage(convex, room, key, blob)))
         .catch((error: unknown) => api.setToast({ message: messageOf(error), closable: true }));
     }
+  };
+  // What was put in before it was known what is there.
+  useEffect(upload, [stored, api, editable]);
+
+  return (elements: readonly Element[], files: BinaryFiles): void => {
+    shown.current = { elements, files };
+    upload();
   };
 }
 
