@@ -23,7 +23,7 @@ enum { IN_MAX = 1 << 18, PEEK_MAX = 64, EVENTS = 256 };
 
 struct conn {
     int fd;
-    bool upgraded, done;
+    bool upgraded, done, lost;
     uint8_t peek[PEEK_MAX]; /* the HTTP head's last bytes, then the head of each frame */
     size_t peek_len, need;
     uint64_t left; /* payload of the frame that has not come yet */
@@ -52,6 +52,13 @@ static uint64_t now_us(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* A server that has lost patience closes; that is its result, not our fault. */
+static void give_up(struct conn *conn)
+{
+    conn->lost = true;
+    close(conn->fd);
+}
+
 static void send_message(const struct config *cfg, struct conn *conn, const char *body, size_t len)
 {
     uint8_t frame[256] = {0x82};
@@ -65,6 +72,14 @@ static void send_message(const struct config *cfg, struct conn *conn, const char
     }
     memcpy(frame + at, body, len);
     if (send(conn->fd, frame, at + len, MSG_NOSIGNAL) != (ssize_t)(at + len)) die("send");
+}
+
+/* y-websocket's server ends whoever does not answer its ping of every 30 s. */
+static void send_pong(struct conn *conn, const uint8_t *payload, size_t len)
+{
+    uint8_t frame[6 + PEEK_MAX] = {0x8a, (uint8_t)(0x80 | len)};
+    memcpy(frame + 6, payload, len);
+    (void)send(conn->fd, frame, 6 + len, MSG_NOSIGNAL); /* a lost one is noticed when read */
 }
 
 /* The beginning of a binary frame: is it the answer? */
@@ -110,7 +125,7 @@ static size_t take_head(const struct config *cfg, struct conn *conn, const uint8
     uint64_t size = payload_size(conn);
     size_t begin = size < 40 ? (size_t)size : 40;
     if (conn->peek_len < head + begin) return used;
-    if ((conn->peek[0] & 15) == 8) die("the server closed a connection");
+    if ((conn->peek[0] & 15) == 9) send_pong(conn, conn->peek + head, begin);
     if ((conn->peek[0] & 15) == 2) look(cfg, conn, conn->peek + head, begin);
     conn->frames++;
     conn->left = size - begin;
@@ -138,7 +153,10 @@ static bool conn_read(const struct config *cfg, struct conn *conn)
 {
     ssize_t n = recv(conn->fd, in, sizeof in, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) return false;
-    if (n <= 0) die("a connection was lost");
+    if (n <= 0) {
+        give_up(conn);
+        return false;
+    }
     conn->bytes += (uint64_t)n;
     bool was_done = conn->done;
     for (size_t at = 0; at < (size_t)n;) {
@@ -187,20 +205,21 @@ static void report(const struct config *cfg, const struct conn *conns, unsigned 
 {
     uint64_t *times = calloc(cfg->clients, sizeof *times);
     uint64_t bytes = 0, frames = 0;
-    unsigned n = 0;
+    unsigned n = 0, lost = 0;
     if (times == NULL) die("no memory");
     for (unsigned i = 0; i < cfg->clients; i++) {
         bytes += conns[i].bytes;
         frames += conns[i].frames;
+        lost += conns[i].lost && !conns[i].done;
         if (conns[i].done) times[n++] = conns[i].done_us;
     }
     qsort(times, n, sizeof *times, by_time);
-    printf("{\"clients\":%u,\"done\":%u,\"first_ms\":%.1f,\"p50_ms\":%.1f,\"p99_ms\":%.1f,"
-           "\"last_ms\":%.1f,\"mb\":%.1f,\"frames\":%llu}\n",
-           cfg->clients, done, n == 0 ? 0 : (double)times[0] / 1e3,
-           n == 0 ? 0 : (double)times[n / 2] / 1e3, n == 0 ? 0 : (double)times[n * 99 / 100] / 1e3,
-           n == 0 ? 0 : (double)times[n - 1] / 1e3, (double)bytes / 1e6,
-           (unsigned long long)frames);
+    printf(
+        "{\"clients\":%u,\"done\":%u,\"lost\":%u,\"first_ms\":%.1f,\"p50_ms\":%.1f,\"p99_ms\":%.1f,"
+        "\"last_ms\":%.1f,\"mb\":%.1f,\"frames\":%llu}\n",
+        cfg->clients, done, lost, n == 0 ? 0 : (double)times[0] / 1e3,
+        n == 0 ? 0 : (double)times[n / 2] / 1e3, n == 0 ? 0 : (double)times[n * 99 / 100] / 1e3,
+        n == 0 ? 0 : (double)times[n - 1] / 1e3, (double)bytes / 1e6, (unsigned long long)frames);
     free(times);
 }
 

@@ -78,6 +78,6 @@ console.log('| server | joined | first ms | p50 ms | p99 ms | last ms | MB sent 
 console.log('|---|---|---|---|---|---|---|---|---|---|---|')
 for (const name of process.argv.length > 4 ? process.argv.slice(4) : Object.keys(servers)) {
   const f = await row(name, updates)
-  const cells = f.error ? [f.error] : [`${f.done} of ${f.clients}`, f.first_ms, f.p50_ms, f.p99_ms, f.last_ms, f.mb, f.frames, f.cpu.toFixed(2), f.rss.toFixed(0), f.peak.toFixed(0)]
+  const cells = f.error ? [f.error] : [`${f.done} of ${f.clients}${f.lost ? ` (${f.lost} lost)` : ''}`, f.first_ms, f.p50_ms, f.p99_ms, f.last_ms, f.mb, f.frames, f.cpu.toFixed(2), f.rss.toFixed(0), f.peak.toFixed(0)]
   console.log(`| ${name} | ${cells.join(' | ')} |`)
 }
