@@ -390,7 +390,7 @@ fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)
 
 # ---- benchmarks --------------------------------------------------------------------------------
-bench: $(BUILD)/bench/engine $(BUILD)/bench/attacks $(BUILD)/bench/fanout $(BUILD)/bench/join $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/bench/refused $(BUILD)/partyd ## all of build/bench
+bench: $(BUILD)/bench/engine $(BUILD)/bench/attacks $(BUILD)/bench/fanout $(BUILD)/bench/join $(BUILD)/bench/floor $(BUILD)/bench/store $(BUILD)/bench/auth $(BUILD)/bench/refused $(BUILD)/partyd ## all of build/bench
 $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/bench/engine/walk.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
@@ -405,6 +405,9 @@ $(BUILD)/bench/fanout: $(B)/bench/fanout/fanout.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/join: $(B)/bench/join/join.o $(B)/libydoc.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
+$(BUILD)/bench/floor: $(B)/bench/join/floor.o
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/auth: $(B)/bench/auth/auth.o $(LIBS_OURS)

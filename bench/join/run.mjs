@@ -1,5 +1,6 @@
 // Many clients join one room with a large document at once: partyd beside its peers.
 //   bench/join/run [CLIENTS] [MB] [NAME...]     default: 1000 20, all of partyd y-websocket hocuspocus
+// `floor` is no server: it sends 20 MB to who connects, and does nothing else (floor.c).
 // Needs `make bench`, and `npm ci` in bench/peers.
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
@@ -59,7 +60,7 @@ function cpu (pid) {
 
 async function row (name, updates) {
   return withServer(name, async ({ port, pid }, child) => {
-    const seeder = await seed(port, name === 'hocuspocus', updates)
+    const seeder = name === 'floor' ? { terminate () {} } : await seed(port, name === 'hocuspocus', updates)
     try {
       await new Promise(resolve => setTimeout(resolve, 1000))
       const before = { rss: status(pid, 'VmRSS'), cpu: cpu(pid) }

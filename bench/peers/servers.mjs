@@ -15,6 +15,8 @@ export const servers = {
   'y-websocket': peer('y-websocket'),
   hocuspocus: peer('hocuspocus')
 }
+// What is measured beside them only if it is asked for.
+const others = { floor: (port, env) => [path.join(build, 'bench', 'floor'), [port], env] }
 
 const freePort = () => new Promise((resolve, reject) => {
   const probe = net.createServer().once('error', reject).listen(0, '127.0.0.1', () => {
@@ -35,7 +37,7 @@ function ready (child) {
 export async function withServer (name, use) {
   const port = await freePort()
   const data = fs.mkdtempSync(path.join(os.tmpdir(), 'partyd-bench-'))
-  const [file, args, env] = servers[name](port, process.env, data)
+  const [file, args, env] = (servers[name] ?? others[name])(port, process.env, data)
   const child = spawn('taskset', ['-c', '0', file, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env })
   const ended = new Promise(resolve => child.once('exit', resolve))
   try {
