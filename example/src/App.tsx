@@ -2,7 +2,9 @@
 import { useConvexAuth, useQuery } from "convex/react";
 import { api } from "../convex/_generated/api";
 import { SignIn } from "./account/SignIn";
+import { RoomsProvider } from "./rooms/RoomsProvider";
 import { useRoute } from "./route";
+import type { Me, WorkspaceRow } from "./types";
 import { Splash } from "./ui/Splash";
 import { Workspace } from "./workspace/Workspace";
 import { Workspaces } from "./workspace/Workspaces";
@@ -11,10 +13,13 @@ export function App() {
   const { isLoading, isAuthenticated } = useConvexAuth();
   const me = useQuery(api.users.me, isAuthenticated ? {} : "skip");
   const workspaces = useQuery(api.workspaces.list, isAuthenticated ? {} : "skip");
-  const route = useRoute();
-
   if (!isLoading && !isAuthenticated) return <SignIn />;
   if (!me || workspaces === undefined) return <Splash />;
+  return <RoomsProvider key={me.id}><Inside me={me} workspaces={workspaces} /></RoomsProvider>;
+}
+
+function Inside({ me, workspaces }: { me: Me; workspaces: WorkspaceRow[] }) {
+  const route = useRoute();
   if (route.workspaceId === null) return <Workspaces me={me} workspaces={workspaces} />;
   const workspace = workspaces.find(({ _id }) => _id === route.workspaceId);
   // Who was removed a moment ago comes here as well: the list is a subscription.

@@ -145,6 +145,51 @@ test('who goes offline writes on, and comes back with it', async () => {
   for (const page of [ann, ben]) { await reads(page, '(Ben, offline)'); await reads(page, '(Ann, meanwhile)') }
 })
 
+test('what was written without a network is kept while one is on other pages, and comes later', async () => {
+  await openPage(ann, 'Welcome')
+  await openPage(ben, 'Welcome')
+  await place(ben, 'Things to try')
+  await browser.withoutNetwork(async () => {
+    await ben.context().setOffline(true)
+    await status(ben, /Offline/)
+    await ben.keyboard.type(' (Ben, and gone)')
+    // Its editor was never loaded, and cannot be now.
+    await ben.locator('nav').getByRole('link', { name: 'How it fits together' }).click()
+    await ben.getByText('The editor could not be loaded').or(ben.getByRole('progressbar')).first().waitFor()
+    await ben.getByRole('link', { name: 'Demo workspace' }).click()
+    await ben.getByText('“Welcome” has changes that are not on the server yet').waitFor()
+    await shot(ben, 'unsent-dark')
+    assert.equal((await editor(ann).innerText()).includes('and gone'), false)
+    assert.equal(await ben.evaluate(() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))), true, 'the page asks before it closes')
+    await ben.context().setOffline(false)
+    await reads(ann, '(Ben, and gone)')
+    await ben.getByText('not on the server yet').waitFor({ state: 'detached' })
+    await until('the page to close without asking', () => ben.evaluate(() => dispatchEvent(new Event('beforeunload', { cancelable: true }))))
+  })
+  await openPage(ben, 'Welcome')
+  await reads(ben, '(Ben, and gone)')
+})
+
+test('an editor that cannot be loaded, or breaks, takes nothing else with it', async () => {
+  const page = await browser.open('Ben again', dev.url)
+  await enter(page, 'Ben')
+  const source = '**/src/diagram/DiagramEditor.tsx*'
+  await page.route(source, route => route.abort())
+  await page.locator('nav').getByRole('link', { name: 'How it fits together' }).click()
+  await page.getByText('The editor could not be loaded').waitFor()
+  await shot(page, 'not-loaded')
+  browser.problems.splice(0) // what the browser says of the file
+  await page.unroute(source)
+  await page.route(source, route => route.fulfill({ contentType: 'text/javascript', body: 'export default () => { throw new Error("broken on purpose") }' }))
+  await page.reload()
+  await page.getByText('This page cannot be shown').waitFor()
+  assert.ok(browser.problems.splice(0).every(one => /broken on purpose/.test(one)))
+  await shot(page, 'broken')
+  await openPage(page, 'Welcome')
+  await reads(page, 'This page is shared')
+  await page.context().close()
+})
+
 test('the server is restarted under open pages', async () => {
   await browser.withoutNetwork(async () => {
     await Promise.all([dev.restartPartyd(), type(ann, 'Sign in as Vera', ' while it restarts')])
