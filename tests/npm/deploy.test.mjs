@@ -60,7 +60,12 @@ PARTYD_PORT=${port} PARTYD_HOST=127.0.0.1 PARTYD_DATA='${machine}/data' '${machi
   fs.writeFileSync(other, Buffer.concat([fs.readFileSync(binary), Buffer.alloc(1)]), { mode: 0o755 })
   const outside = await deploy(['--url', `http://127.0.0.1:${await freePort()}`], { PARTYD_PROGRAM: other })
   assert.equal(outside.code, 1, outside.text)
-  assert.match(outside.text, /does not answer; going back/)
+  assert.match(outside.text, /does not answer as it should; going back/)
+  assert.deepEqual([link(), await healthy(url)], [good, true])
+  // Answers, and does not do what it is there for.
+  const asked = await deploy(['--url', url], { PARTYD_PROGRAM: other, ASK: `echo "asked ${url}"; false` })
+  assert.equal(asked.code, 1, asked.text)
+  assert.match(asked.text, new RegExp(`asked ${url}`))
   assert.deepEqual([link(), await healthy(url)], [good, true])
   assert.equal(fs.readFileSync(secrets, 'utf8'), made, 'secrets are made once')
   assert.equal((await deploy([], { PARTYD_PROGRAM: other })).code, 0)
