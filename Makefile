@@ -296,13 +296,13 @@ convex: $(BUILD)/partyd $(B)/preload/clock.so web/convex/dist/index.js ## functi
 npm-types: $(BUILD)/partyd ## schema and types of npm/partyd anew, from the table of settings
 	$(Q)node tools/npm-types.mjs $(BUILD)/partyd npm/partyd
 # arm64 where its compiler is. A Mac has its own: node tools/npm-pack.mjs build/npm darwin-arm64=build/partyd
-npm: static ## packages in build/npm: partyd, and the server for each platform that can be built here
+npm: static edge/dist/index.js web/convex/dist/index.js ## packages in build/npm: partyd, the server for each platform that can be built here, @partyd/edge and @partyd/convex
 	$(Q)rm -rf $(BUILD)/npm
 	$(Q)set -e; platforms=linux-$(if $(filter arm64,$(STATIC_ARCH)),arm64,x64)=$(BUILD)/static/partyd; \
 	  if [ "$(STATIC_ARCH)" = amd64 ] && command -v aarch64-linux-gnu-gcc >/dev/null; then \
 	    $(MAKE) -s static STATIC_ARCH=arm64; platforms="$$platforms linux-arm64=$(BUILD)/static/arm64/stripped"; \
 	  else echo "npm: no linux-arm64 here: it needs gcc-aarch64-linux-gnu on amd64"; fi; \
-	  node tools/npm-pack.mjs $(BUILD)/npm $$platforms
+	  node tools/npm-pack.mjs $(BUILD)/npm $$platforms edge web/convex
 NPM_BINARY ?= $(BUILD)/partyd
 npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project; NPM_BINARY: the server in them
 	$(Q)cd tests && PARTYD=../$(BUILD)/partyd NPM_BINARY=../$(NPM_BINARY) $(NODE_TEST) --test-concurrency=2 npm/*.test.mjs

@@ -113,9 +113,11 @@ test('a room that is left without a network keeps what was changed in it, and se
     const [list, room, other] = [enter(rooms, 'list'), enter(rooms, 'doc-c'), enter(others, 'doc-c')]
     await until('all to be there', () => [list, room, other].every(one => one.state.saved))
     assert.equal(isAsked(), false)
+    await until('them to see each other', () => room.provider.awareness.getStates().size === 2)
     way.cut()
     tell('offline')
     assert.deepEqual([room.state.connection, rooms.hasUnsent()], ['offline', false], 'nothing was changed')
+    assert.equal(room.provider.awareness.getStates().size, 1, 'nobody else is said to be here')
     rooms.leave(room)
     room.doc.getMap('m').set('k', 1) // as an editor does when it goes
     await until('it to be known', () => rooms.getLeft().join() === 'doc-c')

@@ -71,10 +71,10 @@ export class Rooms {
 
   private readonly connect = () => void this.socket?.connect();
   /** A browser that has lost its network may take minutes to tell the socket, and the socket as long to close: until then it would
-   * not connect anew. So it is closed here and now. */
+   * not connect anew. So it is said to be closed here and now, to the rooms as well: they forget who was here. */
   private readonly disconnect = () => {
     this.socket?.disconnect();
-    if (this.socket?.webSocket) this.socket.onClose({ event: { code: 4408, reason: "offline" } as CloseEvent });
+    if (this.socket?.webSocket) this.socket["emit"]("close", { event: { code: 4408, reason: "offline" } });
   };
 
   private closeIfDone(entry: Entry): void {

@@ -1,5 +1,6 @@
 // A document or a diagram: its title, the truth about its room, and the editor.
 import { useMutation } from "convex/react";
+import { useEffect } from "react";
 import { api } from "../../convex/_generated/api";
 import { people, usePresence, type Presence } from "../presence/awareness";
 import { Refused } from "../rooms/Refused";
@@ -26,6 +27,11 @@ export function PageView(props: Props) {
 function Opened({ me, workspace, page, presences, presenceRoom, room }: Props & { room: Room }) {
   const state = useRoomState(room);
   const here = usePresence(room.provider.awareness);
+  useEffect(() => {
+    const before = document.title;
+    document.title = `${page.title} – ${before}`;
+    return () => { document.title = before; };
+  }, [page.title]);
   const remove = useMutation(api.documents.remove);
   // The role is what Convex says now; what counts is what the server lets in, and that it said itself.
   const writes = workspace.role !== "viewer";
