@@ -423,9 +423,11 @@ static yd_err read_key(struct settings *to, const struct source *source, const j
 static yd_err no_json(const struct source *source, const json_error_t *error, char *why)
 {
     const char *near = strstr(error->text, " near '");
+    bool is_at_end = strstr(error->text, " near end of file") != NULL;
     bool is_twice = json_error_code(error) == json_error_duplicate_key;
     size_t len = near == NULL || is_twice ? strlen(error->text) : (size_t)(near - error->text);
-    const char *hint = is_twice ? "" : source_hint(source->text, (size_t)error->position);
+    const char *hint =
+        is_twice ? "" : source_hint(source->text, (size_t)error->position, is_at_end);
     // An array would be read too, and then be refused.
     const char *said = strncmp(error->text, "'[' or '{'", 10) == 0 ? "'{'" : "";
     size_t skip = said[0] == 0 ? 0 : 10;

@@ -20,17 +20,17 @@ struct walk {
 
 static bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-const char *source_hint(yd_slice text, size_t at)
+const char *source_hint(yd_slice text, size_t at, bool is_at_end)
 {
     static const uint8_t mark[3] = {0xef, 0xbb, 0xbf};
     if (text.len >= 3 && memcmp(text.ptr, mark, 3) == 0) {
         return "; the file begins with a byte order mark, save it without";
     }
-    if (at > text.len) at = text.len;
-    if (at == text.len) {
+    if (is_at_end || at > text.len) at = text.len;
+    if (is_at_end) {
         while (at > 0 && is_space(text.ptr[at - 1])) at--;
-        if (at == 0) return "; the file is empty, without settings it holds {}";
-        if (text.len > at || text.ptr[at - 1] != '}') return "; it ends too early";
+        return at == 0 ? "; the file is empty, without settings it holds {}"
+                       : "; it ends too early";
     }
     if (at == 0) return "";
     uint8_t found = text.ptr[--at];

@@ -78,6 +78,8 @@ static void d3_what_is_no_json_is_told_with_what_may_have_been_meant(void **unus
         {"", 1, {"the file is empty", "{}"}},
         {" \n\n", 3, {"the file is empty"}},
         {"{\n \"port\": 5", 2, {"'}' expected", "ends too early"}},
+        {"{\"port\": 5,}", 1, {"comma with nothing behind"}},
+        {"{\"port\":", 1, {"ends too early"}},
         {"\xef\xbb\xbf{\"port\": 5}", 1, {"byte order mark"}},
     };
     (void)unused;
