@@ -3,8 +3,8 @@
  *
  * A message is a polynomial over GF(2). 64 bytes that stand n bits before others may be replaced by
  * their product with x^n modulo the CRC's polynomial, added to those others: so blocks are folded
- * into the next until 16 bytes are left, which are reduced to 32 bits. All constants are powers of x
- * modulo that polynomial, bits reversed; the test compares every path with zlib.
+ * into the next until 16 bytes are left, which are reduced to 32 bits. All constants are powers of
+ * x modulo that polynomial, bits reversed; the test compares every path with zlib.
  *
  * Source: Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ", 2009 */
 #include "store/journal.h"
