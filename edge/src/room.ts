@@ -36,6 +36,7 @@ const PAUSE_MS = 1000; // without a row: what comes then does not wait long
 const COMPACT_IDLE_MS = 30_000;
 const GAP_MS = 5000;
 const REFUSE_MS = 1500;
+const TOO_LARGE = 1009; // of close codes
 const COLLECT_MS = 60_000; // between two parts of a message in chunks
 const KICKS_MAX = 256; // that still count
 const TOKEN_MS = 10_000; // for a token that was asked for
@@ -320,13 +321,18 @@ export class Room extends DurableObject<Env> {
     const limit = this.#policy(member)?.messageBytesMax ?? 0;
     const size = typeof message === "string" ? message.length : message.byteLength;
     if (size > limit) {
-      this.#leave(member);
-      member.close(1009, "message too large");
+      this.#turnAway(member, "message too large");
     } else if (typeof message === "string") {
       this.#event(Ev.TEXT, member, message);
     } else {
       this.#binary(member, message);
     }
+  }
+
+  /** It would come back at once and say the same again (L8). */
+  #turnAway(member: Member, why: string): void {
+    this.#leave(member);
+    setTimeout(() => member.close(TOO_LARGE, why), REFUSE_MS);
   }
 
   #binary(member: Member, message: ArrayBuffer): void {
@@ -426,8 +432,13 @@ export class Room extends DurableObject<Env> {
       case Kind.CLOSE: {
         const member = this.#seats[record.member];
         if (member === undefined) break;
-        queueMicrotask(() => { if (this.#members.has(member.socket)) this.#leave(member); });
-        member.close(record.number, textOf(record.bytes));
+        const why = textOf(record.bytes), isTooLarge = record.number === TOO_LARGE;
+        queueMicrotask(() => {
+          if (!this.#members.has(member.socket)) return;
+          if (isTooLarge) this.#turnAway(member, why);
+          else this.#leave(member);
+        });
+        if (!isTooLarge) member.close(record.number, why);
         break;
       }
       case Kind.OTHER:

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { Client, Y, sleep, startServer, temporary, until } from '../e2e/support.mjs'
-import { databases, isUpdate, live, message, open, received, sql, startFragile, updates } from './support.mjs'
+import { Client, Y, families, sleep, startServer, temporary, until } from '../e2e/support.mjs'
+import { wire } from '../e2e/access-support.mjs'
+import { databases, isUpdate, live, message, open, received, sql, startFragile, startUnreadable, updates } from './support.mjs'
 
 let server
 before(async () => { server = await startServer() })
@@ -162,6 +163,35 @@ describe('storage', () => {
     const c = await open(server, 'big')
     c.send(Buffer.alloc(33 << 20))
     assert.equal((await c.closed).code, 1009)
+  })
+
+  test('E8: while nothing can be read no family is served an empty room, and each comes back by itself and has all of it', { timeout: 60000 }, async t => {
+    if (process.platform !== 'linux') return t.skip('the disk is broken by LD_PRELOAD')
+    const first = await startServer(), names = Object.keys(families)
+    for (const n of names.keys()) {
+      const c = new Client(first, 'y-websocket 3', `load-${n}`)
+      await c.synced()
+      c.text.insert(0, `kept ${n} `.repeat(100))
+      await until('its row', () => databases(first.data).has(`main/load-${n}`) && live(first, `load-${n}`) > 0)
+      c.end()
+    }
+    await first.stop('SIGKILL')
+    const s = await startUnreadable({ data: first.data }), wires = await Promise.all(names.map(() => wire(s)))
+    s.break()
+    const clients = names.map((family, n) => new Client(wires[n], family, `load-${n}`))
+    clients.forEach((c, n) => c.doc.getMap('map').set('new', n))
+    await until('each to be turned away', () => wires.every(w => w.attempts.length >= 2), 20000)
+    clients.forEach((c, n) => assert.deepEqual([c.provider.synced, c.text.length], [false, 0], names[n]))
+    s.mend()
+    await Promise.all(clients.map((c, n) => until(`${names[n]} to have all`, () => c.provider.synced && c.text.toString() === `kept ${n} `.repeat(100), 30000)))
+    for (const n of names.keys()) {
+      const c = new Client(s, 'y-websocket 3', `load-${n}`)
+      await until('what was written meanwhile', () => c.doc.getMap('map').get('new') === n && c.text.length === clients[n].text.length)
+      c.end()
+    }
+    clients.forEach(c => c.end())
+    wires.forEach(w => w.close())
+    await s.stop('SIGKILL')
   })
 
   test('E8: a damaged room is refused and never empty, others are served; so is one of a newer schema', async () => {
