@@ -39,8 +39,8 @@ enum abi_event {
     ABI_VECTOR,   /* gives the state vector */
     ABI_RIGHT,    /* member, flags: what it may do has been decided anew */
     ABI_MANY      /* bytes: several BINARY, each struct abi_posted and its message, filled up to a
-                     multiple of 4; flags: where in them to begin. Ends behind one that gave a record
-                     of what is not the outbox's: taken says where to go on */
+                     multiple of 4; flags: where in them to begin. Ends behind one that gave a
+                     record of what is not the outbox's: taken says where to go on */
 };
 
 enum abi_flag {
