@@ -372,10 +372,10 @@ dist-check: $(DIST)/check/ydoc wasm ## what make dist makes: strict C11, used fr
 	$(Q)$(CXX) -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only $(DIST)/ydoc.h
 	$(Q)cd tests && YDOC=../$(DIST)/check/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 	$(Q)$(MAKE) -s $(DIST)/ydoc.wasm.gz $(DIST)/ydoc-core.wasm.gz $(DIST)/ydoc-tools.wasm.gz
-	$(Q)tools/wasm-size $(DIST)/ydoc-core.wasm 110300 51550 49000
-	$(Q)tools/wasm-size $(DIST)/ydoc-tools.wasm 111300 52450 49800
-	$(Q)tools/wasm-size $(DIST)/ydoc.wasm 134500 63150 59850
-	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 111800 51850
+	$(Q)tools/wasm-size $(DIST)/ydoc-core.wasm 110900 51900 49300
+	$(Q)tools/wasm-size $(DIST)/ydoc-tools.wasm 111900 52700 50000
+	$(Q)tools/wasm-size $(DIST)/ydoc.wasm 135000 63400 60050
+	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 112500 52200
 
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
 FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
