@@ -33,11 +33,12 @@ static void check_smap(const struct smap *map)
     uint32_t last = 0;
     for (uint32_t c = 0; c < map->chunk_count; c++) {
         const struct smap_chunk *chunk = smap_chunk_at(map, c);
-        YD_ASSERT(chunk->count > 0 && chunk->count <= chunk->cap); // S2
+        YD_ASSERT(chunk->count > 0 && (chunk->cap == 0 || chunk->count <= chunk->cap)); // S2
         if (map->dir_cap > 0) YD_ASSERT(map->u.many[c].first == chunk->cells[0]);
         for (uint32_t i = 0; i < chunk->count; i++) {
-            YD_ASSERT(total + i == 0 || chunk->cells[i] > last); // S1
-            last = chunk->cells[i];
+            uint32_t key = smap_chunk_key(chunk, i);
+            YD_ASSERT(total + i == 0 || key > last); // S1
+            last = key;
         }
         total += chunk->count;
     }

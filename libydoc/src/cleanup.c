@@ -103,7 +103,7 @@ static yd_err item_collect(struct yd_doc *doc, uint32_t handle)
     struct smap_pos pos;
     bool found = yd_smap_find(index, it->clock, &pos);
     YD_ASSERT(found && smap_value(index, pos) == handle);
-    smap_set(index, pos, INDEX_GC);
+    YD_TRY(yd_smap_set(doc, index, pos, INDEX_GC));
     if (item_ref(it) != REF_TYPE) yd_text_drop(doc, it->content, it->bytes);
     yd_item_free(doc, handle);
     return YD_OK;

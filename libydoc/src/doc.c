@@ -100,6 +100,10 @@ void yd_doc_empty(struct yd_doc *doc)
 void yd_doc_fit(struct yd_doc *doc)
 {
     yd_items_fit(doc);
+    for (uint32_t i = 0; i < doc->clients.count; i++) {
+        yd_smap_pack(doc, &client_at(doc, i)->index);
+        yd_smap_pack(doc, &client_at(doc, i)->dels);
+    }
     yd_vec_fit(doc, &doc->clients, sizeof(struct client));
     yd_vec_fit(doc, &doc->by_id, sizeof(uint32_t));
     yd_vec_fit(doc, &doc->anchors, sizeof(struct anchor));

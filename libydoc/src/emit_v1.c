@@ -167,7 +167,7 @@ static yd_err emit_chunk(struct emit *e, const struct client *client, struct sma
     const struct smap_chunk *chunk = smap_chunk_at(&client->index, pos.chunk);
     struct yd_buf *out = e->out;
     for (; pos.at < chunk->count; pos.at++) {
-        uint32_t handle = chunk->cells[chunk->cap + pos.at];
+        uint32_t handle = smap_chunk_value(chunk, pos.at);
         const struct item *it = handle == INDEX_GC ? NULL : item_at(doc, handle);
         if (it == NULL || item_ref(it) > REF_SKIP) {
             YD_TRY(entry_long(e, client, pos));

@@ -133,7 +133,7 @@ yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos 
         at = smap_next(index, at);
         YD_TRY(item_absorb(doc, left, smap_value(index, at)));
     }
-    yd_smap_remove_after(doc, index, first, n);
+    YD_TRY(yd_smap_remove_after(doc, index, first, n));
     doc->structs -= n;
     *pos = first;
     return YD_OK;
@@ -144,7 +144,7 @@ static bool client_fits(const struct yd_doc *doc, const struct smap *index)
     uint32_t last = NONE;
     for (uint32_t c = 0; c < index->chunk_count; c++) {
         const struct smap_chunk *chunk = smap_chunk_at(index, c);
-        const uint32_t *values = chunk->cells + chunk->cap;
+        const uint32_t *values = chunk->cells + chunk->cap; // not packed yet
         for (uint32_t i = 0; i < chunk->count; last = values[i++]) {
             bool joins = values[i] == INDEX_GC
                              ? last == INDEX_GC

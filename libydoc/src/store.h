@@ -251,7 +251,7 @@ struct yd_doc {
     struct item **slabs;
     uint32_t slab_count;
     uint32_t slab_cap;
-    uint32_t first_cap; /* items in slab 0, which starts small */
+    uint32_t last_cap;  /* items in the last slab; the others are full */
     uint32_t item_used; /* handles given out, free ones included */
     uint32_t item_free; /* head of the free slots */
     uint32_t item_free_count;
@@ -346,7 +346,7 @@ static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
 YD_NODISCARD yd_err yd_items_grow(struct yd_doc *doc, uint32_t n);
 static inline uint32_t items_cap(const struct yd_doc *doc)
 {
-    return doc->slab_count <= 1 ? doc->first_cap : doc->slab_count * SLAB_ITEMS;
+    return doc->slab_count == 0 ? 0 : (doc->slab_count - 1) * SLAB_ITEMS + doc->last_cap;
 }
 YD_NODISCARD static inline yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n)
 {
@@ -368,7 +368,7 @@ static inline uint32_t yd_item_new(struct yd_doc *doc)
     return doc->item_used++;
 }
 void yd_item_free(struct yd_doc *doc, uint32_t handle);
-void yd_items_fit(struct yd_doc *doc); /* gives back room of the first slab */
+void yd_items_fit(struct yd_doc *doc); /* gives back room of the last slab */
 void yd_items_deinit(struct yd_doc *doc);
 
 /* ---- origins.c */
