@@ -86,9 +86,8 @@ static yd_err content_keep(struct bulk *b, uint32_t handle)
         type_at(doc, type)->name = off;
         type_at(doc, type)->name_len = (uint32_t)wire->content.len;
         it->content = type;
-    } else if (wire->ref != REF_DELETED) {
-        it->content = off;
-        it->bytes = (uint32_t)wire->content.len;
+    } else if (wire->content.len > 0) {
+        YD_TRY(item_extent_set(doc, it, (struct extent){off, (uint32_t)wire->content.len}));
     }
     return YD_OK;
 }

@@ -49,10 +49,11 @@ static void check_item(const struct yd_doc *doc, const struct item *it)
 {
     YD_ASSERT((it->who & ITEM_LIVE) != 0);
     bool deleted = item_is_deleted(it);
-    if (item_ref(it) == REF_DELETED) YD_ASSERT(deleted && it->bytes == 0);
+    struct extent place = item_extent(doc, it);
+    if (item_ref(it) == REF_DELETED) YD_ASSERT(deleted && place.bytes == 0);
     if (deleted && !doc->opts.keep_deleted) YD_ASSERT(item_ref(it) == REF_DELETED); // D2
     if (item_ref(it) == REF_TYPE) return;
-    YD_ASSERT(it->bytes == 0 || it->content + it->bytes <= doc->text.len); // T1
+    YD_ASSERT(place.bytes == 0 || place.off + place.bytes <= doc->text.len); // T1
 }
 
 /* The next range that the index implies. False: no more. */
@@ -171,7 +172,7 @@ static void check_text(const struct yd_doc *doc)
     uint64_t live = 0;
     for (uint32_t i = 0; i < doc->item_used; i++) {
         const struct item *it = item_at(doc, i);
-        if ((it->who & ITEM_LIVE) != 0) live += it->bytes;
+        if ((it->who & ITEM_LIVE) != 0) live += item_extent(doc, it).bytes;
     }
     for (uint32_t i = 0; i < doc->types.count; i++) {
         const struct type *type = type_at(doc, i);

@@ -69,6 +69,7 @@ void yd_item_free(struct yd_doc *doc, uint32_t handle)
 {
     struct item *it = item_at(doc, handle);
     yd_origins_drop(doc, it);
+    yd_item_extent_drop(doc, it);
     it->who = 0;
     it->right = doc->item_free;
     doc->item_free = handle;

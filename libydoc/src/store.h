@@ -4,7 +4,8 @@
  * and ending a document frees a few blocks:
  *
  *   clients  id -> state clock, index (clock -> struct), deleted ranges
- *   items    32 bytes each, in slabs; linked left and right into lists
+ *   items    28 bytes each, in slabs; linked left and right into lists
+ *   extents  where content lies that has not one byte for each clock
  *   anchors  origins of the items that do not simply follow from their neighbours
  *   lists    the sequence of a type, or the history of one key of a type
  *   types    a root, or the content of an item
@@ -59,6 +60,10 @@ enum {
 
 #define ITEM_DELETED ((uint32_t)1 << 28)
 #define ITEM_LIVE    ((uint32_t)1 << 29) /* the slot is in use */
+/* How its content is found: in the arena, as many bytes as the item is long; where its entry of the
+ * table of extents says; neither: it has none there. */
+#define ITEM_PLAIN   ((uint32_t)1 << 30)
+#define ITEM_EXTENT    ((uint32_t)1 << 31)
 
 struct item {
     uint32_t clock;
@@ -66,11 +71,16 @@ struct item {
     uint32_t left;    /* item handle or NONE */
     uint32_t right;   /* item handle or NONE; of a free slot: the next free one */
     uint32_t home;    /* handle of its list or of its anchor 28 bits, two kinds of 2, see below */
-    uint32_t content; /* offset in text; type handle for REF_TYPE */
-    uint32_t bytes;   /* of content in text; equal to len for ASCII strings */
+    uint32_t content; /* offset in text or handle in extents, see ITEM_PLAIN; type for REF_TYPE */
     uint32_t who;     /* client index 24 bits, content reference 4, flags 4 */
 };
-_Static_assert(sizeof(struct item) == 32, "an item is 32 bytes");
+_Static_assert(sizeof(struct item) == 28, "an item is 28 bytes");
+
+/* Where content lies that has not as many bytes as its item is long: all but ASCII strings. */
+struct extent {
+    uint32_t off; /* in text; of a free one: the next free one */
+    uint32_t bytes;
+};
 
 /* What the author of an item saw left and right of it never changes, and mostly still stands
  * there, or is the author's unit just before. Only otherwise is it written down. */
@@ -265,6 +275,8 @@ struct yd_doc {
 
     struct vec anchors; /* struct anchor */
     uint32_t anchor_free;
+    struct vec extents; /* struct extent */
+    uint32_t extent_free;
 
     struct vec lists;     /* struct list */
     struct vec types;     /* struct type */
@@ -531,9 +543,39 @@ static inline yd_slice text_slice(const struct yd_doc *doc, uint32_t off, uint32
 {
     return len == 0 ? YD_EMPTY : (yd_slice){doc->text.ptr + off, len};
 }
+static inline struct extent *extent_at(const struct yd_doc *doc, uint32_t handle)
+{
+    return (struct extent *)doc->extents.at + handle;
+}
+/* Where the content of an item lies. */
+static inline struct extent item_extent(const struct yd_doc *doc, const struct item *it)
+{
+    if ((it->who & ITEM_PLAIN) != 0) return (struct extent){it->content, it->len};
+    return (it->who & ITEM_EXTENT) != 0 ? *extent_at(doc, it->content) : (struct extent){0, 0};
+}
+static inline yd_slice item_bytes(const struct yd_doc *doc, const struct item *it)
+{
+    struct extent place = item_extent(doc, it);
+    return text_slice(doc, place.off, place.bytes);
+}
+/* Says where the content of an item lies, whose length is set. */
+YD_NODISCARD yd_err yd_item_extent_keep(struct yd_doc *doc, struct item *it, struct extent place);
+YD_NODISCARD static inline yd_err item_extent_set(struct yd_doc *doc, struct item *it,
+                                                 struct extent place)
+{
+    if (place.bytes != it->len || (it->who & ITEM_EXTENT) != 0) {
+        return yd_item_extent_keep(doc, it, place);
+    }
+    it->who |= ITEM_PLAIN;
+    it->content = place.off;
+    return YD_OK;
+}
+/* The item has no content any more. */
+void yd_item_extent_drop(struct yd_doc *doc, struct item *it);
 /* The bytes are no longer in use. */
 void yd_text_drop(struct yd_doc *doc, uint32_t off, uint32_t len);
-/* Puts the bytes of `right` behind those of `left`, which keeps or moves its place. */
+/* Makes `left` longer by `right`: puts its bytes behind those of `left`, which keeps or moves its
+ * place. */
 YD_NODISCARD yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *right);
 void yd_slack_free(struct yd_doc *doc);
 /* Writes the arena anew when most of it is dead. Memory refused: later. */
