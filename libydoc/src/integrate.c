@@ -115,7 +115,8 @@ static bool anchor_share(struct yd_doc *doc, struct item *it, const struct item 
 {
     if (item_right_kind(before) != ORIGIN_KEPT) return false;
     struct anchor *anchor = item_anchor(doc, before);
-    if (anchor->list != place->list || !origin_equal(anchor->at.right, place->origins.right)) {
+    if (anchor_list(doc, anchor) != place->list ||
+        !origin_equal(anchor->at, place->origins.right)) {
         return false;
     }
     anchor->users++;

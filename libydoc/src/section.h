@@ -6,9 +6,9 @@
 
 /* What a struct or a range of an update can cost at most: an item, an index entry and a place of
  * content for it and for the three cuts it may cause, an anchor for each of these and for both its
- * neighbours. */
-#define STRUCT_COST ((uint64_t)320)
-#define RANGE_COST  ((uint64_t)168)
+ * neighbours, and two more where a left origin is kept. */
+#define STRUCT_COST ((uint64_t)304)
+#define RANGE_COST  ((uint64_t)160)
 
 /* Before a struct of a section. */
 struct cursor {

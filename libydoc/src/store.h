@@ -104,12 +104,14 @@ struct origins {
 };
 
 /* The home of an item with an origin that is kept. Pieces of what was one struct share one: they
- * have the same right origin, and the left one is of the first piece. */
+ * have the same right origin. Where the left one, which is of the first piece, is kept too, it
+ * stands in an anchor of its own, and so does the list then. */
 struct anchor {
-    uint32_t list; /* handle; of a free one: the next free one */
-    struct origins at;
-    uint32_t users; /* items */
+    uint32_t list;    /* handle, or that anchor's and ANCHOR_PAIR; of a free one: the next free one */
+    uint32_t users;   /* items; of the one with the left origin: none */
+    struct origin at; /* right one; the left one */
 };
+#define ANCHOR_PAIR ((uint32_t)1 << 31)
 
 static inline uint32_t item_client(const struct item *it) { return it->who & (CLIENT_MAX - 1); }
 static inline uint32_t item_ref(const struct item *it) { return it->who >> 24 & 15; }
@@ -399,10 +401,20 @@ static inline struct anchor *item_anchor(const struct yd_doc *doc, const struct 
 {
     return anchor_at(doc, it->home & HOME_MASK);
 }
+/* The one of a pair that holds the left origin. */
+static inline struct anchor *anchor_left(const struct yd_doc *doc, const struct anchor *anchor)
+{
+    return anchor_at(doc, anchor->list & ~ANCHOR_PAIR);
+}
+static inline uint32_t anchor_list(const struct yd_doc *doc, const struct anchor *anchor)
+{
+    return (anchor->list & ANCHOR_PAIR) != 0 ? anchor_left(doc, anchor)->list : anchor->list;
+}
 /* Handle of the list that an item is linked in. */
 static inline uint32_t item_list(const struct yd_doc *doc, const struct item *it)
 {
-    return item_is_anchored(it) ? item_anchor(doc, it)->list : it->home & HOME_MASK;
+    if (!item_is_anchored(it)) return it->home & HOME_MASK;
+    return anchor_list(doc, item_anchor(doc, it));
 }
 static inline struct origin item_origin(const struct yd_doc *doc, const struct item *it)
 {
@@ -412,7 +424,7 @@ static inline struct origin item_origin(const struct yd_doc *doc, const struct i
         const struct item *left = item_at(doc, it->left);
         return (struct origin){item_client(left), left->clock + left->len - 1};
     }
-    case ORIGIN_KEPT: return item_anchor(doc, it)->at.left;
+    case ORIGIN_KEPT: return anchor_left(doc, item_anchor(doc, it))->at;
     default: return (struct origin){NONE, 0};
     }
 }
@@ -423,7 +435,7 @@ static inline struct origin item_right_origin(const struct yd_doc *doc, const st
         const struct item *right = item_at(doc, it->right);
         return (struct origin){item_client(right), right->clock};
     }
-    case ORIGIN_KEPT: return item_anchor(doc, it)->at.right;
+    case ORIGIN_KEPT: return item_anchor(doc, it)->at;
     default: return (struct origin){NONE, 0};
     }
 }
