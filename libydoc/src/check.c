@@ -118,7 +118,7 @@ static void check_anchors(const struct yd_doc *doc)
 {
     uint64_t users = 0;
     for (uint32_t i = 0; i < doc->item_used; i++) {
-        const struct item *it = item_at(doc, i);
+        const struct item *it = item_at(doc, item_handle(i));
         if ((it->who & ITEM_LIVE) == 0) continue;
         if (item_left_kind(it) == ORIGIN_SIDE) YD_ASSERT(it->left != NONE); // O1
         if (item_right_kind(it) == ORIGIN_SIDE) YD_ASSERT(it->right != NONE);
@@ -171,7 +171,7 @@ static void check_text(const struct yd_doc *doc)
 {
     uint64_t live = 0;
     for (uint32_t i = 0; i < doc->item_used; i++) {
-        const struct item *it = item_at(doc, i);
+        const struct item *it = item_at(doc, item_handle(i));
         if ((it->who & ITEM_LIVE) != 0) live += item_extent(doc, it).bytes;
     }
     for (uint32_t i = 0; i < doc->types.count; i++) {

@@ -108,7 +108,7 @@ static yd_err item_collect(struct yd_doc *doc, uint32_t handle)
     struct smap_pos pos;
     bool found = yd_smap_find(index, it->clock, &pos);
     YD_ASSERT(found && smap_value(index, pos) == handle);
-    YD_TRY(yd_smap_set(doc, index, pos, INDEX_GC));
+    YD_TRY(smap_set(doc, index, pos, INDEX_GC));
     content_drop(doc, it);
     yd_item_free(doc, handle);
     return YD_OK;
@@ -256,6 +256,6 @@ yd_err yd_txn_cleanup(struct yd_doc *doc)
     }
     const struct span *cands = txn->cands.at;
     for (uint32_t i = txn->cands.count; i-- > 0;) YD_TRY(cand_join(doc, &cands[i]));
-    yd_text_compact(doc);
+    text_compact(doc);
     return YD_OK;
 }

@@ -166,9 +166,11 @@ static yd_err emit_chunk(struct emit *e, const struct client *client, struct sma
 {
     const struct yd_doc *doc = e->doc;
     const struct smap_chunk *chunk = smap_chunk_at(&client->index, pos.chunk);
+    uint32_t room[SMAP_CHUNK];
+    const uint32_t *handles = yd_smap_values(chunk, room);
     struct yd_buf *out = e->out;
     for (; pos.at < chunk->count; pos.at++) {
-        uint32_t handle = smap_chunk_value(chunk, pos.at);
+        uint32_t handle = handles[pos.at];
         const struct item *it = handle == INDEX_GC ? NULL : item_at(doc, handle);
         if (it == NULL || item_ref(it) > REF_SKIP) {
             YD_TRY(entry_long(e, client, pos));

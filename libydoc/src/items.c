@@ -16,7 +16,7 @@
 static yd_err slab_resize(struct yd_doc *doc, uint32_t at, uint32_t old, uint32_t cap)
 {
     size_t size = sizeof(struct item);
-    struct item *slab = yd_mem(doc, old == 0 ? NULL : doc->slabs[at], old * size, cap * size);
+    uint32_t *slab = yd_mem(doc, old == 0 ? NULL : doc->slabs[at], old * size, cap * size);
     if (slab == NULL) return YD_ENOMEM;
     doc->slabs[at] = slab;
     doc->last_cap = cap;
@@ -30,7 +30,7 @@ static yd_err slab_new(struct yd_doc *doc, uint32_t cap)
     if (doc->slab_count == doc->slab_cap) {
         uint32_t more = doc->slab_cap == 0 ? 1 : doc->slab_cap * 2;
         size_t size = sizeof *doc->slabs;
-        struct item **slabs = yd_mem(doc, doc->slabs, doc->slab_cap * size, more * size);
+        uint32_t **slabs = yd_mem(doc, doc->slabs, doc->slab_cap * size, more * size);
         if (slabs == NULL) return YD_ENOMEM;
         doc->slabs = slabs;
         doc->slab_cap = more;

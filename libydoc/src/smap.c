@@ -69,18 +69,22 @@ static void chunk_put(struct smap_chunk *chunk, uint32_t at, uint32_t key, uint3
     chunk->count++;
 }
 
-/* Index of the greatest key <= key in a chunk whose first key is <= key. */
-static uint32_t chunk_search(const struct smap_chunk *chunk, uint32_t key)
+/* Index of the greatest key <= key in a wide chunk whose first key is <= key. A transaction asks for
+ * one place several times. */
+static uint32_t chunk_search(struct smap_chunk *chunk, uint32_t key)
 {
-    if (chunk->cap == 0) return yd_smap_packed_search(chunk, key);
     const uint32_t *base = chunk->cells;
     uint32_t n = chunk->count;
+    uint32_t hint = chunk->u.hint;
+    if (hint + 1 < n && base[hint] <= key && key < base[hint + 1]) return hint;
     while (n > 1) {
         uint32_t half = n / 2;
         base = base[half] <= key ? base + half : base;
         n -= half;
     }
-    return (uint32_t)(base - chunk->cells);
+    hint = (uint32_t)(base - chunk->cells);
+    chunk->u.hint = (uint8_t)hint;
+    return hint;
 }
 
 static uint32_t dir_search(const struct smap *map, uint32_t key)
@@ -108,10 +112,11 @@ bool yd_smap_find(struct smap *map, uint32_t key, struct smap_pos *pos)
             map->hint = c;
         }
     }
-    const struct smap_chunk *chunk = smap_chunk_at(map, c);
+    struct smap_chunk *chunk = smap_chunk_at(map, c);
     if (chunk->cells[0] > key) return false;
+    if (chunk->cap == 0) return yd_smap_packed_find(chunk, c, key, pos);
     uint32_t last = chunk->count - 1u;
-    *pos = (struct smap_pos){c, smap_chunk_key(chunk, last) <= key ? last : chunk_search(chunk, key)};
+    *pos = (struct smap_pos){c, chunk->cells[last] <= key ? last : chunk_search(chunk, key)};
     return true;
 }
 
@@ -156,7 +161,7 @@ static yd_err place_reserve(struct yd_doc *doc, struct smap *map, struct smap_po
     // An append leaves the full chunk full, and packed; anything else halves it.
     bool append = pos->chunk + 1 == map->chunk_count && pos->at == chunk->count;
     if (chunk->cap == 0 && !(append && chunk->count == SMAP_CHUNK)) {
-        YD_TRY(yd_smap_open(doc, map, pos->chunk, grown(chunk->count)));
+        YD_TRY(yd_smap_open(doc, map, pos->chunk, grown(chunk->count) - chunk->count));
         chunk = smap_chunk_at(map, pos->chunk);
         if (chunk->count < chunk->cap) return YD_OK;
     }
@@ -227,14 +232,6 @@ yd_err yd_smap_append(struct yd_doc *doc, struct smap *map, uint32_t key, uint32
     return place_put(doc, map, &pos, key, value);
 }
 
-yd_err yd_smap_set(struct yd_doc *doc, struct smap *map, struct smap_pos pos, uint32_t value)
-{
-    YD_TRY(yd_smap_open(doc, map, pos.chunk, smap_chunk_at(map, pos.chunk)->count));
-    struct smap_chunk *chunk = smap_chunk_at(map, pos.chunk);
-    chunk->cells[chunk->cap + pos.at] = value;
-    return YD_OK;
-}
-
 void yd_smap_rekey(struct smap *map, struct smap_pos pos, uint32_t key)
 {
     smap_chunk_at(map, pos.chunk)->cells[pos.at] = key;
@@ -270,8 +267,10 @@ static void chunk_cut(struct yd_doc *doc, struct smap *map, struct smap_pos pos,
     uint32_t rest = chunk->count - pos.at - n;
     uint32_t *keys = chunk->cells + pos.at;
     uint32_t *values = keys + chunk->cap;
-    memmove(keys, keys + n, rest * sizeof(uint32_t));
-    memmove(values, values + n, rest * sizeof(uint32_t));
+    if (rest > 0) {
+        memmove(keys, keys + n, rest * sizeof(uint32_t));
+        memmove(values, values + n, rest * sizeof(uint32_t));
+    }
     chunk->count = (uint8_t)(chunk->count - n);
     if (pos.at == 0 && map->dir_cap > 0) map->u.many[pos.chunk].first = chunk->cells[0];
 }
@@ -281,11 +280,10 @@ yd_err yd_smap_remove_after(struct yd_doc *doc, struct smap *map, struct smap_po
 {
     while (count > 0) {
         struct smap_pos next = smap_next(map, pos);
-        uint32_t n = smap_chunk_at(map, next.chunk)->count - next.at;
+        const struct smap_chunk *chunk = smap_chunk_at(map, next.chunk);
+        uint32_t n = chunk->count - next.at;
         if (n > count) n = count;
-        if (n < smap_chunk_at(map, next.chunk)->count) {
-            YD_TRY(yd_smap_open(doc, map, next.chunk, smap_chunk_at(map, next.chunk)->count));
-        }
+        if (chunk->cap == 0 && n < chunk->count) YD_TRY(yd_smap_open(doc, map, next.chunk, 0));
         chunk_cut(doc, map, next, n);
         count -= n;
     }

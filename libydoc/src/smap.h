@@ -22,8 +22,11 @@ struct yd_doc;
 struct smap_chunk {
     uint8_t count;
     uint8_t cap;        /* entries that there is room for; 0: packed, see smap_pack.c */
-    uint8_t key_size;   /* packed: bytes of a distance from the first key; 0: they are 0, 1, 2 ... */
-    uint8_t value_size; /* packed: the same for the least value */
+    union {
+        uint8_t hint;     /* wide: entry of the last find */
+        uint8_t key_size; /* packed: how distances from the first key are written */
+    } u;
+    uint8_t value_size; /* packed: and those from the least value */
     uint32_t cells[];   /* cap keys, then cap values. Packed: first key, least value, distances */
 };
 #define SMAP_PACKED_CELLS 2
@@ -63,11 +66,14 @@ static inline size_t smap_wide_bytes(uint32_t cap)
 /* ---- smap_pack.c */
 uint32_t yd_smap_packed_key(const struct smap_chunk *chunk, uint32_t at);
 uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at);
-/* Index of the greatest key <= key in a packed chunk whose first key is <= key. */
-uint32_t yd_smap_packed_search(const struct smap_chunk *chunk, uint32_t key);
+/* The values of a chunk; room: for SMAP_CHUNK of them. */
+const uint32_t *yd_smap_values(const struct smap_chunk *chunk, uint32_t *room);
+/* yd_smap_find() in packed chunk c. */
+bool yd_smap_packed_find(const struct smap_chunk *chunk, uint32_t c, uint32_t key,
+                         struct smap_pos *pos);
 size_t yd_smap_chunk_bytes(const struct smap_chunk *chunk);
-/* Makes a packed chunk a wide one with room for cap entries, so that it can be changed. */
-YD_NODISCARD yd_err yd_smap_open(struct yd_doc *doc, struct smap *map, uint32_t c, uint32_t cap);
+/* Makes a packed chunk a wide one with room for `more` entries, so that it can be changed. */
+YD_NODISCARD yd_err yd_smap_open(struct yd_doc *doc, struct smap *map, uint32_t c, uint32_t more);
 /* Packs all chunks; positions stay valid. Memory refused: not all. */
 void yd_smap_pack(struct yd_doc *doc, struct smap *map);
 
@@ -86,6 +92,22 @@ static inline uint32_t smap_key(const struct smap *map, struct smap_pos pos)
 static inline uint32_t smap_value(const struct smap *map, struct smap_pos pos)
 {
     return smap_chunk_value(smap_chunk_at(map, pos.chunk), pos.at);
+}
+/* Replaces a value in a chunk that is not packed. */
+static inline void smap_put(struct smap *map, struct smap_pos pos, uint32_t value)
+{
+    struct smap_chunk *chunk = smap_chunk_at(map, pos.chunk);
+    chunk->cells[chunk->cap + pos.at] = value;
+}
+YD_NODISCARD static inline yd_err smap_set(struct yd_doc *doc, struct smap *map,
+                                           struct smap_pos pos, uint32_t value)
+{
+    if (smap_chunk_at(map, pos.chunk)->cap == 0) {
+        yd_err err = yd_smap_open(doc, map, pos.chunk, 0);
+        if (err != YD_OK) return err;
+    }
+    smap_put(map, pos, value);
+    return YD_OK;
 }
 static inline bool smap_is_end(const struct smap *map, struct smap_pos pos)
 {
@@ -143,15 +165,7 @@ YD_NODISCARD static inline yd_err smap_push(struct yd_doc *doc, struct smap *map
     map->total++;
     return YD_OK;
 }
-YD_NODISCARD yd_err yd_smap_set(struct yd_doc *doc, struct smap *map, struct smap_pos pos,
-                                uint32_t value);
-/* The same in a map that was never packed. */
-static inline void smap_put(struct smap *map, struct smap_pos pos, uint32_t value)
-{
-    struct smap_chunk *chunk = smap_chunk_at(map, pos.chunk);
-    chunk->cells[chunk->cap + pos.at] = value;
-}
-/* Replaces the key of an entry of such a map; the order must stay. */
+/* Replaces the key of an entry of such a chunk; the order must stay. */
 void yd_smap_rekey(struct smap *map, struct smap_pos pos, uint32_t key);
 /* Removes `count` entries behind pos; pos stays valid. */
 YD_NODISCARD yd_err yd_smap_remove_after(struct yd_doc *doc, struct smap *map, struct smap_pos pos,

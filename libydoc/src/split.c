@@ -90,10 +90,10 @@ static inline bool rights_equal(const struct yd_doc *doc, const struct item *l,
 static inline bool entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right)
 {
     if (left == INDEX_GC || right == INDEX_GC) return left == right;
-    const struct item *l = item_at(doc, left);
     const struct item *r = item_at(doc, right);
-    uint32_t differs = (l->who ^ r->who) & ~(ITEM_PLAIN | ITEM_EXTENT);
-    return l->right == right && differs == 0 && item_left_kind(r) == ORIGIN_OWN &&
+    if (r->left != left || item_left_kind(r) != ORIGIN_OWN) return false;
+    const struct item *l = item_at(doc, left);
+    return ((l->who ^ r->who) & ~(ITEM_PLAIN | ITEM_EXTENT)) == 0 &&
            ref_is_mergeable(item_ref(l)) && rights_equal(doc, l, r);
 }
 
@@ -123,14 +123,16 @@ yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos 
     uint32_t n = 0;
     struct smap_pos first = *pos;
     struct smap_pos prev = first;
-    while (smap_prev(index, &prev) &&
-           entries_fit(doc, smap_value(index, prev), smap_value(index, first))) {
+    uint32_t left = smap_value(index, first);
+    while (smap_prev(index, &prev)) {
+        uint32_t before = smap_value(index, prev);
+        if (!entries_fit(doc, before, left)) break;
+        left = before;
         first = prev;
         n++;
     }
     *merged = n;
     if (n == 0) return YD_OK;
-    uint32_t left = smap_value(index, first);
     // From left to right: each join then only adds to a run that may have room to grow.
     struct smap_pos at = first;
     for (uint32_t i = 0; i < n && left != INDEX_GC; i++) {

@@ -213,12 +213,16 @@ struct txn {
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
 };
 
+/* A handle of an item counts words: slab number, then the place in the slab. Finding an item takes
+ * no multiplication then. */
 #ifdef YD_TIGHT
-#define SLAB_BITS 5
+#define SLAB_BITS 8
 #else
-#define SLAB_BITS 9
+#define SLAB_BITS 12
 #endif
-#define SLAB_ITEMS ((uint32_t)1 << SLAB_BITS)
+#define SLAB_WORDS ((uint32_t)1 << SLAB_BITS)
+#define ITEM_WORDS ((uint32_t)(sizeof(struct item) / sizeof(uint32_t)))
+#define SLAB_ITEMS (SLAB_WORDS / ITEM_WORDS)
 
 /* Room behind a text run that was moved to the end of the arena, see text.c. */
 struct slack {
@@ -260,11 +264,12 @@ struct yd_doc {
     bool broken;  /* an allocation failed half-way */
     bool retry;   /* something parked can go on at the next apply */
 
-    struct item **slabs;
+    uint32_t **slabs;
     uint32_t slab_count;
     uint32_t slab_cap;
     uint32_t last_cap;  /* items in the last slab; the others are full */
-    uint32_t item_used; /* handles given out, free ones included */
+    uint32_t item_used; /* slots given out, free ones included */
+    uint32_t item_next; /* handle of the next one */
     uint32_t item_free; /* head of the free slots */
     uint32_t item_free_count;
 
@@ -354,7 +359,16 @@ void yd_kept_free(struct yd_doc *doc, struct kept *kept);
 /* ---- items.c */
 static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
 {
-    return doc->slabs[handle >> SLAB_BITS] + (handle & (SLAB_ITEMS - 1));
+    return (struct item *)(doc->slabs[handle >> SLAB_BITS] + (handle & (SLAB_WORDS - 1)));
+}
+/* Slots in the order they were given out. */
+static inline uint32_t item_handle(uint32_t number)
+{
+    return number / SLAB_ITEMS << SLAB_BITS | number % SLAB_ITEMS * ITEM_WORDS;
+}
+static inline uint32_t item_number(uint32_t handle)
+{
+    return (handle >> SLAB_BITS) * SLAB_ITEMS + (handle & (SLAB_WORDS - 1)) / ITEM_WORDS;
 }
 /* Makes room for n new items. Pointers to items may change here and nowhere else. */
 YD_NODISCARD yd_err yd_items_grow(struct yd_doc *doc, uint32_t n);
@@ -379,7 +393,12 @@ static inline uint32_t yd_item_new(struct yd_doc *doc)
         return handle;
     }
     YD_ASSERT(doc->item_used < items_cap(doc));
-    return doc->item_used++;
+    doc->item_used++;
+    handle = doc->item_next;
+    doc->item_next += ITEM_WORDS;
+    uint32_t left = SLAB_WORDS - (doc->item_next & (SLAB_WORDS - 1));
+    if (left < ITEM_WORDS) doc->item_next += left;
+    return handle;
 }
 void yd_item_free(struct yd_doc *doc, uint32_t handle);
 void yd_items_fit(struct yd_doc *doc); /* gives back room of the last slab */
@@ -590,8 +609,13 @@ void yd_text_drop(struct yd_doc *doc, uint32_t off, uint32_t len);
  * place. */
 YD_NODISCARD yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *right);
 void yd_slack_free(struct yd_doc *doc);
-/* Writes the arena anew when most of it is dead. Memory refused: later. */
-void yd_text_compact(struct yd_doc *doc);
+/* Writes the arena anew. Memory refused: later. */
+void yd_text_rewrite(struct yd_doc *doc);
+/* The same when most of it is dead, unless it is too small to be worth it. */
+static inline void text_compact(struct yd_doc *doc)
+{
+    if (doc->text.dead >= 4096 && doc->text.dead > doc->text.len / 2) yd_text_rewrite(doc);
+}
 
 /* ---- split.c: items cut and joined */
 /* Cuts an item at `offset` (0 < offset < len). pos: its place in the client's index, moved to the

@@ -18,8 +18,6 @@
 
 #include <string.h>
 
-/* Below this the arena is not worth rewriting. */
-#define COMPACT_MIN 4096
 /* Slots of the table of rooms; 12 bytes each. */
 #define SLACK_MIN 32
 #define SLACK_MAX 4096
@@ -216,9 +214,8 @@ static void compact_item(struct yd_doc *doc, struct arena *to, struct item *it,
     slack_put(doc, end, to->len);
 }
 
-void yd_text_compact(struct yd_doc *doc)
+void yd_text_rewrite(struct yd_doc *doc)
 {
-    if (doc->text.dead < COMPACT_MIN || doc->text.dead <= doc->text.len / 2) return;
     uint32_t keep = doc->text.len - doc->text.dead;
     uint32_t live = keep - doc->slack.reserved;
     uint32_t cap = keep + keep / 4 + 64;
@@ -233,7 +230,7 @@ void yd_text_compact(struct yd_doc *doc)
     doc->slack = fresh;
     doc->text.dead = 0;
     for (uint32_t i = 0; i < doc->item_used; i++) {
-        struct item *it = item_at(doc, i);
+        struct item *it = item_at(doc, item_handle(i));
         if ((it->who & (ITEM_PLAIN | ITEM_EXTENT)) != 0) compact_item(doc, &to, it, &rooms);
     }
     for (uint32_t i = 0; i < doc->types.count; i++) {
