@@ -50,10 +50,10 @@ static yd_err scan_stamp(struct yd_doc *doc, struct scan *scan, uint32_t handle)
     if (scan->count == SCAN_SHORT) {
         doc->scan_epoch++;
         for (uint32_t i = 0; i < SCAN_SHORT; i++) {
-            at[scan->near[i]] = (uint64_t)doc->scan_epoch << 32 | i;
+            at[item_number(scan->near[i])] = (uint64_t)doc->scan_epoch << 32 | i;
         }
     }
-    at[handle] = (uint64_t)doc->scan_epoch << 32 | scan->count;
+    at[item_number(handle)] = (uint64_t)doc->scan_epoch << 32 | scan->count;
     return YD_OK;
 }
 
