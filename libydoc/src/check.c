@@ -117,8 +117,8 @@ static uint32_t check_client(struct yd_doc *doc, uint32_t index)
 static void check_anchors(const struct yd_doc *doc)
 {
     uint64_t users = 0;
-    for (uint32_t i = 0; i < doc->item_used; i++) {
-        const struct item *it = item_at(doc, item_handle(i));
+    for (uint32_t at = 0; at != doc->item_next; at = item_handle_after(at)) {
+        const struct item *it = item_at(doc, at);
         if ((it->who & ITEM_LIVE) == 0) continue;
         if (item_left_kind(it) == ORIGIN_SIDE) YD_ASSERT(it->left != NONE); // O1
         if (item_right_kind(it) == ORIGIN_SIDE) YD_ASSERT(it->right != NONE);
@@ -170,8 +170,8 @@ static void check_order(const struct yd_doc *doc)
 static void check_text(const struct yd_doc *doc)
 {
     uint64_t live = 0;
-    for (uint32_t i = 0; i < doc->item_used; i++) {
-        const struct item *it = item_at(doc, item_handle(i));
+    for (uint32_t at = 0; at != doc->item_next; at = item_handle_after(at)) {
+        const struct item *it = item_at(doc, at);
         if ((it->who & ITEM_LIVE) != 0) live += item_extent(doc, it).bytes;
     }
     for (uint32_t i = 0; i < doc->types.count; i++) {

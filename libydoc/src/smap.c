@@ -69,8 +69,8 @@ static void chunk_put(struct smap_chunk *chunk, uint32_t at, uint32_t key, uint3
     chunk->count++;
 }
 
-/* Index of the greatest key <= key in a wide chunk whose first key is <= key. A transaction asks for
- * one place several times. */
+/* Index of the greatest key <= key in a wide chunk whose first key is <= key. A transaction asks
+ * for one place several times. */
 static uint32_t chunk_search(struct smap_chunk *chunk, uint32_t key)
 {
     const uint32_t *base = chunk->cells;

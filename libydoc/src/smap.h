@@ -21,7 +21,7 @@ struct yd_doc;
 
 struct smap_chunk {
     uint8_t count;
-    uint8_t cap;        /* entries that there is room for; 0: packed, see smap_pack.c */
+    uint8_t cap; /* entries that there is room for; 0: packed, see smap_pack.c */
     union {
         uint8_t hint;     /* wide: entry of the last find */
         uint8_t key_size; /* packed: how distances from the first key are written */
@@ -64,8 +64,9 @@ static inline size_t smap_wide_bytes(uint32_t cap)
 }
 
 /* ---- smap_pack.c */
-uint32_t yd_smap_packed_key(const struct smap_chunk *chunk, uint32_t at);
-uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at);
+/* `cold` keeps the wide way straight where these are called from. */
+__attribute__((cold)) uint32_t yd_smap_packed_key(const struct smap_chunk *chunk, uint32_t at);
+__attribute__((cold)) uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at);
 /* The values of a chunk; room: for SMAP_CHUNK of them. */
 const uint32_t *yd_smap_values(const struct smap_chunk *chunk, uint32_t *room);
 /* yd_smap_find() in packed chunk c. */

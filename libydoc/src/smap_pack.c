@@ -73,7 +73,8 @@ uint32_t yd_smap_packed_key(const struct smap_chunk *chunk, uint32_t at)
 
 uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at)
 {
-    const uint8_t *values = packed_keys(chunk) + (size_t)chunk->count * (chunk->u.key_size & SIZE_MASK);
+    const uint8_t *values =
+        packed_keys(chunk) + (size_t)chunk->count * (chunk->u.key_size & SIZE_MASK);
     return chunk->cells[1] + narrow_at(values, chunk->value_size, at);
 }
 
@@ -188,8 +189,7 @@ void yd_smap_pack(struct yd_doc *doc, struct smap *map)
     for (uint32_t c = 0; c < map->chunk_count; c++) chunk_pack(doc, map, c);
     if (map->dir_cap == map->chunk_count || map->dir_cap == 0) return;
     size_t size = sizeof(struct smap_dir);
-    struct smap_dir *many =
-        yd_mem(doc, map->u.many, map->dir_cap * size, map->chunk_count * size);
+    struct smap_dir *many = yd_mem(doc, map->u.many, map->dir_cap * size, map->chunk_count * size);
     if (many == NULL) return;
     map->u.many = many;
     map->dir_cap = map->chunk_count;

@@ -62,8 +62,8 @@ enum {
 #define ITEM_LIVE    ((uint32_t)1 << 29) /* the slot is in use */
 /* How its content is found: in the arena, as many bytes as the item is long; where its entry of the
  * table of extents says; neither: it has none there. */
-#define ITEM_PLAIN   ((uint32_t)1 << 30)
-#define ITEM_EXTENT    ((uint32_t)1 << 31)
+#define ITEM_PLAIN  ((uint32_t)1 << 30)
+#define ITEM_EXTENT ((uint32_t)1 << 31)
 
 struct item {
     uint32_t clock;
@@ -107,8 +107,8 @@ struct origins {
  * have the same right origin. Where the left one, which is of the first piece, is kept too, it
  * stands in an anchor of its own, and so does the list then. */
 struct anchor {
-    uint32_t list;    /* handle, or that anchor's and ANCHOR_PAIR; of a free one: the next free one */
-    uint32_t users;   /* items; of the one with the left origin: none */
+    uint32_t list;  /* handle, or that anchor's and ANCHOR_PAIR; of a free one: the next free one */
+    uint32_t users; /* items; of the one with the left origin: none */
     struct origin at; /* right one; the left one */
 };
 #define ANCHOR_PAIR ((uint32_t)1 << 31)
@@ -361,10 +361,12 @@ static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
 {
     return (struct item *)(doc->slabs[handle >> SLAB_BITS] + (handle & (SLAB_WORDS - 1)));
 }
-/* Slots in the order they were given out. */
-static inline uint32_t item_handle(uint32_t number)
+/* Slots in the order they were given out: from 0 to doc->item_next. */
+static inline uint32_t item_handle_after(uint32_t handle)
 {
-    return number / SLAB_ITEMS << SLAB_BITS | number % SLAB_ITEMS * ITEM_WORDS;
+    handle += ITEM_WORDS;
+    uint32_t left = SLAB_WORDS - (handle & (SLAB_WORDS - 1));
+    return left < ITEM_WORDS ? handle + left : handle;
 }
 static inline uint32_t item_number(uint32_t handle)
 {
@@ -395,9 +397,7 @@ static inline uint32_t yd_item_new(struct yd_doc *doc)
     YD_ASSERT(doc->item_used < items_cap(doc));
     doc->item_used++;
     handle = doc->item_next;
-    doc->item_next += ITEM_WORDS;
-    uint32_t left = SLAB_WORDS - (doc->item_next & (SLAB_WORDS - 1));
-    if (left < ITEM_WORDS) doc->item_next += left;
+    doc->item_next = item_handle_after(handle);
     return handle;
 }
 void yd_item_free(struct yd_doc *doc, uint32_t handle);
@@ -592,7 +592,7 @@ static inline yd_slice item_bytes(const struct yd_doc *doc, const struct item *i
 /* Says where the content of an item lies, whose length is set. */
 YD_NODISCARD yd_err yd_item_extent_keep(struct yd_doc *doc, struct item *it, struct extent place);
 YD_NODISCARD static inline yd_err item_extent_set(struct yd_doc *doc, struct item *it,
-                                                 struct extent place)
+                                                  struct extent place)
 {
     if (place.bytes != it->len || (it->who & ITEM_EXTENT) != 0) {
         return yd_item_extent_keep(doc, it, place);

@@ -229,8 +229,8 @@ void yd_text_rewrite(struct yd_doc *doc)
     fresh.pushed_out = rooms.pushed_out;
     doc->slack = fresh;
     doc->text.dead = 0;
-    for (uint32_t i = 0; i < doc->item_used; i++) {
-        struct item *it = item_at(doc, item_handle(i));
+    for (uint32_t at = 0; at != doc->item_next; at = item_handle_after(at)) {
+        struct item *it = item_at(doc, at);
         if ((it->who & (ITEM_PLAIN | ITEM_EXTENT)) != 0) compact_item(doc, &to, it, &rooms);
     }
     for (uint32_t i = 0; i < doc->types.count; i++) {
