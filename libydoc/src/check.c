@@ -33,7 +33,7 @@ static void check_smap(const struct smap *map)
     uint32_t last = 0;
     for (uint32_t c = 0; c < map->chunk_count; c++) {
         const struct smap_chunk *chunk = smap_chunk_at(map, c);
-        YD_ASSERT(chunk->count > 0 && (chunk->cap == 0 || chunk->count <= chunk->cap)); // S2
+        YD_ASSERT(chunk->count > 0 && (smap_is_packed(chunk) || chunk->count <= chunk->cap)); // S2
         if (map->dir_cap > 0) YD_ASSERT(map->u.many[c].first == chunk->cells[0]);
         for (uint32_t i = 0; i < chunk->count; i++) {
             uint32_t key = smap_chunk_key(chunk, i);

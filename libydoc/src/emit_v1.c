@@ -167,7 +167,8 @@ static yd_err emit_chunk(struct emit *e, const struct client *client, struct sma
     const struct yd_doc *doc = e->doc;
     const struct smap_chunk *chunk = smap_chunk_at(&client->index, pos.chunk);
     uint32_t room[SMAP_CHUNK];
-    const uint32_t *handles = yd_smap_values(chunk, room);
+    const uint32_t *handles =
+        smap_is_packed(chunk) ? yd_smap_unpack_values(chunk, room) : chunk->cells + chunk->cap;
     struct yd_buf *out = e->out;
     for (; pos.at < chunk->count; pos.at++) {
         uint32_t handle = handles[pos.at];

@@ -24,7 +24,8 @@ static struct smap_chunk *chunk_new(struct yd_doc *doc, uint32_t cap)
 
 static void chunk_free(struct yd_doc *doc, struct smap_chunk *chunk)
 {
-    yd_mem(doc, chunk, yd_smap_chunk_bytes(chunk), 0);
+    size_t size = smap_is_packed(chunk) ? yd_smap_packed_bytes(chunk) : smap_wide_bytes(chunk->cap);
+    yd_mem(doc, chunk, size, 0);
 }
 
 static uint32_t grown(uint32_t cap)
@@ -76,7 +77,7 @@ static uint32_t chunk_search(struct smap_chunk *chunk, uint32_t key)
     const uint32_t *base = chunk->cells;
     uint32_t n = chunk->count;
     uint32_t hint = chunk->u.hint;
-    if (hint + 1 < n && base[hint] <= key && key < base[hint + 1]) return hint;
+    if (SMAP_PACKS && hint + 1 < n && base[hint] <= key && key < base[hint + 1]) return hint;
     while (n > 1) {
         uint32_t half = n / 2;
         base = base[half] <= key ? base + half : base;
@@ -114,7 +115,7 @@ bool yd_smap_find(struct smap *map, uint32_t key, struct smap_pos *pos)
     }
     struct smap_chunk *chunk = smap_chunk_at(map, c);
     if (chunk->cells[0] > key) return false;
-    if (chunk->cap == 0) return yd_smap_packed_find(chunk, c, key, pos);
+    if (smap_is_packed(chunk)) return yd_smap_packed_find(chunk, c, key, pos);
     uint32_t last = chunk->count - 1u;
     *pos = (struct smap_pos){c, chunk->cells[last] <= key ? last : chunk_search(chunk, key)};
     return true;
@@ -160,7 +161,7 @@ static yd_err place_reserve(struct yd_doc *doc, struct smap *map, struct smap_po
     if (chunk->count < chunk->cap) return YD_OK;
     // An append leaves the full chunk full, and packed; anything else halves it.
     bool append = pos->chunk + 1 == map->chunk_count && pos->at == chunk->count;
-    if (chunk->cap == 0 && !(append && chunk->count == SMAP_CHUNK)) {
+    if (smap_is_packed(chunk) && !(append && chunk->count == SMAP_CHUNK)) {
         YD_TRY(yd_smap_open(doc, map, pos->chunk, grown(chunk->count) - chunk->count));
         chunk = smap_chunk_at(map, pos->chunk);
         if (chunk->count < chunk->cap) return YD_OK;
@@ -283,7 +284,8 @@ yd_err yd_smap_remove_after(struct yd_doc *doc, struct smap *map, struct smap_po
         const struct smap_chunk *chunk = smap_chunk_at(map, next.chunk);
         uint32_t n = chunk->count - next.at;
         if (n > count) n = count;
-        if (chunk->cap == 0 && n < chunk->count) YD_TRY(yd_smap_open(doc, map, next.chunk, 0));
+        if (smap_is_packed(chunk) && n < chunk->count)
+            YD_TRY(yd_smap_open(doc, map, next.chunk, 0));
         chunk_cut(doc, map, next, n);
         count -= n;
     }

@@ -31,6 +31,17 @@ struct smap_chunk {
 };
 #define SMAP_PACKED_CELLS 2
 
+/* In wasm no chunk is packed: the code would be 3 KB of the module, which travels. */
+#ifdef __wasm__
+#define SMAP_PACKS 0
+#else
+#define SMAP_PACKS 1
+#endif
+static inline bool smap_is_packed(const struct smap_chunk *chunk)
+{
+    return SMAP_PACKS && chunk->cap == 0;
+}
+
 struct smap_dir {
     struct smap_chunk *chunk;
     uint32_t first; /* key of entry 0 */
@@ -67,12 +78,12 @@ static inline size_t smap_wide_bytes(uint32_t cap)
 /* `cold` keeps the wide way straight where these are called from. */
 __attribute__((cold)) uint32_t yd_smap_packed_key(const struct smap_chunk *chunk, uint32_t at);
 __attribute__((cold)) uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at);
-/* The values of a chunk; room: for SMAP_CHUNK of them. */
-const uint32_t *yd_smap_values(const struct smap_chunk *chunk, uint32_t *room);
+/* The values of a packed chunk, written to `room`, which it returns. */
+const uint32_t *yd_smap_unpack_values(const struct smap_chunk *chunk, uint32_t *room);
 /* yd_smap_find() in packed chunk c. */
 bool yd_smap_packed_find(const struct smap_chunk *chunk, uint32_t c, uint32_t key,
                          struct smap_pos *pos);
-size_t yd_smap_chunk_bytes(const struct smap_chunk *chunk);
+size_t yd_smap_packed_bytes(const struct smap_chunk *chunk);
 /* Makes a packed chunk a wide one with room for `more` entries, so that it can be changed. */
 YD_NODISCARD yd_err yd_smap_open(struct yd_doc *doc, struct smap *map, uint32_t c, uint32_t more);
 /* Packs all chunks; positions stay valid. Memory refused: not all. */
@@ -80,11 +91,11 @@ void yd_smap_pack(struct yd_doc *doc, struct smap *map);
 
 static inline uint32_t smap_chunk_key(const struct smap_chunk *chunk, uint32_t at)
 {
-    return chunk->cap != 0 ? chunk->cells[at] : yd_smap_packed_key(chunk, at);
+    return smap_is_packed(chunk) ? yd_smap_packed_key(chunk, at) : chunk->cells[at];
 }
 static inline uint32_t smap_chunk_value(const struct smap_chunk *chunk, uint32_t at)
 {
-    return chunk->cap != 0 ? chunk->cells[chunk->cap + at] : yd_smap_packed_value(chunk, at);
+    return smap_is_packed(chunk) ? yd_smap_packed_value(chunk, at) : chunk->cells[chunk->cap + at];
 }
 static inline uint32_t smap_key(const struct smap *map, struct smap_pos pos)
 {
@@ -103,7 +114,7 @@ static inline void smap_put(struct smap *map, struct smap_pos pos, uint32_t valu
 YD_NODISCARD static inline yd_err smap_set(struct yd_doc *doc, struct smap *map,
                                            struct smap_pos pos, uint32_t value)
 {
-    if (smap_chunk_at(map, pos.chunk)->cap == 0) {
+    if (smap_is_packed(smap_chunk_at(map, pos.chunk))) {
         yd_err err = yd_smap_open(doc, map, pos.chunk, 0);
         if (err != YD_OK) return err;
     }

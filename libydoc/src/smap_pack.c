@@ -23,10 +23,9 @@ static size_t packed_bytes(uint32_t count, uint32_t key_size, uint32_t value_siz
     return sizeof(struct smap_chunk) + (bytes + 3) / 4 * 4;
 }
 
-size_t yd_smap_chunk_bytes(const struct smap_chunk *chunk)
+size_t yd_smap_packed_bytes(const struct smap_chunk *chunk)
 {
-    if (chunk->cap == 0) return packed_bytes(chunk->count, chunk->u.key_size, chunk->value_size);
-    return smap_wide_bytes(chunk->cap);
+    return packed_bytes(chunk->count, chunk->u.key_size, chunk->value_size);
 }
 
 static uint32_t narrow_at(const uint8_t *at, uint32_t size, uint32_t i)
@@ -78,9 +77,8 @@ uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at)
     return chunk->cells[1] + narrow_at(values, chunk->value_size, at);
 }
 
-const uint32_t *yd_smap_values(const struct smap_chunk *chunk, uint32_t *room)
+const uint32_t *yd_smap_unpack_values(const struct smap_chunk *chunk, uint32_t *room)
 {
-    if (chunk->cap != 0) return chunk->cells + chunk->cap;
     uint32_t step = chunk->value_size >> SIZE_BITS;
     for (uint32_t i = 0; i < chunk->count; i++) {
         room[i] = step > 0 ? chunk->cells[1] + i * step : yd_smap_packed_value(chunk, i);
@@ -122,7 +120,7 @@ yd_err yd_smap_open(struct yd_doc *doc, struct smap *map, uint32_t c, uint32_t m
         wide->cells[i] = yd_smap_packed_key(packed, i);
         wide->cells[cap + i] = yd_smap_packed_value(packed, i);
     }
-    yd_mem(doc, packed, yd_smap_chunk_bytes(packed), 0);
+    yd_mem(doc, packed, yd_smap_packed_bytes(packed), 0);
     chunk_store(map, c, wide);
     return YD_OK;
 }
@@ -164,7 +162,7 @@ static uint32_t size_of_keys(const uint32_t *cells, uint32_t count, uint32_t *ba
 static void chunk_pack(struct yd_doc *doc, struct smap *map, uint32_t c)
 {
     struct smap_chunk *wide = smap_chunk_at(map, c);
-    if (wide->cap == 0) return;
+    if (smap_is_packed(wide)) return;
     uint32_t n = wide->count;
     const uint32_t *keys = wide->cells, *values = keys + wide->cap;
     uint32_t base[2];

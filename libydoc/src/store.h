@@ -23,6 +23,13 @@
 
 #include <string.h>
 
+/* In place everywhere; in wasm, which has one file, once. */
+#ifdef __wasm__
+#define YD_ONCE static __attribute__((noinline, unused))
+#else
+#define YD_ONCE static inline
+#endif
+
 #define NONE       UINT32_MAX
 #define CLOCK_MAX  ((uint32_t)INT32_MAX) /* clocks are below; Yjs has 2^53, real ones never */
 #define CLIENT_MAX ((uint32_t)1 << 24)   /* clients of a document: 24 bits in an item */
@@ -362,7 +369,7 @@ static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
     return (struct item *)(doc->slabs[handle >> SLAB_BITS] + (handle & (SLAB_WORDS - 1)));
 }
 /* Slots in the order they were given out: from 0 to doc->item_next. */
-static inline uint32_t item_handle_after(uint32_t handle)
+YD_ONCE uint32_t item_handle_after(uint32_t handle)
 {
     handle += ITEM_WORDS;
     uint32_t left = SLAB_WORDS - (handle & (SLAB_WORDS - 1));
@@ -386,7 +393,7 @@ YD_NODISCARD static inline yd_err yd_items_reserve(struct yd_doc *doc, uint32_t 
 /* Says that about n items will come. */
 YD_NODISCARD yd_err yd_items_expect(struct yd_doc *doc, uint32_t n);
 /* A slot of the reserved room. */
-static inline uint32_t yd_item_new(struct yd_doc *doc)
+YD_ONCE uint32_t yd_item_new(struct yd_doc *doc)
 {
     uint32_t handle = doc->item_free;
     if (handle != NONE) {
@@ -425,17 +432,17 @@ static inline struct anchor *anchor_left(const struct yd_doc *doc, const struct 
 {
     return anchor_at(doc, anchor->list & ~ANCHOR_PAIR);
 }
-static inline uint32_t anchor_list(const struct yd_doc *doc, const struct anchor *anchor)
+YD_ONCE uint32_t anchor_list(const struct yd_doc *doc, const struct anchor *anchor)
 {
     return (anchor->list & ANCHOR_PAIR) != 0 ? anchor_left(doc, anchor)->list : anchor->list;
 }
 /* Handle of the list that an item is linked in. */
-static inline uint32_t item_list(const struct yd_doc *doc, const struct item *it)
+YD_ONCE uint32_t item_list(const struct yd_doc *doc, const struct item *it)
 {
     if (!item_is_anchored(it)) return it->home & HOME_MASK;
     return anchor_list(doc, item_anchor(doc, it));
 }
-static inline struct origin item_origin(const struct yd_doc *doc, const struct item *it)
+YD_ONCE struct origin item_origin(const struct yd_doc *doc, const struct item *it)
 {
     switch (item_left_kind(it)) {
     case ORIGIN_OWN: return (struct origin){item_client(it), it->clock - 1};
@@ -447,7 +454,7 @@ static inline struct origin item_origin(const struct yd_doc *doc, const struct i
     default: return (struct origin){NONE, 0};
     }
 }
-static inline struct origin item_right_origin(const struct yd_doc *doc, const struct item *it)
+YD_ONCE struct origin item_right_origin(const struct yd_doc *doc, const struct item *it)
 {
     switch (item_right_kind(it)) {
     case ORIGIN_SIDE: {
@@ -474,11 +481,11 @@ YD_NODISCARD yd_err yd_origins_keep(struct yd_doc *doc, struct item *it, uint32_
 YD_NODISCARD yd_err yd_origin_write_left(struct yd_doc *doc, struct item *it);
 YD_NODISCARD yd_err yd_origin_write_right(struct yd_doc *doc, struct item *it);
 /* Writes down what would be lost when the left or right neighbour becomes another one. */
-YD_NODISCARD static inline yd_err yd_origin_keep_left(struct yd_doc *doc, struct item *it)
+YD_NODISCARD YD_ONCE yd_err yd_origin_keep_left(struct yd_doc *doc, struct item *it)
 {
     return item_left_kind(it) == ORIGIN_SIDE ? yd_origin_write_left(doc, it) : YD_OK;
 }
-YD_NODISCARD static inline yd_err yd_origin_keep_right(struct yd_doc *doc, struct item *it)
+YD_NODISCARD YD_ONCE yd_err yd_origin_keep_right(struct yd_doc *doc, struct item *it)
 {
     return item_right_kind(it) == ORIGIN_SIDE ? yd_origin_write_right(doc, it) : YD_OK;
 }
@@ -557,7 +564,7 @@ void yd_key_free_first(struct yd_doc *doc, uint32_t type);
 
 /* ---- text.c */
 /* Appends content bytes; *off is where they lie. Errors: YD_ENOMEM. */
-YD_NODISCARD static inline yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off)
+YD_NODISCARD YD_ONCE yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off)
 {
     struct arena *text = &doc->text;
     *off = text->len;
@@ -579,20 +586,20 @@ static inline struct extent *extent_at(const struct yd_doc *doc, uint32_t handle
     return (struct extent *)doc->extents.at + handle;
 }
 /* Where the content of an item lies. */
-static inline struct extent item_extent(const struct yd_doc *doc, const struct item *it)
+YD_ONCE struct extent item_extent(const struct yd_doc *doc, const struct item *it)
 {
     if ((it->who & ITEM_PLAIN) != 0) return (struct extent){it->content, it->len};
     return (it->who & ITEM_EXTENT) != 0 ? *extent_at(doc, it->content) : (struct extent){0, 0};
 }
-static inline yd_slice item_bytes(const struct yd_doc *doc, const struct item *it)
+YD_ONCE yd_slice item_bytes(const struct yd_doc *doc, const struct item *it)
 {
     struct extent place = item_extent(doc, it);
     return text_slice(doc, place.off, place.bytes);
 }
 /* Says where the content of an item lies, whose length is set. */
 YD_NODISCARD yd_err yd_item_extent_keep(struct yd_doc *doc, struct item *it, struct extent place);
-YD_NODISCARD static inline yd_err item_extent_set(struct yd_doc *doc, struct item *it,
-                                                  struct extent place)
+YD_NODISCARD YD_ONCE yd_err item_extent_set(struct yd_doc *doc, struct item *it,
+                                            struct extent place)
 {
     if (place.bytes != it->len || (it->who & ITEM_EXTENT) != 0) {
         return yd_item_extent_keep(doc, it, place);
