@@ -2,7 +2,7 @@
  *
  * Where it sits:   integrate.c, split.c, items.c -> here -> mem.c
  *
- * The two origins and the list of an item never change, and would be 20 of its 52 bytes. Nine items
+ * The two origins and the list of an item never change, and would be 20 of its 48 bytes. Nine items
  * in ten need neither origin: they go on where their author was, or their neighbours are still
  * those that the author saw. So an item says of which kind its origins are, and only what cannot be
  * read off a neighbour is kept in an anchor. Whoever puts something between two items calls

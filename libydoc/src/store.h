@@ -288,8 +288,8 @@ struct yd_doc {
     uint64_t structs;     /* index entries of all clients */
 
     struct vec anchors; /* struct anchor */
-    uint32_t anchor_free;
     struct vec extents; /* struct extent */
+    uint32_t anchor_free;
     uint32_t extent_free;
 
     struct vec lists;     /* struct list */
@@ -466,7 +466,7 @@ YD_ONCE struct origin item_right_origin(const struct yd_doc *doc, const struct i
     }
 }
 /* No clock is meant by NONE. */
-static inline bool origin_equal(struct origin a, struct origin b)
+YD_ONCE bool origin_equal(struct origin a, struct origin b)
 {
     return a.client == b.client && (a.client == NONE || a.clock == b.clock);
 }
@@ -503,7 +503,7 @@ static inline struct client *client_at(const struct yd_doc *doc, uint32_t i)
 }
 uint32_t yd_client_search(struct yd_doc *doc, uint64_t id);
 /* Index of a client or NONE. The one asked for last is found at once. */
-static inline uint32_t yd_client_find(struct yd_doc *doc, uint64_t id)
+YD_ONCE uint32_t yd_client_find(struct yd_doc *doc, uint64_t id)
 {
     uint32_t last = doc->last_client;
     if (last < doc->clients.count && client_at(doc, last)->id == id) return last;
