@@ -22,6 +22,19 @@ static void tables_begin(struct yd_doc *doc)
     doc->run_free = NONE;
 }
 
+void yd_doc_limit(struct yd_doc *doc, const struct yd_doc_opts *limits)
+{
+    // Content offsets have 32 bits; half of that keeps room for what a transaction moves.
+    size_t most = sizeof(void *) == 4 ? 1024 * MIB : 2048 * MIB;
+    struct yd_doc_opts *o = &doc->opts;
+    o->update_bytes_max = or_default(limits->update_bytes_max, 64 * MIB);
+    o->pending_bytes_max = or_default(limits->pending_bytes_max, 16 * MIB);
+    o->doc_bytes_max = or_default(limits->doc_bytes_max, most);
+    if (o->doc_bytes_max > most) o->doc_bytes_max = most;
+    if (o->update_bytes_max > most / 2) o->update_bytes_max = most / 2;
+    doc->inner.bytes.max = o->update_bytes_max;
+}
+
 yd_err yd_doc_new(yd_alloc alloc, const struct yd_doc_opts *opts, struct yd_doc **doc)
 {
     struct yd_doc *made = alloc.resize(alloc.ctx, NULL, 0, sizeof *made);
@@ -29,18 +42,12 @@ yd_err yd_doc_new(yd_alloc alloc, const struct yd_doc_opts *opts, struct yd_doc 
     memset(made, 0, sizeof *made);
     made->alloc = alloc;
     made->bytes = sizeof *made;
+    struct yd_doc_opts none = {.keep_deleted = false};
     if (opts != NULL) made->opts = *opts;
-    struct yd_doc_opts *o = &made->opts;
-    o->update_bytes_max = or_default(o->update_bytes_max, 64 * MIB);
-    o->pending_bytes_max = or_default(o->pending_bytes_max, 16 * MIB);
-    // Content offsets have 32 bits; half of that keeps room for what a transaction moves.
-    size_t most = sizeof(void *) == 4 ? 1024 * MIB : 2048 * MIB;
-    o->doc_bytes_max = or_default(o->doc_bytes_max, most);
-    if (o->doc_bytes_max > most) o->doc_bytes_max = most;
-    if (o->update_bytes_max > most / 2) o->update_bytes_max = most / 2;
+    yd_doc_limit(made, opts == NULL ? &none : opts);
     made->txn.epoch = 1;
     tables_begin(made);
-    yd_v2_inner_init(&made->inner, yd_mem_alloc(made), o->update_bytes_max);
+    yd_v2_inner_init(&made->inner, yd_mem_alloc(made), made->opts.update_bytes_max);
     *doc = made;
     return YD_OK;
 }

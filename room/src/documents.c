@@ -34,10 +34,27 @@ static void gap_watch(struct room *room)
     document_gap_due(room);
 }
 
+/* A base snapshot may be larger than any update of a client: only theirs are limited by
+ * update_bytes_max, in document_update(). */
+struct yd_doc_opts document_limits(const struct room *room)
+{
+    return (struct yd_doc_opts){.update_bytes_max = SIZE_MAX / 2,
+                                .pending_bytes_max = room->opts.pending_bytes_max,
+                                .doc_bytes_max = room->opts.doc_bytes_max};
+}
+
+/* What lies in the store was let in, in smaller pieces or under other limits: none of them may
+ * keep it from being read. They hold for what clients bring from then on. */
 yd_err document_load(struct room *room, yd_slice update)
 {
+    const struct yd_doc_opts none = {.update_bytes_max = SIZE_MAX / 2,
+                                     .pending_bytes_max = SIZE_MAX / 2,
+                                     .doc_bytes_max = SIZE_MAX / 2};
+    const struct yd_doc_opts limits = document_limits(room);
     struct yd_applied applied;
+    yd_doc_limit(room->doc, &none);
     yd_err err = yd_doc_apply(room->doc, update, YD_V1, &applied);
+    yd_doc_limit(room->doc, &limits);
     if (err != YD_OK) return err == YD_ENOMEM ? err : YD_EMALFORMED;
     if (room->base_announced) {
         room->base_announced = false;
@@ -56,17 +73,43 @@ static yd_err update_dropped(struct room *room, uint32_t member, enum room_messa
     return err == YD_OK ? member_status(room, member, message, false) : err;
 }
 
-/* Too much is parked for missing clocks: ask for a whole state, but not all the time. */
-static yd_err ask_again(struct room *room, uint32_t member, enum room_message message)
+/* In a dialect without STATUS the first write that is refused is told; a provider says it in its
+ * console. */
+static yd_err refusal_tell(struct room *room, uint32_t member, yd_slice why)
+{
+    struct member *m = &room->members[member];
+    if (m->was_denied || (m->wants & ROOM_WANTS_STATUS) != 0) return YD_OK;
+    m->was_denied = true;
+    size_t at = room->out.len;
+    yd_err err = yd_buf_append(&room->out, why);
+    if (err != YD_OK) return err;
+    return effect_send_one(room, member, ROOM_MSG_DENIED, at, 0);
+}
+
+/* If it is too much that is parked for missing clocks, a whole state helps: it is asked for, but
+ * not all the time. */
+static yd_err update_beyond(struct room *room, uint32_t member, enum room_message message)
 {
     struct member *m = &room->members[member];
     yd_err err = update_dropped(room, member, message, ROOM_CAUSE_FULL,
-                                "too much waits for missing updates");
+                                "the document, or what waits in it, would be too large");
+    if (err == YD_OK) {
+        err = refusal_tell(
+            room, member,
+            YD_LITERAL("not saved: the document, or what waits in it, would be too large"));
+    }
     if (err != YD_OK) return err;
     if (m->was_asked && m->asked_ms + STEP1_AGAIN_MS > room->now_ms) return YD_OK;
     m->was_asked = true;
     m->asked_ms = room->now_ms;
     return member_ask(room, member);
+}
+
+static yd_err update_too_large(struct room *room, uint32_t member, enum room_message message)
+{
+    yd_err err = update_dropped(room, member, message, ROOM_CAUSE_TOO_LARGE, "update too large");
+    if (err != YD_OK) return err;
+    return refusal_tell(room, member, YD_LITERAL("not saved: the change is too large"));
 }
 
 static yd_err append_and_relay(struct room *room, yd_slice bytes, size_t at)
@@ -127,12 +170,7 @@ static yd_err write_refused(struct room *room, uint32_t member, enum room_messag
     }
     // A STEP2 without structs holds all deletes that a client knows of, also if none is its own.
     bool writes = message == ROOM_MSG_UPDATE || (update.len > 0 && update.ptr[0] != 0);
-    if (err != YD_OK || !writes || room->members[member].was_denied) return err;
-    room->members[member].was_denied = true;
-    size_t at = room->out.len;
-    err = yd_buf_append(&room->out, why);
-    if (err != YD_OK) return err;
-    return effect_send_one(room, member, ROOM_MSG_DENIED, at, 0);
+    return err != YD_OK || !writes ? err : refusal_tell(room, member, why);
 }
 
 yd_err document_update(struct room *room, uint32_t member, enum room_message message,
@@ -141,16 +179,14 @@ yd_err document_update(struct room *room, uint32_t member, enum room_message mes
     if (room->opts.presence_only || room->members[member].right != ROOM_WRITE) {
         return write_refused(room, member, message, update);
     }
-    if (update.len > room->opts.update_bytes_max) {
-        return update_dropped(room, member, message, ROOM_CAUSE_TOO_LARGE, "update too large");
-    }
+    if (update.len > room->opts.update_bytes_max) return update_too_large(room, member, message);
     struct yd_applied applied;
     yd_err err = yd_doc_apply(room->doc, update, YD_V1, &applied);
     if (err == YD_EMALFORMED)
         return update_dropped(room, member, message, ROOM_CAUSE_MALFORMED, "malformed update");
     if (err == YD_EUNSUPPORTED)
         return update_dropped(room, member, message, ROOM_CAUSE_MALFORMED, "unsupported update");
-    if (err == YD_ETOOBIG) return ask_again(room, member, message);
+    if (err == YD_ETOOBIG) return update_beyond(room, member, message);
     if (err != YD_OK) return err;
 
     gap_watch(room);

@@ -44,12 +44,8 @@ yd_err room_new(yd_alloc alloc, const struct room_opts *opts, struct room **room
     yd_buf_init(&r->base_sv, alloc, SIZE_MAX / 2);
     yd_buf_init(&r->told, alloc, SIZE_MAX / 2);
     flow_init(r);
-    // A base snapshot may be larger than any update of a client: only theirs are limited by
-    // update_bytes_max, in document_update().
-    struct yd_doc_opts doc_opts = {.keep_deleted = r->opts.keep_deleted,
-                                   .update_bytes_max = SIZE_MAX / 2,
-                                   .pending_bytes_max = r->opts.pending_bytes_max,
-                                   .doc_bytes_max = r->opts.doc_bytes_max};
+    struct yd_doc_opts doc_opts = document_limits(r);
+    doc_opts.keep_deleted = r->opts.keep_deleted;
     yd_err err = yd_doc_new(alloc, &doc_opts, &r->doc);
     if (err != YD_OK) {
         (void)alloc.resize(alloc.ctx, r, sizeof *r, 0);

@@ -225,6 +225,7 @@ void flow_step_begins(struct room *room);
 void flow_deinit(struct room *room);
 
 /* documents.c */
+struct yd_doc_opts document_limits(const struct room *room);
 YD_NODISCARD yd_err document_load(struct room *room, yd_slice update);
 YD_NODISCARD yd_err document_update(struct room *room, uint32_t member, enum room_message message,
                                     yd_slice update);

@@ -298,6 +298,95 @@ static void r58_loaded_appends_count_for_the_next_snapshot(void **state)
     world_end(&w);
 }
 
+/* A new room of these opts with the base of another one. */
+static void restarts(struct world *w, struct room_opts opts, const struct world *from)
+{
+    const struct room_effect *base = snapshot(from);
+    assert_non_null(base);
+    assert_int_equal(base->snapshot, ROOM_SNAPSHOT_BASE);
+    world_begin(w, opts);
+    room_loaded_base(w->room, base->bytes.len);
+    world_step(w, (struct room_event){.kind = ROOM_EV_LOAD, .bytes = base->bytes});
+}
+
+static bool is_refused(const struct world *w)
+{
+    for (size_t i = 0; i < w->fx.count; i++) {
+        if (effect(w, i)->kind == ROOM_FX_IGNORED) return effect(w, i)->cause == ROOM_CAUSE_FULL;
+    }
+    return false;
+}
+
+/* Client 1 types its letter number `clock` in front of the one before it, so that none grows
+ * together with another. */
+static yd_slice letter_in_front(uint8_t *out, uint32_t clock)
+{
+    uint8_t *p = out;
+    if (clock == 0) return letter(out, clock);
+    *p++ = 1, *p++ = 1, *p++ = 1;
+    p += yd_varuint_put(p, clock);
+    *p++ = 0x44, *p++ = 1;
+    p += yd_varuint_put(p, clock - 1);
+    *p++ = 1, *p++ = 'x', *p++ = 0;
+    return (yd_slice){out, (size_t)(p - out)};
+}
+
+/* A struct of a whole state is reckoned to cost more than it does. */
+static void r20_a_document_at_its_limit_is_loaded_and_still_full(void **state)
+{
+    (void)state;
+    const struct room_opts opts = {.doc_bytes_max = 100000};
+    struct world w, again;
+    uint8_t bytes[16];
+    world_begin(&w, opts);
+    joins(&w, 0, ROOM_WRITE);
+    uint32_t n = 0;
+    do {
+        says(&w, 0, ROOM_MSG_UPDATE, letter_in_front(bytes, n));
+    } while (!is_refused(&w) && ++n < 10000);
+    assert_true(n > 10 && n < 10000);
+    happens(&w, ROOM_EV_COMPACT);
+    restarts(&again, opts, &w);
+    assert_int_equal(yd_doc_stats(room_doc(again.room)).clients, 1);
+    joins(&again, 0, ROOM_WRITE);
+    uint8_t big[60000] = {1, 1, 9, 0, 4, 1, 1, 't', 0xd0, 0xd4, 3};
+    memset(big + 11, 'x', 59984);
+    big[11 + 59984] = 0;
+    says(&again, 0, ROOM_MSG_UPDATE, (yd_slice){big, 11 + 59984 + 1});
+    assert_true(is_refused(&again));
+    world_end(&again);
+    world_end(&w);
+}
+
+/* The whole state counts as what might have to wait, if anything in it does. */
+static void r20_a_document_with_a_gap_is_loaded_however_large(void **state)
+{
+    (void)state;
+    const struct room_opts opts = {.pending_bytes_max = 1000};
+    struct world w, again;
+    world_begin(&w, opts);
+    joins(&w, 0, ROOM_WRITE);
+    says(&w, 0, ROOM_MSG_UPDATE, BYTES(1, 1, 2, 5, 0x84, 2, 4, 1, 'x', 0));
+    assert_true(room_has_gap(w.room));
+    uint8_t big[1200] = {1, 1, 9, 0, 4, 1, 1, 't', 0xd0, 7};
+    memset(big + 10, 'x', 976);
+    big[10 + 976] = 0;
+    for (uint8_t client = 9; client < 12; client++) {
+        big[2] = client;
+        says(&w, 0, ROOM_MSG_UPDATE, (yd_slice){big, 10 + 976 + 1});
+        assert_false(is_refused(&w));
+    }
+    happens(&w, ROOM_EV_COMPACT);
+    restarts(&again, opts, &w);
+    assert_true(room_has_gap(again.room));
+    joins(&again, 0, ROOM_WRITE);
+    big[2] = 2; // what was missing
+    says(&again, 0, ROOM_MSG_UPDATE, (yd_slice){big, 10 + 976 + 1});
+    assert_false(room_has_gap(again.room));
+    world_end(&again);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +402,8 @@ int main(void)
         cmocka_unit_test(r19_what_is_parked_is_stored),
         cmocka_unit_test(r20_delta_is_against_the_loaded_base),
         cmocka_unit_test(r58_loaded_appends_count_for_the_next_snapshot),
+        cmocka_unit_test(r20_a_document_at_its_limit_is_loaded_and_still_full),
+        cmocka_unit_test(r20_a_document_with_a_gap_is_loaded_however_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,6 +141,12 @@ static void r5_update_over_the_limit_is_ignored(void **state)
     world_begin(&w, (struct room_opts){.update_bytes_max = 11});
     joins(&w, 0, ROOM_WRITE);
     says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI); // 12 bytes
+    assert_int_equal(w.fx.count, 2);
+    assert_int_equal(effect(&w, 0)->kind, ROOM_FX_IGNORED);
+    assert_int_equal(effect(&w, 0)->cause, ROOM_CAUSE_TOO_LARGE);
+    assert_sends(&w, 1, ROOM_TO_ONE, ROOM_MSG_DENIED,
+                 YD_LITERAL("not saved: the change is too large"));
+    says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI); // and is told once
     assert_ignored(&w, 0);
     says(&w, 0, ROOM_MSG_UPDATE, UPDATE_GAP); // 10
     assert_append_and_relay(&w, 1, UPDATE_GAP);
@@ -155,9 +161,10 @@ static void r5_too_much_parked_asks_for_a_whole_state(void **state)
     joins(&w, 0, ROOM_WRITE);
     w.now_ms = 0; // a clock may begin at 0
     says(&w, 0, ROOM_MSG_UPDATE, UPDATE_GAP);
-    assert_int_equal(w.fx.count, 2);
+    assert_int_equal(w.fx.count, 3);
     assert_int_equal(effect(&w, 0)->kind, ROOM_FX_IGNORED);
-    assert_sends(&w, 1, ROOM_TO_ONE, ROOM_MSG_STEP1, NO_CLIENTS);
+    assert_int_equal(effect(&w, 1)->message, ROOM_MSG_DENIED); // told once
+    assert_sends(&w, 2, ROOM_TO_ONE, ROOM_MSG_STEP1, NO_CLIENTS);
     w.now_ms = 999;
     says(&w, 0, ROOM_MSG_UPDATE, UPDATE_GAP);
     assert_ignored(&w, 0);

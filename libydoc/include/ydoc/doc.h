@@ -35,6 +35,9 @@ struct yd_doc_opts {
 /* opts may be NULL: all defaults. *doc is set on YD_OK only. Errors: YD_ENOMEM. */
 YD_NODISCARD yd_err yd_doc_new(yd_alloc alloc, const struct yd_doc_opts *opts, struct yd_doc **doc);
 void yd_doc_free(struct yd_doc *doc); /* NULL is allowed. Cost: O(blocks of memory), not items */
+/* From now on the three limits are those of limits; the doc stays as it is, also beyond them. For
+ * who reads what was let in before: a state may cost more at once than what it was made of. */
+void yd_doc_limit(struct yd_doc *doc, const struct yd_doc_opts *limits);
 
 /* What one yd_doc_apply() did. */
 struct yd_applied {
