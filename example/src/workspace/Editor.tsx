@@ -11,6 +11,9 @@ const LOADERS: Record<Page["type"], () => Promise<{ default: ComponentType<Edito
   diagram: () => import("../diagram/DiagramEditor"),
 };
 
+/** While the room is still on its way. That it fails is told when it is needed. */
+export const fetchEditor = (type: Page["type"]) => void LOADERS[type]().catch(() => {});
+
 export function Editor(props: EditorProps) {
   const { Loaded, failed, load } = useLoaded(props.page.type);
   if (failed) {

@@ -12,7 +12,7 @@ import type { Me, Page, WorkspaceRow } from "../types";
 import { Avatars } from "../ui/Avatar";
 import { Icon } from "../ui/Icon";
 import { Splash } from "../ui/Splash";
-import { Editor } from "./Editor";
+import { Editor, fetchEditor } from "./Editor";
 import { Title } from "./Title";
 
 export type EditorProps = { me: Me; room: Room; page: Page; editable: boolean; presences: Presence[]; presenceRoom: Room | null };
@@ -21,6 +21,7 @@ type Props = { me: Me; workspace: WorkspaceRow; page: Page; presences: Presence[
 
 export function PageView(props: Props) {
   const room = useRoom(props.page.room, props.me);
+  useEffect(() => fetchEditor(props.page.type), [props.page.type]);
   return room === null ? <Splash /> : <Opened {...props} room={room} />;
 }
 
