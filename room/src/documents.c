@@ -94,9 +94,7 @@ static yd_err update_beyond(struct room *room, uint32_t member, enum room_messag
     yd_err err = update_dropped(room, member, message, ROOM_CAUSE_FULL,
                                 "the document, or what waits in it, would be too large");
     if (err == YD_OK) {
-        err = refusal_tell(
-            room, member,
-            YD_LITERAL("not saved: the document, or what waits in it, would be too large"));
+        err = refusal_tell(room, member, YD_LITERAL("not saved: the document would be too large"));
     }
     if (err != YD_OK) return err;
     if (m->was_asked && m->asked_ms + STEP1_AGAIN_MS > room->now_ms) return YD_OK;

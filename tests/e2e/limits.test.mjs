@@ -312,6 +312,54 @@ test('R70: client ids of one connection, and bytes of a state', async () => {
   await server.stop()
 })
 
+const small = 300000
+test('D5 R5 R20: a document at its document-bytes-max is told to who writes, not saved, and whole after a restart', async () => {
+  const rooms = withRooms({ '*': { 'document-bytes-max': small } })
+  const server = await start('--config', rooms)
+  const [writer, hocuspocus, witness] = ['y-websocket 3', 'hocuspocus 4', 'y-websocket 2'].map(family => new Client(server, family, 'full'))
+  await Promise.all([writer, hocuspocus, witness].map(c => c.synced()))
+  await until('it to be saved', () => hocuspocus.provider.unsaved === 0)
+  const told = []
+  writer.provider.ws.on('message', data => { if (Buffer.from(data)[0] === 2) told.push(Buffer.from(data).toString()) })
+  const { warn } = console
+  console.warn = () => {} // a provider says there what it is told
+  // Single letters in no order: the cheapest to hold and the dearest to reckon.
+  for (let n = 0; n < 6000 && told.length === 0; n++) {
+    writer.text.insert(n * 7919 % (n + 1), 'x')
+    if (n % 50 === 0) await sleep(1)
+  }
+  await until('the writer to be told', () => told.length === 1)
+  assert.match(told[0], /not saved: the document would be too large/)
+  assert.ok(await hits(server, 'document-bytes-max') >= 1)
+  await sleep(300)
+  const length = witness.text.length
+  assert.ok(length > 500 && length < writer.text.length)
+  hocuspocus.text.insert(0, 'y'.repeat(small))
+  await sleep(300)
+  assert.equal(hocuspocus.provider.unsaved, 1)
+  assert.equal(witness.text.length, length)
+  console.warn = warn
+  for (const c of [writer, hocuspocus, witness]) c.end()
+  await server.stop()
+  const again = await startServer({ data: server.data, args: ['--config', rooms] })
+  const reader = new Client(again, 'y-websocket 3', 'full')
+  await reader.synced()
+  await until('all that was saved', () => reader.text.length === length)
+  reader.end()
+  await again.stop()
+})
+
+test('L10: beyond connects-per-s who connects waits in the queue, and all come in', async () => {
+  const server = await start('--connects-per-s', '4')
+  const begun = Date.now()
+  const sockets = Array.from({ length: 40 }, () => ask(server, 'room')) // a burst is 32
+  for (const ws of sockets) assert.deepEqual(await ws.result, { open: true })
+  assert.ok(Date.now() - begun > 1200, `${Date.now() - begun} ms`)
+  endAll(sockets)
+  await until('a place for who asks', async () => await hits(server, 'connects-per-s') >= 1)
+  await server.stop()
+})
+
 test('L9: the table of docs/limits.md, the settings and the metrics name the same limits', async () => {
   const doc = fs.readFileSync('../docs/limits.md', 'utf8')
   const table = [...doc.slice(doc.indexOf('## The table'), doc.indexOf('## Rules')).matchAll(/^\| `([a-z-]+)` \|/gm)].map(m => m[1]).sort()
