@@ -1,6 +1,7 @@
 // Packs the npm packages:
-//   node tools/npm-pack.mjs OUT PLATFORM=PROGRAM...     e.g. build/npm linux-x64=build/static/partyd
-// OUT then has partyd-VERSION.tgz and, for each platform, partyd-PLATFORM-VERSION.tgz. Nothing is fetched.
+//   node tools/npm-pack.mjs OUT PLATFORM=PROGRAM... FOLDER...     e.g. build/npm linux-x64=build/static/partyd edge
+// OUT then has partyd-VERSION.tgz, for each platform partyd-PLATFORM-VERSION.tgz, and each folder that is a package and built, as
+// partyd-edge-VERSION.tgz. Nothing is fetched.
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -48,8 +49,25 @@ function packPlatform (platform, program) {
   pack(folder)
 }
 
+/** A package of this repository as it is, with what all of them say. */
+function packFolder (name) {
+  const from = path.join(root, name), folder = path.join(out, path.basename(name))
+  const json = readJson(path.join(from, 'package.json'))
+  if (json.version !== version) fail(`${name}/package.json says version ${json.version}, VERSION says ${version}`)
+  if (!fs.existsSync(path.join(from, json.exports['.'].default))) fail(`${name} is not built`)
+  for (const part of json.files.filter(part => fs.existsSync(path.join(from, part)))) fs.cpSync(path.join(from, part), path.join(folder, part), { recursive: true })
+  const { scripts, devDependencies, ...plain } = json
+  writeJson(path.join(folder, 'package.json'), { ...plain, files: [...json.files, 'LICENSE'], ...provenance, publishConfig: { access: 'public', provenance: true } })
+  pack(folder)
+}
+
 fs.rmSync(out, { recursive: true, force: true })
+fs.mkdirSync(out, { recursive: true })
 for (const each of given) {
+  if (!each.includes('=')) {
+    packFolder(each)
+    continue
+  }
   const [platform, program] = each.split('=')
   if (!program || !fs.existsSync(program)) fail(`'${each}': say PLATFORM=PROGRAM, with a program that is there`)
   packPlatform(platform, program)

@@ -2,6 +2,7 @@
 # Puts partyd on a Linux machine with systemd, or another version in the place of the one there; what does not work is taken back.
 #   deploy.sh USER@HOST [--url https://rooms.example.com]
 # USER may become root there by sudo without being asked. --url is asked from here afterwards, through the proxy.
+# ASK: a better question than /health of that address, as a command.
 # PARTYD_PROGRAM: a static binary for that machine. PARTYD_CONFIG_FILE: its partyd.json. BACKUP: see release.sh.
 # Exit: 0 the new one runs; 1 the old one runs again; 2 nothing was touched; 3 neither works.
 set -eu
@@ -25,11 +26,17 @@ ssh "$host" "sudo BACKUP='${BACKUP:-}' sh partyd-deploy/install.sh" || status=$?
 [ "$status" = 0 ] || exit "$status"
 [ -n "$url" ] || exit 0
 
+ask() {
+    if [ -n "${ASK:-}" ]; then sh -c "$ASK"; else health; fi
+}
+health() {
+    node -e 'fetch(process.argv[1] + "/health", { signal: AbortSignal.timeout(5000) }).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))' "$url"
+}
 tries=0
-until node -e 'fetch(process.argv[1] + "/health", { signal: AbortSignal.timeout(5000) }).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))' "$url"; do
+until ask; do
     tries=$((tries + 1))
     if [ "$tries" = "${TRIES:-10}" ]; then
-        echo "deploy: $url/health does not answer; going back" >&2
+        echo "deploy: $url does not answer as it should; going back" >&2
         ssh "$host" sudo sh partyd-deploy/install.sh --back || exit 3
         exit 1
     fi

@@ -281,6 +281,24 @@ static yd_err on_message(uint32_t member, enum session_opcode opcode, yd_slice b
     return YD_OK;
 }
 
+/* Each as if it had come alone, at the same moment. */
+static yd_err on_many(uint32_t from, yd_slice bytes)
+{
+    size_t at = from;
+    yd_err err = at <= bytes.len ? YD_OK : YD_ESTATE;
+    while (err == YD_OK && at < bytes.len && !outbox.lends) {
+        struct abi_posted head;
+        if (bytes.len - at < sizeof head) return YD_ESTATE;
+        memcpy(&head, bytes.ptr + at, sizeof head);
+        at += sizeof head;
+        if (head.len > bytes.len - at || seats_get(&seats, head.member) == NULL) return YD_ESTATE;
+        err = on_message(head.member, SESSION_BINARY, (yd_slice){bytes.ptr + at, head.len});
+        at += (head.len + 3u) & ~(size_t)3;
+    }
+    box.taken = (uint32_t)at;
+    return err;
+}
+
 static yd_err give(yd_slice bytes)
 {
     return outbox_push(&outbox, (struct abi_record){.kind = ABI_BYTES,
@@ -343,6 +361,7 @@ static yd_err on_event(uint32_t event, uint32_t member, uint32_t flags, yd_slice
     case ABI_TIMER: return step((struct room_event){.kind = ROOM_EV_TIMER});
     case ABI_COMPACT: return step((struct room_event){.kind = ROOM_EV_COMPACT});
     case ABI_ROW: return give_row();
+    case ABI_MANY: return on_many(flags, bytes);
     default: return give_document(event, member);
     }
 }

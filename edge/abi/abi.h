@@ -37,7 +37,10 @@ enum abi_event {
     ABI_PRESENCE, /* member: gives what RESUME needs of it, presence first */
     ABI_STATE,    /* gives the whole document */
     ABI_VECTOR,   /* gives the state vector */
-    ABI_RIGHT     /* member, flags: what it may do has been decided anew */
+    ABI_RIGHT,    /* member, flags: what it may do has been decided anew */
+    ABI_MANY      /* bytes: several BINARY, each struct abi_posted and its message, filled up to a
+                     multiple of 4; flags: where in them to begin. Ends behind one that gave a
+                     record of what is not the outbox's: taken says where to go on */
 };
 
 enum abi_flag {
@@ -45,6 +48,10 @@ enum abi_flag {
     ABI_NAMED = 2,       /* somebody decided who this is */
     ABI_SPEAKS_TEXT = 4, /* the client sent `_pk` */
     ABI_HOCUSPOCUS = 8   /* this dialect, for one document: the host has let it in and says so */
+};
+
+struct abi_posted {
+    uint32_t member, len;
 };
 
 struct abi_opts {
@@ -97,6 +104,7 @@ struct abi_box {
     uint32_t has_gap;     /* bool */
     uint32_t collecting;  /* bool: the last member's message arrives in chunks */
     uint32_t wire;        /* of who came last: session_wire() */
+    uint32_t taken;       /* bytes of the last MANY that are worked off */
     double due_ms;        /* of TIMER; infinite: never */
 };
 

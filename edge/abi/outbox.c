@@ -24,6 +24,7 @@ void outbox_init(struct outbox *out, yd_alloc alloc)
 void outbox_reset(struct outbox *out)
 {
     out->count = 0;
+    out->lends = false;
     if (out->bytes.cap > KEEP_BYTES) yd_buf_deinit(&out->bytes);
     yd_buf_clear(&out->bytes);
 }
@@ -55,6 +56,7 @@ yd_err outbox_send(struct outbox *out, struct abi_record record, yd_slice head, 
         record.head_len = (uint32_t)head.len;
         record.body = (uint32_t)(uintptr_t)payload.ptr;
         record.body_len = (uint32_t)payload.len;
+        out->lends = true;
     }
     return err == YD_OK ? outbox_push(out, record) : err;
 }

@@ -9,6 +9,7 @@ struct outbox {
     struct abi_record *list;
     uint32_t count, cap;
     struct yd_buf bytes; /* heads, and small messages in one piece */
+    bool lends;          /* a record has bytes that are the room's until its next step */
 };
 
 void outbox_init(struct outbox *out, yd_alloc alloc);

@@ -11,6 +11,9 @@ export class Alarm {
   #wanted = Infinity;
   #setting: Promise<void> | null = null;
 
+  /** Since the object is awake: each time that it is set. */
+  rowsWritten = 0;
+
   constructor(storage: DurableObjectStorage) { this.#storage = storage; }
 
   by(when: number): void {
@@ -30,6 +33,7 @@ export class Alarm {
     this.#wanted = Infinity;
     if (this.#at !== null && this.#at <= when) return;
     this.#at = when;
+    this.rowsWritten++;
     await this.#storage.setAlarm(when);
   }
 

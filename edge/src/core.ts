@@ -3,7 +3,7 @@ import wasm from "./room.wasm";
 
 export const Ev = {
   OPEN: 0, LOAD_BASE: 1, LOAD_DELTA: 2, LOAD_ROW: 3, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8,
-  TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15, RIGHT: 16,
+  TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15, RIGHT: 16, MANY: 17,
 } as const;
 export const Flag = { WRITER: 1, NAMED: 2, SPEAKS_TEXT: 4, HOCUSPOCUS: 8 } as const;
 export const Kind = { SEND: 0, CLOSE: 1, SNAPSHOT: 2, IGNORED: 3, BYTES: 4, OTHER: 5 } as const;
@@ -11,8 +11,10 @@ export const ALL = 0xffffffff;
 export const ALL_LAST = 0xfffffffd;
 
 /** Words of struct abi_box and struct abi_record. */
-const Box = { IN: 0, IN_CAP: 1, OUT: 2, ROW_BYTES: 4, ROW_UPDATES: 5, WANTS_TICK: 6, IS_DIRTY: 7, HAS_GAP: 8, COLLECTING: 9, WIRE: 10, DUE: 12 } as const;
+const Box = { IN: 0, IN_CAP: 1, OUT: 2, ROW_BYTES: 4, ROW_UPDATES: 5, WANTS_TICK: 6, IS_DIRTY: 7, HAS_GAP: 8, COLLECTING: 9, WIRE: 10, TAKEN: 11, DUE: 12 } as const;
 const RECORD_WORDS = 8;
+const POSTED_HEAD = 8; // bytes of struct abi_posted
+const POSTED_MAX = 64 * 1024; // the inbox has so much at least
 
 export interface CoreOptions {
   messageBytesMax: number;
@@ -58,6 +60,8 @@ export class Core {
   #bytes: Uint8Array = NOTHING;
   #words: Uint32Array = new Uint32Array(0);
   #dues: Float64Array = new Float64Array(0); // one: asked for after each event
+  #posted = 0; // bytes of the inbox that hold posted messages
+  #taken = 0; // of these
 
   constructor(options: CoreOptions) {
     this.#x = new WebAssembly.Instance(wasm, {}).exports as unknown as Exports;
@@ -87,8 +91,34 @@ export class Core {
     this.#look();
   }
 
+  /** Puts a member's binary message into the inbox, to be worked off together with others; false: it has no place. */
+  post(member: number, message: Uint8Array): boolean {
+    const length = message.byteLength, end = this.#posted + POSTED_HEAD + ((length + 3) & ~3);
+    if (end > POSTED_MAX) return false;
+    if (this.#posted === 0) this.#reserve(POSTED_MAX);
+    const at = this.#word(Box.IN) + this.#posted;
+    this.#words[at >> 2] = member;
+    this.#words[(at >> 2) + 1] = length;
+    this.#bytes.set(message, at + POSTED_HEAD);
+    this.#posted = end;
+    return true;
+  }
+
+  get hasPosted(): boolean { return this.#posted > 0; }
+
+  /** Works off what was posted, or the first of it: to be called until nothing is left. */
+  takePosted(now: number): RoomRecord[] {
+    const count = this.#x.abi_step(Ev.MANY, 0, this.#taken, this.#posted, now);
+    this.#look();
+    if (count < 0) throw new CoreError(`the room says ${count} to what was posted`);
+    this.#taken = this.#word(Box.TAKEN);
+    if (this.#taken >= this.#posted) this.#taken = this.#posted = 0;
+    return this.records(count);
+  }
+
   /** One event; the records are to be taken with records() before the next one. */
   step(event: number, member: number, flags: number, payload: Uint8Array | string, now: number): number {
+    if (this.hasPosted) throw new CoreError("what was posted comes first");
     this.#look();
     let length: number;
     if (typeof payload === "string") {

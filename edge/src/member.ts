@@ -30,6 +30,8 @@ export class Member {
   /** When something was last sent to it alone, and when it last began to send a message in chunks. */
   collectingSince = 0;
   presence: Uint8Array | null = NO_PRESENCE;
+  /** Its first message may be one that does not lead into this room (Kind.OTHER). */
+  hasSpoken = false;
   /** For a fresh token, because its session is over. */
   wasAsked = false;
   /** Where what is said to all finds it: Core.wire. */

@@ -5,7 +5,7 @@
 // What a record says may leave at once, or is gated: then it waits here until the journal row that it speaks
 // of is written, and after that the platform's output gate keeps it until the row is kept. Rows are not
 // written one for each update: an update that comes soon after a row waits, so that several share one and are relayed as one
-// (rules E3, E4). Everything a socket needs after a sleep is in its attachment (E7).
+// (rules E3, E4). What has to wait anyway is not looked at before its time (E24). Everything a socket needs after a sleep is in its attachment (E7).
 import { DurableObject } from "cloudflare:workers";
 import type { Copy } from "./backup.ts";
 import { onCall } from "./calls.ts";
@@ -26,20 +26,24 @@ import { type Renewal, type Visit, visitOf } from "./visit.ts";
 /** Below the 15 s in which stock clients repeat their presence: each repetition is answered. */
 const KEEPALIVE_MS = 12_000;
 const SILENT_MS = 20_000; // who repeats nothing is sent something this often
-const TICK_MS = 40; // presence leaves this often at most
+const TICK_MS = 40, TICK_MS_MAX = 100; // presence leaves this often at most (E25)
+const TICK_EACH_MS = 8; // for each who is in: a tick is a message to each, and an answer of each
 const SOON_MS = 3000; // what the room wants later than this an event or an alarm brings
 const KEEP_MS = 1000; // attachments are written this often at most
 const ROW_BYTES_MAX = 256 * 1024; // does not wait for more
+const SPREAD = 1.15; // from one row to the next
 const PAUSE_MS = 1000; // without a row: what comes then does not wait long
 const COMPACT_IDLE_MS = 30_000;
 const GAP_MS = 5000;
 const REFUSE_MS = 1500;
+const TOO_LARGE = 1009; // of close codes
 const COLLECT_MS = 60_000; // between two parts of a message in chunks
 const KICKS_MAX = 256; // that still count
 const TOKEN_MS = 10_000; // for a token that was asked for
 const ANSWER_MS = 50; // for an answer to be on its way before the object ends
 const GRACE_MS = 30 * 86_400_000; // of what was deleted elsewhere
 const EMPTY_UPDATE = [1, 1, 0] as const; // presence of nobody: a message that nobody reacts to
+const SYNC = 0, UPDATE = 2, PRESENCE = 1; // what a message begins with, behind an address of Hocuspocus
 const QUERY = 3;
 const QUESTION = [2, 0] as const; // of Hocuspocus: send a token
 const NOTHING = new Uint8Array(0);
@@ -133,7 +137,10 @@ export class Room extends DurableObject<Env> {
     return this.#keeper;
   }
 
-  #flush(): void { if (this.#core !== null && this.#core.rowBytes > 0) this.#row(); }
+  #flush(): void {
+    this.#catchUp();
+    if (this.#core !== null && this.#core.rowBytes > 0) this.#row();
+  }
 
   /** All that is confirmed, under the numbers that the store has. */
   #copy(of: { party: string; room: string }): Copy | null {
@@ -314,8 +321,7 @@ export class Room extends DurableObject<Env> {
     const limit = this.#policy(member)?.messageBytesMax ?? 0;
     const size = typeof message === "string" ? message.length : message.byteLength;
     if (size > limit) {
-      this.#leave(member);
-      member.close(1009, "message too large");
+      this.#turnAway(member, "message too large");
     } else if (typeof message === "string") {
       this.#event(Ev.TEXT, member, message);
     } else {
@@ -323,10 +329,30 @@ export class Room extends DurableObject<Env> {
     }
   }
 
+  /** It would come back at once and say the same again (L8). */
+  #turnAway(member: Member, why: string): void {
+    this.#leave(member);
+    setTimeout(() => member.close(TOO_LARGE, why), REFUSE_MS);
+  }
+
   #binary(member: Member, message: ArrayBuffer): void {
-    const bytes = new Uint8Array(message);
+    const bytes = new Uint8Array(message), when = this.#waitsUntil(member, bytes);
+    if (when > Date.now() && this.#core!.post(member.number, bytes)) {
+      this.#actAt(when);
+      return;
+    }
     this.#event(Ev.BINARY, member, bytes);
+    member.hasSpoken = true;
     if (this.#other === member) this.#sitDown(member, message);
+  }
+
+  /** When somebody will hear of it: presence leaves with a tick, an update with a row. 0: at once, or nobody knows. */
+  #waitsUntil(member: Member, message: Uint8Array): number {
+    if (this.#core === null || !member.hasSpoken || member.collectingSince > 0) return 0;
+    const at = member.address.byteLength, kind = message[at];
+    if (kind === PRESENCE) return this.#tickAt + this.#tickMs;
+    const isUpdate = kind === SYNC && message[at + 1] === UPDATE && (member.flags & Flag.WRITER) !== 0;
+    return isUpdate ? this.#rowAt + this.#rowMs : 0;
   }
 
   /** A client of Hocuspocus on the path of a room: it is not in for being there (D40), and each document is decided
@@ -369,17 +395,20 @@ export class Room extends DurableObject<Env> {
       this.#fail(1011, UNREADABLE, "it could not be loaded");
       return;
     }
-    try {
+    this.#guarded(() => {
       this.#step(event, member.number, payload, flags);
       if (event === Ev.TEXT || event === Ev.BINARY) this.#collect(member);
       this.#after();
-    } catch (error) {
-      if (error instanceof CoreError || error instanceof WebAssembly.RuntimeError) this.#fail(1011, "room failed, please reconnect", error);
-      else this.#fail(1013, "the store has failed, please reconnect", error);
-    }
+    });
+  }
+
+  /** What was put aside (E24) comes before whatever happens now. */
+  #catchUp(): void {
+    while (this.#core?.hasPosted === true) for (const record of this.#core.takePosted(Date.now())) this.#carryOut(record);
   }
 
   #step(event: number, member: number, payload: Uint8Array | string = NOTHING, flags = 0): void {
+    this.#catchUp();
     const core = this.#core!;
     const count = core.step(event, member, flags, payload, Date.now());
     if (count > 0) for (const record of core.records(count)) this.#carryOut(record);
@@ -397,14 +426,19 @@ export class Room extends DurableObject<Env> {
       case Kind.SNAPSHOT:
         this.store.snapshot(this.#name, record.number === 1, record.bytes, record.gated);
         if (record.gated && this.#of !== null) this.#keeperOf(this.#of)?.touched(Date.now());
-        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes, rows_written: this.store.rowsWritten });
+        log("debug", "room compacted", { room: this.#name, bytes: record.bytes.byteLength, memory_bytes: this.#core!.memoryBytes, rows_written: this.store.rowsWritten + this.#alarm.rowsWritten });
         this.#release();
         break;
       case Kind.CLOSE: {
         const member = this.#seats[record.member];
         if (member === undefined) break;
-        queueMicrotask(() => { if (this.#members.has(member.socket)) this.#leave(member); });
-        member.close(record.number, textOf(record.bytes));
+        const why = textOf(record.bytes), isTooLarge = record.number === TOO_LARGE;
+        queueMicrotask(() => {
+          if (!this.#members.has(member.socket)) return;
+          if (isTooLarge) this.#turnAway(member, why);
+          else this.#leave(member);
+        });
+        if (!isTooLarge) member.close(record.number, why);
         break;
       }
       case Kind.OTHER:
@@ -435,13 +469,15 @@ export class Room extends DurableObject<Env> {
 
   // ---- turns -------------------------------------------------------------------------------------
 
+  get #tickMs(): number { return Math.min(Math.max(TICK_MS, this.#members.size * TICK_EACH_MS), TICK_MS_MAX); }
+
   /** Whoever is alone has nobody waiting for what it writes. */
   get #rowMs(): number { return this.#members.size <= 1 ? this.#settings.journalAloneMs : Math.max(this.#busyMs, this.#settings.journalMs); }
 
   /** Rows grow apart while somebody goes on editing, and after a pause begin as close as they were. */
   #spread(now: number): void {
     const { journalMs, journalBusyMs } = this.#settings;
-    this.#busyMs = now - this.#rowAt > PAUSE_MS ? 0 : Math.min(Math.max(this.#busyMs, journalMs) * 1.25, journalBusyMs);
+    this.#busyMs = now - this.#rowAt > PAUSE_MS ? 0 : Math.min(Math.max(this.#busyMs, journalMs) * SPREAD, journalBusyMs);
   }
 
   /** After each event: what may wait is planned, what may not is done. */
@@ -450,7 +486,7 @@ export class Room extends DurableObject<Env> {
     let next = Infinity;
     if (core.due <= now) this.#step(Ev.TIMER, 0);
     if (core.due <= now + SOON_MS) next = core.due;
-    if (core.wantsTick) next = Math.min(next, this.#tickAt + TICK_MS);
+    if (core.wantsTick) next = Math.min(next, this.#tickAt + this.#tickMs);
     if (core.rowBytes >= ROW_BYTES_MAX) this.#row();
     else if (core.rowBytes > 0) next = Math.min(next, this.#rowAt + this.#rowMs);
     if (next <= now) this.#act(now);
@@ -461,7 +497,7 @@ export class Room extends DurableObject<Env> {
 
   #act(now: number): void {
     const core = this.#core!;
-    if (core.wantsTick && this.#tickAt + TICK_MS <= now) {
+    if (core.wantsTick && this.#tickAt + this.#tickMs <= now) {
       this.#tickAt = now;
       this.#step(Ev.TICK, 0);
     }
@@ -474,12 +510,22 @@ export class Room extends DurableObject<Env> {
     this.#turnAt = when;
     this.#turn = setTimeout(() => {
       this.#turn = null;
-      if (this.#core !== null) this.#guarded(() => { this.#act(Date.now()); this.#after(); });
+      if (this.#core === null) return;
+      this.#guarded(() => {
+        this.#catchUp();
+        this.#act(Date.now());
+        this.#after();
+      });
     }, Math.max(0, when - Date.now()));
   }
 
   #guarded(run: () => void): void {
-    try { run(); } catch (error) { this.#fail(error instanceof CoreError ? 1011 : 1013, "please reconnect", error); }
+    try {
+      run();
+    } catch (error) {
+      if (error instanceof CoreError || error instanceof WebAssembly.RuntimeError) this.#fail(1011, "room failed, please reconnect", error);
+      else this.#fail(1013, "the store has failed, please reconnect", error);
+    }
   }
 
   /** One journal row of all that waits for one. */
@@ -511,6 +557,7 @@ export class Room extends DurableObject<Env> {
   }
 
   #keepAll(): void {
+    this.#catchUp();
     const core = this.#core;
     if (core === null) return;
     for (const member of this.#members.values()) member.keepState(core.ask(Ev.PRESENCE, member.number));
@@ -608,7 +655,9 @@ export class Room extends DurableObject<Env> {
 
   /** The whole document; null: it cannot be read. */
   document(of: { party: string; room: string }): Uint8Array | null {
-    return this.#load(of) ? this.#core!.ask(Ev.STATE) : null;
+    if (!this.#load(of)) return null;
+    this.#guarded(() => this.#catchUp());
+    return this.#core?.ask(Ev.STATE) ?? null;
   }
 
   /** Deleted or erased: nobody gets in (D24). */
@@ -634,7 +683,9 @@ export class Room extends DurableObject<Env> {
   /** What an update does, into this room; a text says why not. */
   merge(of: { party: string; room: string }, update: Uint8Array): string | null {
     if (!this.#load(of)) return UNREADABLE;
-    const why = said(this.#core!, this.#seats.length, update, record => this.#carryOut(record));
+    this.#guarded(() => this.#catchUp());
+    if (this.#core === null) return UNREADABLE;
+    const why = said(this.#core, this.#seats.length, update, record => this.#carryOut(record));
     this.#guarded(() => this.#after());
     return why;
   }

@@ -117,7 +117,7 @@ function read(env: Env): Settings {
     presenceClientsMax: number("PARTYD_PRESENCE_CLIENTS_MAX", 64, 1, 1 << 24),
     presenceUpdatesPerS: number("PARTYD_PRESENCE_UPDATES_PER_S", 60, 1, 1_000_000),
     journalMs: number("PARTYD_JOURNAL_MS", 100, 0, 10000),
-    journalBusyMs: number("PARTYD_JOURNAL_BUSY_MS", 300, 0, 10000),
+    journalBusyMs: number("PARTYD_JOURNAL_BUSY_MS", 350, 0, 10000),
     journalAloneMs: number("PARTYD_JOURNAL_ALONE_MS", 1000, 0, 60000),
     parties: list(text("PARTYD_PARTIES", "main")),
     socketDocumentsMax: number("PARTYD_SOCKET_DOCUMENTS_MAX", 256, 1, 65536),

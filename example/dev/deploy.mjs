@@ -22,7 +22,7 @@ function step (program, ...args) {
   if (status !== 0) fail(`\`${program} ${args[0]}\` ${error ? `cannot be run: ${error.message}` : `ended with ${status}`}; what comes after it was not done`, status ?? 1)
 }
 
-if (target.length === 0) fail('which target? npm run deploy -- docker, fly or systemd, and its options', 2)
+if (target.length === 0) fail('which target? npm run deploy -- docker, edge, fly or systemd, and its options', 2)
 const file = `${example}.env.production`
 const settings = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : ''
 if (!process.env.VITE_PARTYKIT_HOST && !/^VITE_PARTYKIT_HOST=./m.test(settings)) {

@@ -1,7 +1,7 @@
 // Addresses: "/" the workspaces, "/w/ID" one of them, "/w/ID/ROOM" a document or diagram in it.
 import { useSyncExternalStore, type MouseEvent } from "react";
 
-export type Route = { workspaceId: string | null; room: string | null };
+export type Route = { workspaceId: string | null; room: string | null; unknown: boolean };
 
 const listeners = new Set<() => void>();
 window.addEventListener("popstate", () => listeners.forEach((listener) => listener()));
@@ -34,5 +34,6 @@ export function useRoute(): Route {
     () => location.pathname,
   );
   const [, w, workspaceId, room] = path.split("/");
-  return w === "w" && workspaceId ? { workspaceId, room: room || null } : { workspaceId: null, room: null };
+  const found = w === "w" && workspaceId;
+  return found ? { workspaceId, room: room || null, unknown: false } : { workspaceId: null, room: null, unknown: path !== "/" };
 }

@@ -56,8 +56,15 @@ test('somebody new makes an account and a workspace, signs out, and in again', a
   assert.match(said, /auth:signIn/) // Convex's client writes a failed action to the console
   assert.deepEqual(more, [])
   await fill()
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-  await page.getByRole('link', { name: /Cleo’s things/ }).waitFor()
+  await browser.withoutNetwork(async () => {
+    await page.context().setOffline(true)
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await page.getByRole('alert').getByText('The server does not answer yet').waitFor()
+    await page.context().setOffline(false)
+    await page.getByRole('link', { name: /Cleo’s things/ }).waitFor()
+  })
+  await page.goto(new URL('/nowhere', dev.url).href)
+  await page.getByRole('alert').getByText('There is no page at this address').waitFor()
   await page.goto(ann.url())
   await page.getByText('You have no access to this workspace').waitFor()
   await page.context().close()
@@ -73,6 +80,7 @@ test('the list shows who is where, and pointers are at the same place', async ()
     return box !== null && Math.abs(box.x - title.x - 60) < 3 && Math.abs(box.y - title.y - 10) < 3
   })
   await openPage(ann, 'Welcome')
+  assert.equal(await ann.title(), 'Welcome – Together')
   await ben.getByRole('img', { name: 'In here now: Ann' }).first().waitFor()
   assert.ok(await link.evaluate(node => node.isConnected), 'a link that somebody may be clicking stays, whatever others do')
   await shot(ben, 'overview-dark')
@@ -123,9 +131,12 @@ test('a file that is no picture is refused with a word, and leaves nothing behin
   await place(ben, 'Go offline')
   await pasteFile(ben, 'plan.pdf', 'application/pdf', btoa('%PDF-1.7'))
   await ben.getByRole('alert').getByText('plan.pdf: Only pictures can be added').waitFor()
+  // The block comes and goes, and at the edge it is a row of the journal in between: who has read what was written behind it is past that.
+  await type(ben, 'Go offline', ' (without a plan)')
   for (const page of [ann, ben]) {
-    await until('the block to be gone', () => editor(page).locator('.bn-file-block-content-wrapper').evaluateAll(all => all.every(one => one.querySelector('img') !== null)))
+    await reads(page, '(without a plan)')
     assert.doesNotMatch(await editor(page).innerText(), /Loading|Add file/)
+    assert.ok(await editor(page).locator('.bn-file-block-content-wrapper').evaluateAll(all => all.every(one => one.querySelector('img') !== null)), 'there are pictures and nothing else')
   }
   await ben.getByRole('button', { name: 'Close' }).click()
   await status(ben, /Saved/)
@@ -143,6 +154,51 @@ test('who goes offline writes on, and comes back with it', async () => {
     await status(ben, /Saved/)
   })
   for (const page of [ann, ben]) { await reads(page, '(Ben, offline)'); await reads(page, '(Ann, meanwhile)') }
+})
+
+test('what was written without a network is kept while one is on other pages, and comes later', async () => {
+  await openPage(ann, 'Welcome')
+  await openPage(ben, 'Welcome')
+  await place(ben, 'Things to try')
+  await browser.withoutNetwork(async () => {
+    await ben.context().setOffline(true)
+    await status(ben, /Offline/)
+    await ben.keyboard.type(' (Ben, and gone)')
+    // Its editor was never loaded, and cannot be now.
+    await ben.locator('nav').getByRole('link', { name: 'How it fits together' }).click()
+    await ben.getByText('The editor could not be loaded').or(ben.getByRole('progressbar')).first().waitFor()
+    await ben.getByRole('link', { name: 'Demo workspace' }).click()
+    await ben.getByText('“Welcome” has changes that are not on the server yet').waitFor()
+    await shot(ben, 'unsent-dark')
+    assert.equal((await editor(ann).innerText()).includes('and gone'), false)
+    assert.equal(await ben.evaluate(() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))), true, 'the page asks before it closes')
+    await ben.context().setOffline(false)
+    await reads(ann, '(Ben, and gone)')
+    await ben.getByText('not on the server yet').waitFor({ state: 'detached' })
+    await until('the page to close without asking', () => ben.evaluate(() => dispatchEvent(new Event('beforeunload', { cancelable: true }))))
+  })
+  await openPage(ben, 'Welcome')
+  await reads(ben, '(Ben, and gone)')
+})
+
+test('an editor that cannot be loaded, or breaks, takes nothing else with it', async () => {
+  const page = await browser.open('Ben again', dev.url)
+  await enter(page, 'Ben')
+  const source = '**/src/diagram/DiagramEditor.tsx*'
+  await page.route(source, route => route.abort())
+  await page.locator('nav').getByRole('link', { name: 'How it fits together' }).click()
+  await page.getByText('The editor could not be loaded').waitFor()
+  await shot(page, 'not-loaded')
+  browser.problems.splice(0) // what the browser says of the file
+  await page.unroute(source)
+  await page.route(source, route => route.fulfill({ contentType: 'text/javascript', body: 'export default () => { throw new Error("broken on purpose") }' }))
+  await page.reload()
+  await page.getByText('This page cannot be shown').waitFor()
+  assert.ok(browser.problems.splice(0).every(one => /broken on purpose/.test(one)))
+  await shot(page, 'broken')
+  await openPage(page, 'Welcome')
+  await reads(page, 'This page is shared')
+  await page.context().close()
 })
 
 test('the server is restarted under open pages', async () => {
@@ -229,7 +285,10 @@ test('a viewer sees everything and changes nothing; with another role that chang
   await type(vera, 'Welcome', ' from Vera')
   await openPage(ben, 'Welcome')
   await reads(ben, 'from Vera')
-  await ann.getByLabel('Role of Vera').selectOption('viewer')
+  // Adding who is there already gives them the role, as at once.
+  await ann.getByLabel('E-mail').fill('vera@example.com')
+  await ann.getByLabel('Role', { exact: true }).selectOption('viewer')
+  await ann.getByRole('button', { name: 'Add' }).click()
   await until('Vera to be a viewer again', async () => await editor(vera).getAttribute('contenteditable') === 'false')
   await status(vera, /Live/)
 })
@@ -240,11 +299,25 @@ test('who is removed is out at once, and does not come in again', async () => {
   await until('Ben’s connection to be over', () => ben.locator('.bn-editor').count().then(count => count === 0))
   await ben.reload()
   await ben.getByText('You have no access to this workspace').waitFor()
+  await letBenIn()
+  // Who goes themselves is asked, and is not told that somebody has done it.
+  await ben.getByRole('link', { name: 'Demo workspace' }).click()
+  ben.once('dialog', dialog => void dialog.dismiss())
+  await ben.getByRole('button', { name: 'Leave the workspace' }).click()
+  ben.once('dialog', dialog => void dialog.accept())
+  await ben.getByRole('button', { name: 'Leave the workspace' }).click()
+  await ben.getByRole('heading', { name: 'Hello, Ben' }).waitFor()
+  await until('nothing to be told', async () => new URL(ben.url()).pathname === '/' && await ben.getByRole('alert').count() === 0)
+  await letBenIn()
+})
+async function letBenIn () {
   await ann.getByLabel('E-mail').fill('ben@example.com')
   await ann.getByRole('button', { name: 'Add' }).click()
+  await ben.getByRole('link', { name: /Demo workspace/ }).or(ben.locator('nav')).first().waitFor()
+  if (new URL(ben.url()).pathname === '/') await ben.getByRole('link', { name: /Demo workspace/ }).click()
   await openPage(ben, 'Welcome')
   await reads(ben, 'from Vera')
-})
+}
 
 test('light, dark, wide and narrow: nothing is cut off, and there is something to look at', async () => {
   await openPage(ben, 'How it fits together')

@@ -86,16 +86,15 @@ static yd_err content_keep(struct bulk *b, uint32_t handle)
         type_at(doc, type)->name = off;
         type_at(doc, type)->name_len = (uint32_t)wire->content.len;
         it->content = type;
-    } else if (wire->ref != REF_DELETED) {
-        it->content = off;
-        it->bytes = (uint32_t)wire->content.len;
+    } else if (wire->content.len > 0) {
+        YD_TRY(item_extent_set(doc, it, (struct extent){off, (uint32_t)wire->content.len}));
     }
     return YD_OK;
 }
 
 static struct origins *origins_at(const struct bulk *b, uint32_t handle)
 {
-    return (struct origins *)b->origins.at + handle;
+    return (struct origins *)b->origins.at + item_number(handle);
 }
 
 /* An item that is not linked yet. Without origins `left` says where in the update its parent is
@@ -113,7 +112,7 @@ static yd_err item_decode(struct bulk *b, uint32_t index, uint32_t clock, const 
                         .right = wire->flags & WIRE_KEY,
                         .who = index | (uint32_t)wire->ref << 24 | ITEM_LIVE};
     YD_TRY(yd_vec_reserve(doc, &b->origins, 1, sizeof(struct origins)));
-    struct origins *origins = origins_at(b, b->origins.count++);
+    struct origins *origins = (struct origins *)b->origins.at + b->origins.count++;
     origins->left = (struct origin){NONE, wire->origin.clock};
     origins->right = (struct origin){NONE, wire->right.clock};
     if (wire->flags & WIRE_ORIGIN) {
@@ -203,10 +202,11 @@ static void parent_read(const struct bulk *b, const struct item *it, struct wire
 }
 
 /* The client whose next struct an item needs first, or NONE. */
-static uint32_t bulk_missing(struct bulk *b, uint32_t handle, uint32_t own)
+static uint32_t bulk_missing(struct bulk *b, uint32_t handle, const struct origins *origins,
+                             uint32_t own)
 {
     const struct yd_doc *doc = b->doc;
-    struct origin left = origins_at(b, handle)->left, right = origins_at(b, handle)->right;
+    struct origin left = origins->left, right = origins->right;
     if (left.client != NONE && left.client != own &&
         left.clock >= client_at(doc, left.client)->next) {
         return left.client;
@@ -291,10 +291,11 @@ static yd_err bulk_place(struct bulk *b, const struct item *it, uint32_t last, s
     return YD_OK;
 }
 
-static yd_err item_place(struct bulk *b, uint32_t handle, uint32_t last)
+static yd_err item_place(struct bulk *b, uint32_t handle, const struct origins *origins,
+                         uint32_t last)
 {
     struct yd_doc *doc = b->doc;
-    struct place place = {NONE, NONE, NONE, *origins_at(b, handle)};
+    struct place place = {NONE, NONE, NONE, *origins};
     if (place.origins.left.client == NONE && place.origins.right.client == NONE) {
         YD_TRY(yd_list_of(doc, &b->wire, &place.list)); // as bulk_missing() left it
     } else {
@@ -319,11 +320,12 @@ static yd_err step_link(struct bulk *b, uint32_t at, uint32_t *missing)
         client->next = is_last ? progress->end : smap_key(&client->index, next);
     } else {
         const struct item *it = item_at(doc, handle);
-        *missing = bulk_missing(b, handle, at);
+        const struct origins *origins = origins_at(b, handle);
+        *missing = bulk_missing(b, handle, origins, at);
         if (*missing == at) return BULK_UNFIT;
         if (*missing != NONE) return YD_OK;
         uint32_t len = it->len;
-        YD_TRY(item_place(b, handle, progress->last));
+        YD_TRY(item_place(b, handle, origins, progress->last));
         client->next += len;
     }
     progress->last = handle;

@@ -33,11 +33,12 @@ static void check_smap(const struct smap *map)
     uint32_t last = 0;
     for (uint32_t c = 0; c < map->chunk_count; c++) {
         const struct smap_chunk *chunk = smap_chunk_at(map, c);
-        YD_ASSERT(chunk->count > 0 && chunk->count <= chunk->cap); // S2
+        YD_ASSERT(chunk->count > 0 && (smap_is_packed(chunk) || chunk->count <= chunk->cap)); // S2
         if (map->dir_cap > 0) YD_ASSERT(map->u.many[c].first == chunk->cells[0]);
         for (uint32_t i = 0; i < chunk->count; i++) {
-            YD_ASSERT(total + i == 0 || chunk->cells[i] > last); // S1
-            last = chunk->cells[i];
+            uint32_t key = smap_chunk_key(chunk, i);
+            YD_ASSERT(total + i == 0 || key > last); // S1
+            last = key;
         }
         total += chunk->count;
     }
@@ -48,10 +49,11 @@ static void check_item(const struct yd_doc *doc, const struct item *it)
 {
     YD_ASSERT((it->who & ITEM_LIVE) != 0);
     bool deleted = item_is_deleted(it);
-    if (item_ref(it) == REF_DELETED) YD_ASSERT(deleted && it->bytes == 0);
+    struct extent place = item_extent(doc, it);
+    if (item_ref(it) == REF_DELETED) YD_ASSERT(deleted && place.bytes == 0);
     if (deleted && !doc->opts.keep_deleted) YD_ASSERT(item_ref(it) == REF_DELETED); // D2
     if (item_ref(it) == REF_TYPE) return;
-    YD_ASSERT(it->bytes == 0 || it->content + it->bytes <= doc->text.len); // T1
+    YD_ASSERT(place.bytes == 0 || place.off + place.bytes <= doc->text.len); // T1
 }
 
 /* The next range that the index implies. False: no more. */
@@ -115,8 +117,8 @@ static uint32_t check_client(struct yd_doc *doc, uint32_t index)
 static void check_anchors(const struct yd_doc *doc)
 {
     uint64_t users = 0;
-    for (uint32_t i = 0; i < doc->item_used; i++) {
-        const struct item *it = item_at(doc, i);
+    for (uint32_t at = 0; at != doc->item_next; at = item_handle_after(at)) {
+        const struct item *it = item_at(doc, at);
         if ((it->who & ITEM_LIVE) == 0) continue;
         if (item_left_kind(it) == ORIGIN_SIDE) YD_ASSERT(it->left != NONE); // O1
         if (item_right_kind(it) == ORIGIN_SIDE) YD_ASSERT(it->right != NONE);
@@ -168,9 +170,9 @@ static void check_order(const struct yd_doc *doc)
 static void check_text(const struct yd_doc *doc)
 {
     uint64_t live = 0;
-    for (uint32_t i = 0; i < doc->item_used; i++) {
-        const struct item *it = item_at(doc, i);
-        if ((it->who & ITEM_LIVE) != 0) live += it->bytes;
+    for (uint32_t at = 0; at != doc->item_next; at = item_handle_after(at)) {
+        const struct item *it = item_at(doc, at);
+        if ((it->who & ITEM_LIVE) != 0) live += item_extent(doc, it).bytes;
     }
     for (uint32_t i = 0; i < doc->types.count; i++) {
         const struct type *type = type_at(doc, i);

@@ -81,13 +81,18 @@ yd_err yd_spans_normalise(struct yd_doc *doc, struct vec *vec)
     return YD_OK;
 }
 
+static void content_drop(struct yd_doc *doc, struct item *it)
+{
+    struct extent place = item_extent(doc, it);
+    yd_text_drop(doc, place.off, place.bytes);
+    yd_item_extent_drop(doc, it);
+}
+
 /* Content gives way to its length; the item stays in its list. */
 static void item_strip(struct yd_doc *doc, struct item *it)
 {
-    if (item_ref(it) != REF_TYPE) yd_text_drop(doc, it->content, it->bytes);
+    content_drop(doc, it);
     item_set_ref(it, REF_DELETED);
-    it->content = 0;
-    it->bytes = 0;
 }
 
 /* Replaces an item below a collected type by a GC entry. */
@@ -103,8 +108,8 @@ static yd_err item_collect(struct yd_doc *doc, uint32_t handle)
     struct smap_pos pos;
     bool found = yd_smap_find(index, it->clock, &pos);
     YD_ASSERT(found && smap_value(index, pos) == handle);
-    smap_set(index, pos, INDEX_GC);
-    if (item_ref(it) != REF_TYPE) yd_text_drop(doc, it->content, it->bytes);
+    YD_TRY(smap_set(doc, index, pos, INDEX_GC));
+    content_drop(doc, it);
     yd_item_free(doc, handle);
     return YD_OK;
 }
@@ -251,6 +256,6 @@ yd_err yd_txn_cleanup(struct yd_doc *doc)
     }
     const struct span *cands = txn->cands.at;
     for (uint32_t i = txn->cands.count; i-- > 0;) YD_TRY(cand_join(doc, &cands[i]));
-    yd_text_compact(doc);
+    text_compact(doc);
     return YD_OK;
 }

@@ -41,11 +41,11 @@ uint32_t yd_client_search(struct yd_doc *doc, uint64_t id)
     return slot - 1;
 }
 
-/* Keeps the table at most half full. Its cap is a power of two. */
+/* Keeps the table at most three quarters full. Its cap is a power of two. */
 static yd_err id_table_reserve(struct yd_doc *doc)
 {
     uint32_t old = doc->client_hash.cap;
-    if (old > 0 && doc->clients.count < old / 2) return YD_OK;
+    if (old > 0 && doc->clients.count < old / 4 * 3) return YD_OK;
     uint32_t cap = old == 0 ? 4 : old * 2;
     uint32_t *slots = yd_mem(doc, NULL, 0, cap * sizeof *slots);
     if (slots == NULL) return YD_ENOMEM;

@@ -50,10 +50,10 @@ static yd_err scan_stamp(struct yd_doc *doc, struct scan *scan, uint32_t handle)
     if (scan->count == SCAN_SHORT) {
         doc->scan_epoch++;
         for (uint32_t i = 0; i < SCAN_SHORT; i++) {
-            at[scan->near[i]] = (uint64_t)doc->scan_epoch << 32 | i;
+            at[item_number(scan->near[i])] = (uint64_t)doc->scan_epoch << 32 | i;
         }
     }
-    at[handle] = (uint64_t)doc->scan_epoch << 32 | scan->count;
+    at[item_number(handle)] = (uint64_t)doc->scan_epoch << 32 | scan->count;
     return YD_OK;
 }
 
@@ -72,7 +72,7 @@ static yd_err scan_add(struct yd_doc *doc, struct scan *scan, uint32_t handle)
 static uint32_t scan_position(const struct yd_doc *doc, const struct scan *scan, uint32_t handle)
 {
     if (scan->count > SCAN_SHORT) {
-        uint64_t stamp = ((const uint64_t *)doc->stamps.at)[handle];
+        uint64_t stamp = ((const uint64_t *)doc->stamps.at)[item_number(handle)];
         return stamp >> 32 == doc->scan_epoch ? (uint32_t)stamp : NONE;
     }
     for (uint32_t i = scan->count; i-- > 0;) {
@@ -128,7 +128,7 @@ static uint32_t fingers_below(const struct fingers *f, uint64_t id)
 static uint32_t finger_item(const struct yd_doc *doc, const struct finger *finger,
                             const struct place *place)
 {
-    if (finger->handle >= doc->item_used) return NONE;
+    if (finger->handle >= doc->item_next) return NONE;
     const struct item *other = item_at(doc, finger->handle);
     bool is_sibling = (other->who & ITEM_LIVE) != 0 && item_list(doc, other) == place->list &&
                       origin_equal(place->origins.left, item_origin(doc, other)) &&

@@ -26,7 +26,7 @@ yd_err yd_ranges_add(struct yd_doc *doc, struct smap *ranges, uint32_t clock, ui
         uint32_t first_end = first + smap_value(ranges, pos);
         if (first_end >= end) return YD_OK;
         if (first_end >= clock) {
-            smap_set(ranges, pos, end - first);
+            YD_TRY(smap_set(doc, ranges, pos, end - first));
         } else {
             YD_TRY(yd_smap_insert_after(doc, ranges, &pos, clock, len));
         }
@@ -42,8 +42,8 @@ yd_err yd_ranges_add(struct yd_doc *doc, struct smap *ranges, uint32_t clock, ui
         swallowed++;
     }
     if (swallowed > 0) {
-        smap_set(ranges, pos, end - first);
-        yd_smap_remove_after(doc, ranges, pos, swallowed);
+        YD_TRY(smap_set(doc, ranges, pos, end - first));
+        YD_TRY(yd_smap_remove_after(doc, ranges, pos, swallowed));
     }
     return YD_OK;
 }

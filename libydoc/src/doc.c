@@ -16,6 +16,7 @@ static void tables_begin(struct yd_doc *doc)
     doc->version = 1; // that of nothing kept is 0
     doc->item_free = NONE;
     doc->anchor_free = NONE;
+    doc->extent_free = NONE;
     doc->list_free = NONE;
     doc->type_free = NONE;
     doc->run_free = NONE;
@@ -65,6 +66,7 @@ static void tables_free(struct yd_doc *doc)
     yd_items_deinit(doc);
     yd_clients_deinit(doc);
     yd_vec_free(doc, &doc->anchors, sizeof(struct anchor));
+    yd_vec_free(doc, &doc->extents, sizeof(struct extent));
     yd_vec_free(doc, &doc->lists, sizeof(struct list));
     yd_vec_free(doc, &doc->types, sizeof(struct type));
     yd_vec_free(doc, &doc->list_hash, sizeof(uint32_t));
@@ -107,9 +109,14 @@ void yd_doc_empty(struct yd_doc *doc)
 void yd_doc_fit(struct yd_doc *doc)
 {
     yd_items_fit(doc);
+    for (uint32_t i = 0; SMAP_PACKS && i < doc->clients.count; i++) {
+        yd_smap_pack(doc, &client_at(doc, i)->index);
+        yd_smap_pack(doc, &client_at(doc, i)->dels);
+    }
     yd_vec_fit(doc, &doc->clients, sizeof(struct client));
     yd_vec_fit(doc, &doc->by_id, sizeof(uint32_t));
     yd_vec_fit(doc, &doc->anchors, sizeof(struct anchor));
+    yd_vec_fit(doc, &doc->extents, sizeof(struct extent));
     yd_vec_fit(doc, &doc->lists, sizeof(struct list));
     yd_vec_fit(doc, &doc->types, sizeof(struct type));
     yd_vec_fit(doc, &doc->names, sizeof(struct name));

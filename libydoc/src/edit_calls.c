@@ -30,7 +30,7 @@ static uint64_t marks_bytes(const struct yd_doc *doc, const struct attrs *attrs)
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < attrs->vec.count; i++) {
         const struct attr *attr = attr_at(attrs, i);
-        bytes += attr->item != NONE ? item_at(doc, attr->item)->bytes
+        bytes += attr->item != NONE ? item_extent(doc, item_at(doc, attr->item)).bytes
                                     : attr->key.len + attr->value.len + 16;
     }
     return bytes;

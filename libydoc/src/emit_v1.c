@@ -73,14 +73,14 @@ static inline uint8_t *emit_id(struct emit *e, uint8_t *p, struct origin id)
 
 /* Content bytes; up to 16 more may be written behind them. Where content of no bytes once was may
  * lie beyond the text by now. */
-static inline uint8_t *emit_bytes(const struct arena *text, uint8_t *p, const struct item *it)
+static inline uint8_t *emit_bytes(const struct arena *text, uint8_t *p, struct extent from)
 {
-    if (it->bytes <= 16 && text->cap >= 16 && it->content <= text->cap - 16) {
-        memcpy(p, text->ptr + it->content, 16); // a copy of a fixed size needs no call
-    } else if (it->bytes > 0) {
-        memcpy(p, text->ptr + it->content, it->bytes);
+    if (from.bytes <= 16 && text->cap >= 16 && from.off <= text->cap - 16) {
+        memcpy(p, text->ptr + from.off, 16); // a copy of a fixed size needs no call
+    } else if (from.bytes > 0) {
+        memcpy(p, text->ptr + from.off, from.bytes);
     }
-    return p + it->bytes;
+    return p + from.bytes;
 }
 
 static uint8_t *emit_name(const struct yd_doc *doc, uint8_t *p, uint32_t name)
@@ -113,13 +113,14 @@ static uint8_t *emit_parent(struct emit *e, uint8_t *p, const struct list *list)
     return list->key == NONE ? p : emit_name(e->doc, p, list->key);
 }
 
-static inline uint8_t *emit_content(struct emit *e, uint8_t *p, const struct item *it, uint32_t ref)
+static inline uint8_t *emit_content(struct emit *e, uint8_t *p, const struct item *it, uint32_t ref,
+                                    struct extent from)
 {
     switch (ref) {
     case REF_DELETED: return put_u32(p, it->len);
     case REF_STRING:
     case REF_BINARY:
-    case REF_EMBED: p = put_u32(p, it->bytes); break;
+    case REF_EMBED: p = put_u32(p, from.bytes); break;
     case REF_ANY:
     case REF_JSON: p = put_u32(p, it->len); break;
     case REF_TYPE: {
@@ -132,11 +133,11 @@ static inline uint8_t *emit_content(struct emit *e, uint8_t *p, const struct ite
     }
     default: break;
     }
-    return emit_bytes(&e->doc->text, p, it);
+    return emit_bytes(&e->doc->text, p, from);
 }
 
 static inline uint8_t *emit_item(struct emit *e, uint8_t *p, const struct item *it,
-                                 const struct list *list)
+                                 const struct list *list, struct extent from)
 {
     uint32_t ref = item_ref(it);
     uint32_t left = item_left_kind(it), right = item_right_kind(it);
@@ -149,7 +150,7 @@ static inline uint8_t *emit_item(struct emit *e, uint8_t *p, const struct item *
     }
     if (right != ORIGIN_NONE) p = emit_id(e, p, item_right_origin(e->doc, it));
     if (left == ORIGIN_NONE && right == ORIGIN_NONE) p = emit_parent(e, p, list);
-    return emit_content(e, p, it, ref);
+    return emit_content(e, p, it, ref, from);
 }
 
 static yd_err entry_long(struct emit *e, const struct client *client, struct smap_pos pos)
@@ -165,19 +166,23 @@ static yd_err emit_chunk(struct emit *e, const struct client *client, struct sma
 {
     const struct yd_doc *doc = e->doc;
     const struct smap_chunk *chunk = smap_chunk_at(&client->index, pos.chunk);
+    uint32_t room[SMAP_CHUNK];
+    const uint32_t *handles =
+        smap_is_packed(chunk) ? yd_smap_unpack_values(chunk, room) : chunk->cells + chunk->cap;
     struct yd_buf *out = e->out;
     for (; pos.at < chunk->count; pos.at++) {
-        uint32_t handle = chunk->cells[chunk->cap + pos.at];
+        uint32_t handle = handles[pos.at];
         const struct item *it = handle == INDEX_GC ? NULL : item_at(doc, handle);
         if (it == NULL || item_ref(it) > REF_SKIP) {
             YD_TRY(entry_long(e, client, pos));
             continue;
         }
         const struct list *list = list_at(doc, item_list(doc, it));
-        size_t need = EMIT_MAX + it->bytes + names_size(doc, it, list);
+        struct extent from = item_extent(doc, it);
+        size_t need = EMIT_MAX + from.bytes + names_size(doc, it, list);
         if (item_ref(it) == REF_TYPE) need += type_at(doc, it->content)->name_len;
         if (need > out->cap - out->len) YD_TRY(yd_buf_reserve(out, need));
-        out->len = (size_t)(emit_item(e, out->ptr + out->len, it, list) - out->ptr);
+        out->len = (size_t)(emit_item(e, out->ptr + out->len, it, list, from) - out->ptr);
     }
     return YD_OK;
 }

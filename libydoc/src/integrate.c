@@ -115,7 +115,8 @@ static bool anchor_share(struct yd_doc *doc, struct item *it, const struct item 
 {
     if (item_right_kind(before) != ORIGIN_KEPT) return false;
     struct anchor *anchor = item_anchor(doc, before);
-    if (anchor->list != place->list || !origin_equal(anchor->at.right, place->origins.right)) {
+    if (anchor_list(doc, anchor) != place->list ||
+        !origin_equal(anchor->at, place->origins.right)) {
         return false;
     }
     anchor->users++;
@@ -190,11 +191,11 @@ static yd_err content_store(struct yd_doc *doc, uint32_t handle, const struct wi
     }
     bool half;
     yd_slice tail = yd_content_tail(wire->ref, wire->content, wire->len, offset, &half);
-    YD_TRY(yd_text_append(doc, half ? YD_LITERAL("\xef\xbf\xbd") : YD_EMPTY, &it->content));
-    uint32_t off;
-    YD_TRY(yd_text_append(doc, tail, &off));
-    it->bytes = doc->text.len - it->content;
-    return YD_OK;
+    uint32_t off, unused;
+    YD_TRY(yd_text_append(doc, half ? YD_LITERAL("\xef\xbf\xbd") : YD_EMPTY, &off));
+    YD_TRY(yd_text_append(doc, tail, &unused));
+    uint32_t bytes = doc->text.len - off;
+    return bytes == 0 ? YD_OK : item_extent_set(doc, it, (struct extent){off, bytes});
 }
 
 /* Step 4, second half: deletions that come with the item itself. */

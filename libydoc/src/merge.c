@@ -3,169 +3,217 @@
  * Where it sits:   the caller -> yd_update_merge() -> here -> source.c, fold.c, ranges.c
  * Source:          Yjs mergeUpdates; rules U80 and U86 in docs/encoding.md
  *
- * Yjs sorts all its readers anew for every run of structs. Here the sections of a client lie in a
- * heap by their next clock. Everything else is as in Yjs, whose choices show in the bytes: the
- * reader at hand goes on as long as its structs follow one another, of readers at the same clock
- * the one that was read last comes first, and a GC grows only where readers change.
+ * Yjs sorts all its readers anew for every run of structs. Here every section is a lane. Of each
+ * client the lanes that nothing was read of yet wait in order, which is the order they came in when
+ * updates follow one another, and those that are begun lie in a heap, mostly of none or one.
+ * Everything else is as in Yjs, whose choices show in the bytes: the reader at hand goes on as long
+ * as its structs follow one another, of readers at the same clock the one that was read last comes
+ * first, and a GC grows only where readers change.
  */
 #include "codec.h"
 #include "fold.h"
 #include "source.h"
 
-struct merge {
-    struct source *sources;
-    uint32_t *turns; /* per source: the lower, the later it was read */
-    uint32_t turn;
-    struct section *sections; /* of all sources; `client` is the source, highest id first */
-    uint32_t count;
-    struct wire wire;
+/* What is left of one section. */
+struct lane {
+    uint64_t id; /* of the client */
+    const uint8_t *at;
+    const uint8_t *end;
+    uint32_t left;   /* structs */
+    uint32_t clock;  /* of the next one */
+    uint32_t update; /* which one it is of */
 };
 
-static bool comes_before(const struct merge *m, const struct section *a, const struct section *b)
+struct merge {
+    struct source source; /* the update at hand */
+    struct yd_buf
+        inners; /* struct yd_buf: the inner forms of those in V2, which lanes point into */
+    struct yd_buf lanes;
+    struct yd_buf deletes; /* struct range */
+    uint32_t *turns;       /* per update: the lower, the later it was read */
+    uint32_t turn;
+    struct wire wire;      /* the struct at hand */
+    const uint8_t *behind; /* where it ends */
+};
+
+/* Clients from the highest; of one, who is to be read first. */
+static bool lane_before(const struct merge *m, const struct lane *a, const struct lane *b)
 {
-    if (a->next.clock != b->next.clock) return a->next.clock < b->next.clock;
-    return m->turns[a->client] < m->turns[b->client];
+    if (a->id != b->id) return a->id > b->id;
+    if (a->clock != b->clock) return a->clock < b->clock;
+    return m->turns[a->update] < m->turns[b->update];
 }
 
-static void group_sift(const struct merge *m, struct section *heap, uint32_t root, uint32_t n)
+static void lanes_sift(const struct merge *m, struct lane *heap, uint32_t n, uint32_t root,
+                       bool last_on_top)
 {
     for (uint32_t child; (child = root * 2 + 1) < n; root = child) {
-        if (child + 1 < n && comes_before(m, &heap[child + 1], &heap[child])) child++;
-        if (!comes_before(m, &heap[child], &heap[root])) return;
-        struct section kept = heap[root];
+        bool other = child + 1 < n && lane_before(m, &heap[child + 1], &heap[child]) != last_on_top;
+        if (other) child++;
+        if (lane_before(m, &heap[child], &heap[root]) == last_on_top) return;
+        struct lane kept = heap[root];
         heap[root] = heap[child];
         heap[child] = kept;
     }
 }
 
-/* The next struct that is no Skip. */
-static bool group_peek(struct merge *m, struct section *section, const uint8_t **behind)
+static void lanes_sort(const struct merge *m, struct lane *lanes, uint32_t n)
 {
-    while (yd_section_peek(section, &m->wire, behind)) {
+    uint32_t sorted = 1;
+    while (sorted < n && lane_before(m, &lanes[sorted - 1], &lanes[sorted])) sorted++;
+    if (sorted >= n) return;
+    for (uint32_t i = n / 2; i-- > 0;) lanes_sift(m, lanes, n, i, true);
+    while (n > 1) {
+        struct lane kept = lanes[0];
+        lanes[0] = lanes[--n];
+        lanes[n] = kept;
+        lanes_sift(m, lanes, n, 0, true);
+    }
+}
+
+/* Puts a lane into a heap of `n`, behind which there is room. */
+static void lane_push(const struct merge *m, struct lane *heap, uint32_t n, struct lane lane)
+{
+    while (n > 0 && lane_before(m, &lane, &heap[(n - 1) / 2])) {
+        heap[n] = heap[(n - 1) / 2];
+        n = (n - 1) / 2;
+    }
+    heap[n] = lane;
+}
+
+static void lane_step(const struct merge *m, struct lane *lane)
+{
+    lane->at = m->behind;
+    lane->clock += m->wire.len;
+    lane->left--;
+}
+
+/* The next struct that is no Skip. */
+static bool lane_peek(struct merge *m, struct lane *lane)
+{
+    while (lane->left > 0) {
+        struct yd_reader r = {lane->at, lane->end, false};
+        yd_v1_read(&r, &m->wire);
+        m->behind = r.at;
         if (m->wire.ref != REF_SKIP) return true;
-        section_step(section, &m->wire, *behind);
+        lane_step(m, lane);
     }
     return false;
 }
 
-/* Reads on in the section whose turn it is, until another may come first. */
-static yd_err section_turn(struct merge *m, struct section *section, struct fold *fold)
+/* Reads on in the lane whose turn it is, until another may come first. */
+static yd_err lane_turn(struct merge *m, struct lane *lane, struct fold *fold)
 {
-    const uint8_t *behind;
     bool passed = false;
-    bool more = group_peek(m, section, &behind);
-    while (more && fold->end != NONE && section->next.clock + m->wire.len <= fold->end) {
-        section_step(section, &m->wire, behind);
+    bool more = lane_peek(m, lane);
+    while (more && fold->end != NONE && lane->clock + m->wire.len <= fold->end) {
+        lane_step(m, lane);
         passed = true;
-        more = group_peek(m, section, &behind);
+        more = lane_peek(m, lane);
     }
-    if (!more || (passed && section->next.clock > fold->end)) return YD_OK;
-    YD_TRY(yd_fold_add(fold, &m->wire, section->next.clock, true));
+    if (!more || (passed && lane->clock > fold->end)) return YD_OK;
+    YD_TRY(yd_fold_add(fold, &m->wire, lane->clock, true));
     if (fold->grew) return YD_OK;
-    section_step(section, &m->wire, behind);
-    while (group_peek(m, section, &behind) && section->next.clock == fold->end) {
-        YD_TRY(yd_fold_add(fold, &m->wire, section->next.clock, false));
-        section_step(section, &m->wire, behind);
+    lane_step(m, lane);
+    while (lane_peek(m, lane) && lane->clock == fold->end) {
+        YD_TRY(yd_fold_add(fold, &m->wire, lane->clock, false));
+        lane_step(m, lane);
     }
     return YD_OK;
 }
 
-/* All sections of one client. */
-static yd_err group_merge(struct merge *m, struct section *heap, uint32_t n, struct sink *sink)
+/* All lanes of one client. The turns of a client before it may have changed their order. */
+static yd_err group_merge(struct merge *m, struct lane *lanes, uint32_t n, struct sink *sink)
 {
-    const uint8_t *behind;
-    struct fold fold = fold_of(sink, heap[0].id, 0);
-    for (uint32_t i = 0; i < n; i++) (void)group_peek(m, &heap[i], &behind); // over Skips
-    for (uint32_t i = n / 2; i-- > 0;) group_sift(m, heap, i, n);
-    while (n > 0) {
-        uint32_t source = heap[0].client;
-        YD_TRY(section_turn(m, &heap[0], &fold));
-        m->turns[source] = --m->turn;
-        if (heap[0].next.left == 0) heap[0] = heap[--n];
-        group_sift(m, heap, 0, n);
+    struct fold fold = fold_of(sink, lanes[0].id, 0);
+    uint32_t begun = 0, next = 0; // lanes[0..begun) are a heap, lanes[next..n) wait
+    lanes_sort(m, lanes, n);
+    while (begun > 0 || next < n) {
+        bool goes_on = begun > 0 && (next == n || lane_before(m, &lanes[0], &lanes[next]));
+        struct lane *lane = &lanes[goes_on ? 0 : next++];
+        YD_TRY(lane_turn(m, lane, &fold));
+        m->turns[lane->update] = --m->turn;
+        if (!goes_on) {
+            if (lane->left > 0) lane_push(m, lanes, begun++, *lane);
+            continue;
+        }
+        if (lane->left == 0) lanes[0] = lanes[--begun];
+        lanes_sift(m, lanes, begun, 0, false);
     }
     return yd_fold_end(&fold);
 }
 
-static yd_err deletes_merge(const struct merge *m, size_t count, struct sink *sink)
+static yd_err merge_write(struct merge *m, struct sink *sink)
 {
-    struct yd_buf list;
-    yd_buf_init(&list, sink->out->alloc, SIZE_MAX / 2);
-    yd_err err = YD_OK;
-    for (size_t i = 0; i < count && err == YD_OK; i++) {
-        err = yd_ranges_collect(&m->sources[i], &list);
-    }
-    if (err == YD_OK) {
-        yd_ranges_sort(&list, true);
-        yd_ranges_join(&list);
-        err = yd_ranges_write(&list, sink);
-    }
-    yd_buf_deinit(&list);
-    return err;
-}
-
-static yd_err sections_merge(struct merge *m, size_t count, struct sink *sink)
-{
-    yd_sections_sort(m->sections, m->count);
+    struct lane *lanes = (void *)m->lanes.ptr;
+    uint32_t count = (uint32_t)(m->lanes.len / sizeof *lanes);
+    lanes_sort(m, lanes, count);
     sink_sections_begin(sink);
-    for (uint32_t i = 0; i < m->count;) {
+    for (uint32_t i = 0; i < count;) {
         uint32_t end = i + 1;
-        while (end < m->count && m->sections[end].id == m->sections[i].id) end++;
-        YD_TRY(group_merge(m, m->sections + i, end - i, sink));
+        while (end < count && lanes[end].id == lanes[i].id) end++;
+        YD_TRY(group_merge(m, lanes + i, end - i, sink));
         i = end;
     }
     YD_TRY(yd_sink_sections_end(sink));
-    return deletes_merge(m, count, sink);
+    yd_ranges_sort(&m->deletes, true);
+    yd_ranges_join(&m->deletes);
+    return yd_ranges_write(&m->deletes, sink);
 }
 
-/* Lists the sections of all sources. */
-static yd_err sources_join(struct merge *m, size_t count, struct yd_buf *sections)
+/* Takes what there is out of the update at hand, so that the next one can take its place. */
+static yd_err update_take(struct merge *m, uint32_t update)
 {
-    for (size_t i = 0; i < count; i++) {
-        m->turns[i] = m->turn + (uint32_t)i;
-        for (uint32_t k = 0; k < source_count(&m->sources[i]); k++) {
-            struct section section = *source_section(&m->sources[i], k);
-            section.client = (uint32_t)i;
-            YD_TRY(yd_buf_append(sections, (yd_slice){(const uint8_t *)&section, sizeof section}));
-        }
+    for (uint32_t i = 0; i < source_count(&m->source); i++) {
+        const struct section *section = source_section(&m->source, i);
+        const struct cursor *next = &section->next;
+        struct lane lane = {section->id, next->at, next->end, next->left, next->clock, update};
+        if (next->left > 0 && *next->at == REF_SKIP) (void)lane_peek(m, &lane);
+        YD_TRY(yd_buf_append(&m->lanes, (yd_slice){(const uint8_t *)&lane, sizeof lane}));
     }
-    m->sections = (void *)sections->ptr;
-    m->count = (uint32_t)(sections->len / sizeof(struct section));
+    YD_TRY(yd_ranges_collect(&m->source, &m->deletes));
+    struct yd_buf *inner = &m->source.inner.bytes;
+    if (inner->ptr == NULL) return YD_OK;
+    YD_TRY(yd_buf_append(&m->inners, (yd_slice){(const uint8_t *)inner, sizeof *inner}));
+    yd_buf_init(inner, inner->alloc, inner->max);
     return YD_OK;
 }
 
-static yd_err merge_run(struct merge *m, const struct yd_update *updates, size_t count,
-                        struct sink *sink, size_t *bad)
+static yd_err updates_take(struct merge *m, const struct yd_update *updates, size_t count,
+                           size_t *bad)
 {
-    struct yd_buf sections;
-    yd_buf_init(&sections, sink->out->alloc, SIZE_MAX / 2);
-    yd_err err = YD_OK;
-    for (size_t i = 0; i < count && err == YD_OK; i++) {
-        err = yd_source_open(&m->sources[i], updates[i]);
+    for (size_t i = 0; i < count; i++) {
+        m->turns[i] = m->turn + (uint32_t)i;
+        yd_err err = yd_source_open(&m->source, updates[i]);
         if (err == YD_EMALFORMED) *bad = i;
+        YD_TRY(err);
+        YD_TRY(update_take(m, (uint32_t)i));
     }
-    if (err == YD_OK) err = sources_join(m, count, &sections);
-    if (err == YD_OK) err = sections_merge(m, count, sink);
-    yd_buf_deinit(&sections);
-    return err;
+    return YD_OK;
 }
 
-/* Makes room for the sources, merges, and lets go of them. */
+/* Makes room, merges, and lets go of it. */
 static yd_err merge_all(const struct yd_update *updates, size_t count, struct sink *sink,
                         size_t *bad)
 {
     struct merge m = {.turn = UINT32_MAX / 2};
     yd_alloc alloc = sink->out->alloc;
-    size_t sources_size = count * sizeof *m.sources;
     size_t turns_size = count * sizeof *m.turns;
-    m.sources = alloc.resize(alloc.ctx, NULL, 0, sources_size);
-    if (m.sources == NULL) return YD_ENOMEM;
     m.turns = alloc.resize(alloc.ctx, NULL, 0, turns_size);
-    for (size_t i = 0; i < count; i++) yd_source_init(&m.sources[i], sink->out);
-    yd_err err = m.turns == NULL ? YD_ENOMEM : merge_run(&m, updates, count, sink, bad);
-    for (size_t i = 0; i < count; i++) yd_source_deinit(&m.sources[i]);
-    if (m.turns != NULL) alloc.resize(alloc.ctx, m.turns, turns_size, 0);
-    alloc.resize(alloc.ctx, m.sources, sources_size, 0);
+    if (m.turns == NULL) return YD_ENOMEM;
+    yd_source_init(&m.source, sink->out);
+    yd_buf_init(&m.inners, alloc, SIZE_MAX / 2);
+    yd_buf_init(&m.lanes, alloc, SIZE_MAX / 2);
+    yd_buf_init(&m.deletes, alloc, SIZE_MAX / 2);
+    yd_err err = updates_take(&m, updates, count, bad);
+    if (err == YD_OK) err = merge_write(&m, sink);
+    struct yd_buf *inners = (void *)m.inners.ptr;
+    for (size_t i = 0; i < m.inners.len / sizeof *inners; i++) yd_buf_deinit(&inners[i]);
+    yd_buf_deinit(&m.inners);
+    yd_buf_deinit(&m.lanes);
+    yd_buf_deinit(&m.deletes);
+    yd_source_deinit(&m.source);
+    alloc.resize(alloc.ctx, m.turns, turns_size, 0);
     return err;
 }
 
@@ -189,7 +237,7 @@ yd_err yd_update_merge(const struct yd_update *updates, size_t count, enum yd_fo
     *bad = 0;
     if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     if (count == 1) return single(updates[0], format, out);
-    if (count > UINT32_MAX / 4 || count > SIZE_MAX / sizeof(struct source)) return YD_ETOOBIG;
+    if (count > UINT32_MAX / 4) return YD_ETOOBIG;
     struct sink sink;
     yd_sink_begin(&sink, format, out);
     yd_err err = YD_OK;

@@ -201,7 +201,7 @@ static void runs_release(struct yd_doc *doc, struct smap *runs, uint32_t keep)
             at = next;
         }
         if (at != NONE) {
-            smap_set(runs, smap_first(), at);
+            smap_put(runs, smap_first(), at);
             return;
         }
         yd_smap_remove_first(doc, runs);
@@ -250,7 +250,7 @@ static yd_err pend_apply(struct yd_doc *doc, uint32_t index)
         YD_TRY(yd_delete_range(doc, index, clock, here));
         if (here < end) {
             yd_smap_rekey(dels, smap_first(), here);
-            smap_set(dels, smap_first(), end - here);
+            smap_put(dels, smap_first(), end - here);
             break;
         }
         yd_smap_remove_first(doc, dels);

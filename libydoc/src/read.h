@@ -44,7 +44,7 @@ int yd_utf16_compare(yd_slice a, yd_slice b);
 
 static inline yd_slice item_content(const struct yd_doc *doc, const struct item *it)
 {
-    return text_slice(doc, it->content, it->bytes);
+    return item_bytes(doc, it);
 }
 
 #endif

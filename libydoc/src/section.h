@@ -4,8 +4,9 @@
 
 #include "wire.h"
 
-/* What a struct or a range of an update can cost at most: an item and an index entry for it and
- * for the three cuts it may cause, an anchor for each of these and for both its neighbours. */
+/* What a struct or a range of an update can cost at most: an item, an index entry and a place of
+ * content for it and for the three cuts it may cause, an anchor for each of these and for both its
+ * neighbours, and two more where a left origin is kept. */
 #define STRUCT_COST ((uint64_t)304)
 #define RANGE_COST  ((uint64_t)160)
 

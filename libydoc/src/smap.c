@@ -14,34 +14,35 @@
 
 #include <string.h>
 
-static size_t chunk_bytes(uint32_t cap)
-{
-    return sizeof(struct smap_chunk) + (size_t)cap * 2 * sizeof(uint32_t);
-}
-
 static struct smap_chunk *chunk_new(struct yd_doc *doc, uint32_t cap)
 {
-    struct smap_chunk *chunk = yd_mem(doc, NULL, 0, chunk_bytes(cap));
+    struct smap_chunk *chunk = yd_mem(doc, NULL, 0, smap_wide_bytes(cap));
     if (chunk == NULL) return NULL;
-    chunk->count = 0;
-    chunk->cap = (uint16_t)cap;
+    *chunk = (struct smap_chunk){.cap = (uint8_t)cap};
     return chunk;
 }
 
 static void chunk_free(struct yd_doc *doc, struct smap_chunk *chunk)
 {
-    yd_mem(doc, chunk, chunk_bytes(chunk->cap), 0);
+    size_t size = smap_is_packed(chunk) ? yd_smap_packed_bytes(chunk) : smap_wide_bytes(chunk->cap);
+    yd_mem(doc, chunk, size, 0);
+}
+
+static uint32_t grown(uint32_t cap)
+{
+    uint32_t more = TIGHT ? cap + 1 : cap * 2;
+    return more < SMAP_CHUNK ? more : SMAP_CHUNK;
 }
 
 /* Doubles the room of a small chunk. The values move behind the keys' new room. */
 static struct smap_chunk *chunk_grow(struct yd_doc *doc, struct smap_chunk *chunk)
 {
     uint32_t old = chunk->cap;
-    uint32_t cap = TIGHT ? old + 1 : old * 2 < SMAP_CHUNK ? old * 2 : SMAP_CHUNK;
-    chunk = yd_mem(doc, chunk, chunk_bytes(old), chunk_bytes(cap));
+    uint32_t cap = grown(old);
+    chunk = yd_mem(doc, chunk, smap_wide_bytes(old), smap_wide_bytes(cap));
     if (chunk == NULL) return NULL;
     memmove(chunk->cells + cap, chunk->cells + old, old * sizeof(uint32_t));
-    chunk->cap = (uint16_t)cap;
+    chunk->cap = (uint8_t)cap;
     return chunk;
 }
 
@@ -51,8 +52,8 @@ static void chunk_move_tail(struct smap_chunk *from, uint32_t at, struct smap_ch
     uint32_t n = from->count - at;
     memcpy(to->cells + to->count, from->cells + at, n * sizeof(uint32_t));
     memcpy(to->cells + to->cap + to->count, from->cells + from->cap + at, n * sizeof(uint32_t));
-    to->count = (uint16_t)(to->count + n);
-    from->count = (uint16_t)at;
+    to->count = (uint8_t)(to->count + n);
+    from->count = (uint8_t)at;
 }
 
 static void chunk_put(struct smap_chunk *chunk, uint32_t at, uint32_t key, uint32_t value)
@@ -69,17 +70,22 @@ static void chunk_put(struct smap_chunk *chunk, uint32_t at, uint32_t key, uint3
     chunk->count++;
 }
 
-/* Index of the greatest key <= key in a chunk whose first key is <= key. */
-static uint32_t chunk_search(const struct smap_chunk *chunk, uint32_t key)
+/* Index of the greatest key <= key in a wide chunk whose first key is <= key. A transaction asks
+ * for one place several times. */
+static uint32_t chunk_search(struct smap_chunk *chunk, uint32_t key)
 {
     const uint32_t *base = chunk->cells;
     uint32_t n = chunk->count;
+    uint32_t hint = chunk->u.hint;
+    if (SMAP_PACKS && hint + 1 < n && base[hint] <= key && key < base[hint + 1]) return hint;
     while (n > 1) {
         uint32_t half = n / 2;
         base = base[half] <= key ? base + half : base;
         n -= half;
     }
-    return (uint32_t)(base - chunk->cells);
+    hint = (uint32_t)(base - chunk->cells);
+    chunk->u.hint = (uint8_t)hint;
+    return hint;
 }
 
 static uint32_t dir_search(const struct smap *map, uint32_t key)
@@ -107,8 +113,9 @@ bool yd_smap_find(struct smap *map, uint32_t key, struct smap_pos *pos)
             map->hint = c;
         }
     }
-    const struct smap_chunk *chunk = smap_chunk_at(map, c);
+    struct smap_chunk *chunk = smap_chunk_at(map, c);
     if (chunk->cells[0] > key) return false;
+    if (smap_is_packed(chunk)) return yd_smap_packed_find(chunk, c, key, pos);
     uint32_t last = chunk->count - 1u;
     *pos = (struct smap_pos){c, chunk->cells[last] <= key ? last : chunk_search(chunk, key)};
     return true;
@@ -152,7 +159,14 @@ static yd_err place_reserve(struct yd_doc *doc, struct smap *map, struct smap_po
 {
     struct smap_chunk *chunk = smap_chunk_at(map, pos->chunk);
     if (chunk->count < chunk->cap) return YD_OK;
-    if (chunk->cap < SMAP_CHUNK) {
+    // An append leaves the full chunk full, and packed; anything else halves it.
+    bool append = pos->chunk + 1 == map->chunk_count && pos->at == chunk->count;
+    if (smap_is_packed(chunk) && !(append && chunk->count == SMAP_CHUNK)) {
+        YD_TRY(yd_smap_open(doc, map, pos->chunk, grown(chunk->count) - chunk->count));
+        chunk = smap_chunk_at(map, pos->chunk);
+        if (chunk->count < chunk->cap) return YD_OK;
+    }
+    if (chunk->count < SMAP_CHUNK) {
         chunk = chunk_grow(doc, chunk);
         if (chunk == NULL) return YD_ENOMEM;
         if (map->dir_cap == 0) {
@@ -164,10 +178,8 @@ static yd_err place_reserve(struct yd_doc *doc, struct smap *map, struct smap_po
     }
     struct smap_chunk *fresh = dir_insert(doc, map, pos->chunk);
     if (fresh == NULL) return YD_ENOMEM;
-    // An append leaves the full chunk full; anything else halves it.
-    bool append = pos->chunk + 2 == map->chunk_count && pos->at == chunk->count;
     uint32_t cut = append ? chunk->count : chunk->count / 2u;
-    chunk_move_tail(chunk, cut, fresh);
+    if (!append) chunk_move_tail(chunk, cut, fresh);
     map->u.many[pos->chunk + 1].first = fresh->cells[0];
     if (append || pos->at > cut) *pos = (struct smap_pos){pos->chunk + 1, pos->at - cut};
     return YD_OK;
@@ -244,33 +256,40 @@ static void dir_remove(struct yd_doc *doc, struct smap *map, uint32_t c)
     map->u.one = NULL;
 }
 
-/* Removes up to `count` entries of chunk c from `at` on and returns how many. */
-static uint32_t chunk_cut(struct yd_doc *doc, struct smap *map, struct smap_pos pos, uint32_t count)
+/* Removes n entries of a chunk from pos on; so many there are. If some stay, it is not packed. */
+static void chunk_cut(struct yd_doc *doc, struct smap *map, struct smap_pos pos, uint32_t n)
 {
     struct smap_chunk *chunk = smap_chunk_at(map, pos.chunk);
-    uint32_t n = chunk->count - pos.at;
-    if (n > count) n = count;
+    map->total -= n;
+    if (n == chunk->count) {
+        dir_remove(doc, map, pos.chunk);
+        return;
+    }
     uint32_t rest = chunk->count - pos.at - n;
     uint32_t *keys = chunk->cells + pos.at;
     uint32_t *values = keys + chunk->cap;
-    memmove(keys, keys + n, rest * sizeof(uint32_t));
-    memmove(values, values + n, rest * sizeof(uint32_t));
-    chunk->count = (uint16_t)(chunk->count - n);
-    map->total -= n;
-    if (chunk->count == 0) {
-        dir_remove(doc, map, pos.chunk);
-    } else if (pos.at == 0 && map->dir_cap > 0) {
-        map->u.many[pos.chunk].first = chunk->cells[0];
+    if (rest > 0) {
+        memmove(keys, keys + n, rest * sizeof(uint32_t));
+        memmove(values, values + n, rest * sizeof(uint32_t));
     }
-    return n;
+    chunk->count = (uint8_t)(chunk->count - n);
+    if (pos.at == 0 && map->dir_cap > 0) map->u.many[pos.chunk].first = chunk->cells[0];
 }
 
-void yd_smap_remove_after(struct yd_doc *doc, struct smap *map, struct smap_pos pos, uint32_t count)
+yd_err yd_smap_remove_after(struct yd_doc *doc, struct smap *map, struct smap_pos pos,
+                            uint32_t count)
 {
     while (count > 0) {
         struct smap_pos next = smap_next(map, pos);
-        count -= chunk_cut(doc, map, next, count);
+        const struct smap_chunk *chunk = smap_chunk_at(map, next.chunk);
+        uint32_t n = chunk->count - next.at;
+        if (n > count) n = count;
+        if (smap_is_packed(chunk) && n < chunk->count)
+            YD_TRY(yd_smap_open(doc, map, next.chunk, 0));
+        chunk_cut(doc, map, next, n);
+        count -= n;
     }
+    return YD_OK;
 }
 
 void yd_smap_remove_first(struct yd_doc *doc, struct smap *map)

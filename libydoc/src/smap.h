@@ -4,7 +4,7 @@
  * keys. One contiguous array would move its whole tail at every insert: for a document of 200,000
  * pieces that was measured as 1,000 times the cost of everything else.
  * A map of one chunk has no directory, and its chunk starts small: most clients of an old
- * document hold a handful of entries.
+ * document hold a handful of entries. After a load chunks are packed (smap_pack.c).
  */
 #ifndef YDOC_SMAP_H
 #define YDOC_SMAP_H
@@ -20,10 +20,27 @@ struct yd_doc;
 #endif
 
 struct smap_chunk {
-    uint16_t count;
-    uint16_t cap;
-    uint32_t cells[]; /* cap keys, then cap values */
+    uint8_t count;
+    uint8_t cap; /* entries that there is room for; 0: packed, see smap_pack.c */
+    union {
+        uint8_t hint;     /* wide: entry of the last find */
+        uint8_t key_size; /* packed: how distances from the first key are written */
+    } u;
+    uint8_t value_size; /* packed: and those from the least value */
+    uint32_t cells[];   /* cap keys, then cap values. Packed: first key, least value, distances */
 };
+#define SMAP_PACKED_CELLS 2
+
+/* In wasm no chunk is packed: the code would be 3 KB of the module, which travels. */
+#ifdef __wasm__
+#define SMAP_PACKS 0
+#else
+#define SMAP_PACKS 1
+#endif
+static inline bool smap_is_packed(const struct smap_chunk *chunk)
+{
+    return SMAP_PACKS && chunk->cap == 0;
+}
 
 struct smap_dir {
     struct smap_chunk *chunk;
@@ -52,19 +69,57 @@ static inline struct smap_chunk *smap_chunk_at(const struct smap *map, uint32_t 
 {
     return map->dir_cap == 0 ? map->u.one : map->u.many[i].chunk;
 }
+static inline size_t smap_wide_bytes(uint32_t cap)
+{
+    return sizeof(struct smap_chunk) + (size_t)cap * 2 * sizeof(uint32_t);
+}
+
+/* ---- smap_pack.c */
+/* `cold` keeps the wide way straight where these are called from. */
+__attribute__((cold)) uint32_t yd_smap_packed_key(const struct smap_chunk *chunk, uint32_t at);
+__attribute__((cold)) uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at);
+/* The values of a packed chunk, written to `room`, which it returns. */
+const uint32_t *yd_smap_unpack_values(const struct smap_chunk *chunk, uint32_t *room);
+/* yd_smap_find() in packed chunk c. */
+bool yd_smap_packed_find(const struct smap_chunk *chunk, uint32_t c, uint32_t key,
+                         struct smap_pos *pos);
+size_t yd_smap_packed_bytes(const struct smap_chunk *chunk);
+/* Makes a packed chunk a wide one with room for `more` entries, so that it can be changed. */
+YD_NODISCARD yd_err yd_smap_open(struct yd_doc *doc, struct smap *map, uint32_t c, uint32_t more);
+/* Packs all chunks; positions stay valid. Memory refused: not all. */
+void yd_smap_pack(struct yd_doc *doc, struct smap *map);
+
+static inline uint32_t smap_chunk_key(const struct smap_chunk *chunk, uint32_t at)
+{
+    return smap_is_packed(chunk) ? yd_smap_packed_key(chunk, at) : chunk->cells[at];
+}
+static inline uint32_t smap_chunk_value(const struct smap_chunk *chunk, uint32_t at)
+{
+    return smap_is_packed(chunk) ? yd_smap_packed_value(chunk, at) : chunk->cells[chunk->cap + at];
+}
 static inline uint32_t smap_key(const struct smap *map, struct smap_pos pos)
 {
-    return smap_chunk_at(map, pos.chunk)->cells[pos.at];
+    return smap_chunk_key(smap_chunk_at(map, pos.chunk), pos.at);
 }
 static inline uint32_t smap_value(const struct smap *map, struct smap_pos pos)
 {
-    const struct smap_chunk *chunk = smap_chunk_at(map, pos.chunk);
-    return chunk->cells[chunk->cap + pos.at];
+    return smap_chunk_value(smap_chunk_at(map, pos.chunk), pos.at);
 }
-static inline void smap_set(struct smap *map, struct smap_pos pos, uint32_t value)
+/* Replaces a value in a chunk that is not packed. */
+static inline void smap_put(struct smap *map, struct smap_pos pos, uint32_t value)
 {
     struct smap_chunk *chunk = smap_chunk_at(map, pos.chunk);
     chunk->cells[chunk->cap + pos.at] = value;
+}
+YD_NODISCARD static inline yd_err smap_set(struct yd_doc *doc, struct smap *map,
+                                           struct smap_pos pos, uint32_t value)
+{
+    if (smap_is_packed(smap_chunk_at(map, pos.chunk))) {
+        yd_err err = yd_smap_open(doc, map, pos.chunk, 0);
+        if (err != YD_OK) return err;
+    }
+    smap_put(map, pos, value);
+    return YD_OK;
 }
 static inline bool smap_is_end(const struct smap *map, struct smap_pos pos)
 {
@@ -115,19 +170,19 @@ YD_NODISCARD static inline yd_err smap_push(struct yd_doc *doc, struct smap *map
 {
     if (map->chunk_count == 0) return yd_smap_append(doc, map, key, value);
     struct smap_chunk *last = smap_chunk_at(map, map->chunk_count - 1);
-    if (last->count == last->cap) return yd_smap_append(doc, map, key, value);
+    if (last->count >= last->cap) return yd_smap_append(doc, map, key, value);
     last->cells[last->count] = key;
     last->cells[last->cap + last->count] = value;
     last->count++;
     map->total++;
     return YD_OK;
 }
-/* Replaces the key of an entry; the order must stay. */
+/* Replaces the key of an entry of such a chunk; the order must stay. */
 void yd_smap_rekey(struct smap *map, struct smap_pos pos, uint32_t key);
 /* Removes `count` entries behind pos; pos stays valid. */
-void yd_smap_remove_after(struct yd_doc *doc, struct smap *map, struct smap_pos pos,
-                          uint32_t count);
-/* Removes the first entry. */
+YD_NODISCARD yd_err yd_smap_remove_after(struct yd_doc *doc, struct smap *map, struct smap_pos pos,
+                                         uint32_t count);
+/* Removes the first entry of a map that was never packed. */
 void yd_smap_remove_first(struct yd_doc *doc, struct smap *map);
 /* Entries from pos to the end. Cost: O(chunks). */
 uint32_t yd_smap_count_from(const struct smap *map, struct smap_pos pos);

@@ -26,6 +26,7 @@ static yd_err sections_list(struct source *source, yd_slice bytes, bool inner)
     struct update_plan plan = {.structs = 0};
     struct yd_reader r = yd_reader_of(bytes);
     uint64_t count = yd_count_read(&r, 3);
+    source->sections.len = 0;
     for (uint64_t i = 0; i < count && !r.failed; i++) {
         struct section section;
         yd_section_check(&r, inner, &section, &plan);

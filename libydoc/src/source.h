@@ -29,7 +29,8 @@ struct source {
 
 void yd_source_init(struct source *source, const struct yd_buf *out);
 void yd_source_deinit(struct source *source);
-/* Checks an untrusted update and lists its sections. Errors: as yd_update_convert(). */
+/* Checks an untrusted update and lists its sections, in place of those of one opened before.
+ * Errors: as yd_update_convert(). */
 YD_NODISCARD yd_err yd_source_open(struct source *source, struct yd_update update);
 static inline uint32_t source_count(const struct source *source)
 {

@@ -13,20 +13,19 @@ static const uint8_t half_pair[3] = {0xef, 0xbf, 0xbd}; /* U+FFFD */
 
 /* Cuts a text inside a surrogate pair: both halves become U+FFFD. The left one takes the place of
  * the character, the right part moves because it got longer. */
-static yd_err text_split_pair(struct yd_doc *doc, struct item *left, struct item *right,
-                              uint32_t tail)
+static yd_err text_split_pair(struct yd_doc *doc, struct extent *left, struct extent *right)
 {
+    uint32_t tail = right->bytes;
     YD_TRY(yd_arena_reserve(doc, &doc->text, tail + sizeof half_pair));
     uint8_t *base = doc->text.ptr;
-    uint32_t cut = left->bytes - tail; // behind the character
-    right->content = doc->text.len;
-    right->bytes = tail + (uint32_t)sizeof half_pair;
-    memcpy(base + right->content, half_pair, sizeof half_pair);
-    memcpy(base + right->content + sizeof half_pair, base + left->content + cut, tail);
+    uint32_t cut = right->off; // behind the character
+    *right = (struct extent){doc->text.len, tail + (uint32_t)sizeof half_pair};
+    memcpy(base + right->off, half_pair, sizeof half_pair);
+    memcpy(base + right->off + sizeof half_pair, base + cut, tail);
     doc->text.len += right->bytes;
-    memcpy(base + left->content + cut - 4, half_pair, sizeof half_pair);
-    left->bytes = cut - 1;
-    yd_text_drop(doc, left->content + left->bytes, tail + 1);
+    memcpy(base + cut - 4, half_pair, sizeof half_pair);
+    left->bytes--;
+    yd_text_drop(doc, cut - 1, tail + 1);
     return YD_OK;
 }
 
@@ -36,17 +35,18 @@ static yd_err content_split(struct yd_doc *doc, struct item *left, struct item *
 {
     uint32_t ref = item_ref(left);
     uint32_t len = left->len;
+    struct extent all = item_extent(doc, left);
+    right->who &= ~(ITEM_PLAIN | ITEM_EXTENT);
     left->len = offset;
     right->len = len - offset;
     if (ref == REF_DELETED) return YD_OK;
     bool half;
-    yd_slice all = text_slice(doc, left->content, left->bytes);
-    yd_slice tail = yd_content_tail(ref, all, len, offset, &half);
-    if (half) return text_split_pair(doc, left, right, (uint32_t)tail.len);
-    right->bytes = (uint32_t)tail.len;
-    left->bytes -= right->bytes;
-    right->content = left->content + left->bytes;
-    return YD_OK;
+    yd_slice bytes = text_slice(doc, all.off, all.bytes);
+    uint32_t tail = (uint32_t)yd_content_tail(ref, bytes, len, offset, &half).len;
+    struct extent from = {all.off, all.bytes - tail}, to = {all.off + all.bytes - tail, tail};
+    if (half) YD_TRY(text_split_pair(doc, &from, &to));
+    YD_TRY(item_extent_set(doc, left, from));
+    return item_extent_set(doc, right, to);
 }
 
 yd_err yd_item_split(struct yd_doc *doc, struct smap_pos *pos, uint32_t handle, uint32_t offset,
@@ -90,9 +90,10 @@ static inline bool rights_equal(const struct yd_doc *doc, const struct item *l,
 static inline bool entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right)
 {
     if (left == INDEX_GC || right == INDEX_GC) return left == right;
-    const struct item *l = item_at(doc, left);
     const struct item *r = item_at(doc, right);
-    return l->right == right && l->who == r->who && item_left_kind(r) == ORIGIN_OWN &&
+    if (r->left != left || item_left_kind(r) != ORIGIN_OWN) return false;
+    const struct item *l = item_at(doc, left);
+    return ((l->who ^ r->who) & ~(ITEM_PLAIN | ITEM_EXTENT)) == 0 &&
            ref_is_mergeable(item_ref(l)) && rights_equal(doc, l, r);
 }
 
@@ -101,8 +102,11 @@ static yd_err item_absorb(struct yd_doc *doc, uint32_t left, uint32_t right)
 {
     struct item *l = item_at(doc, left);
     struct item *r = item_at(doc, right);
-    if (item_ref(l) != REF_DELETED) YD_TRY(yd_text_join(doc, l, r));
-    l->len += r->len;
+    if (item_ref(l) == REF_DELETED) {
+        l->len += r->len;
+    } else {
+        YD_TRY(yd_text_join(doc, l, r));
+    }
     l->right = r->right;
     if (r->right != NONE) item_at(doc, r->right)->left = left;
     struct list *list = list_at(doc, item_list(doc, r));
@@ -119,21 +123,23 @@ yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos 
     uint32_t n = 0;
     struct smap_pos first = *pos;
     struct smap_pos prev = first;
-    while (smap_prev(index, &prev) &&
-           entries_fit(doc, smap_value(index, prev), smap_value(index, first))) {
+    uint32_t left = smap_value(index, first);
+    while (smap_prev(index, &prev)) {
+        uint32_t before = smap_value(index, prev);
+        if (!entries_fit(doc, before, left)) break;
+        left = before;
         first = prev;
         n++;
     }
     *merged = n;
     if (n == 0) return YD_OK;
-    uint32_t left = smap_value(index, first);
     // From left to right: each join then only adds to a run that may have room to grow.
     struct smap_pos at = first;
     for (uint32_t i = 0; i < n && left != INDEX_GC; i++) {
         at = smap_next(index, at);
         YD_TRY(item_absorb(doc, left, smap_value(index, at)));
     }
-    yd_smap_remove_after(doc, index, first, n);
+    YD_TRY(yd_smap_remove_after(doc, index, first, n));
     doc->structs -= n;
     *pos = first;
     return YD_OK;
@@ -144,7 +150,7 @@ static bool client_fits(const struct yd_doc *doc, const struct smap *index)
     uint32_t last = NONE;
     for (uint32_t c = 0; c < index->chunk_count; c++) {
         const struct smap_chunk *chunk = smap_chunk_at(index, c);
-        const uint32_t *values = chunk->cells + chunk->cap;
+        const uint32_t *values = chunk->cells + chunk->cap; // not packed yet
         for (uint32_t i = 0; i < chunk->count; last = values[i++]) {
             bool joins = values[i] == INDEX_GC
                              ? last == INDEX_GC

@@ -51,7 +51,7 @@ static void item_wire(const struct yd_doc *doc, const struct item *it, struct wi
         wire->type_ref = (uint8_t)type->ref;
         wire->content = text_slice(doc, type->name, type->name_len);
     } else {
-        wire->content = text_slice(doc, it->content, it->bytes);
+        wire->content = item_bytes(doc, it);
     }
 }
 

@@ -4,7 +4,8 @@
  * and ending a document frees a few blocks:
  *
  *   clients  id -> state clock, index (clock -> struct), deleted ranges
- *   items    32 bytes each, in slabs; linked left and right into lists
+ *   items    28 bytes each, in slabs; linked left and right into lists
+ *   extents  where content lies that has not one byte for each clock
  *   anchors  origins of the items that do not simply follow from their neighbours
  *   lists    the sequence of a type, or the history of one key of a type
  *   types    a root, or the content of an item
@@ -21,6 +22,13 @@
 #include "ydoc/doc.h"
 
 #include <string.h>
+
+/* In place everywhere; in wasm, which has one file, once. */
+#ifdef __wasm__
+#define YD_ONCE static __attribute__((noinline, unused))
+#else
+#define YD_ONCE static inline
+#endif
 
 #define NONE       UINT32_MAX
 #define CLOCK_MAX  ((uint32_t)INT32_MAX) /* clocks are below; Yjs has 2^53, real ones never */
@@ -59,6 +67,10 @@ enum {
 
 #define ITEM_DELETED ((uint32_t)1 << 28)
 #define ITEM_LIVE    ((uint32_t)1 << 29) /* the slot is in use */
+/* How its content is found: in the arena, as many bytes as the item is long; where its entry of the
+ * table of extents says; neither: it has none there. */
+#define ITEM_PLAIN  ((uint32_t)1 << 30)
+#define ITEM_EXTENT ((uint32_t)1 << 31)
 
 struct item {
     uint32_t clock;
@@ -66,11 +78,16 @@ struct item {
     uint32_t left;    /* item handle or NONE */
     uint32_t right;   /* item handle or NONE; of a free slot: the next free one */
     uint32_t home;    /* handle of its list or of its anchor 28 bits, two kinds of 2, see below */
-    uint32_t content; /* offset in text; type handle for REF_TYPE */
-    uint32_t bytes;   /* of content in text; equal to len for ASCII strings */
+    uint32_t content; /* offset in text or handle in extents, see ITEM_PLAIN; type for REF_TYPE */
     uint32_t who;     /* client index 24 bits, content reference 4, flags 4 */
 };
-_Static_assert(sizeof(struct item) == 32, "an item is 32 bytes");
+_Static_assert(sizeof(struct item) == 28, "an item is 28 bytes");
+
+/* Where content lies that has not as many bytes as its item is long: all but ASCII strings. */
+struct extent {
+    uint32_t off; /* in text; of a free one: the next free one */
+    uint32_t bytes;
+};
 
 /* What the author of an item saw left and right of it never changes, and mostly still stands
  * there, or is the author's unit just before. Only otherwise is it written down. */
@@ -94,12 +111,14 @@ struct origins {
 };
 
 /* The home of an item with an origin that is kept. Pieces of what was one struct share one: they
- * have the same right origin, and the left one is of the first piece. */
+ * have the same right origin. Where the left one, which is of the first piece, is kept too, it
+ * stands in an anchor of its own, and so does the list then. */
 struct anchor {
-    uint32_t list; /* handle; of a free one: the next free one */
-    struct origins at;
-    uint32_t users; /* items */
+    uint32_t list;  /* handle, or that anchor's and ANCHOR_PAIR; of a free one: the next free one */
+    uint32_t users; /* items; of the one with the left origin: none */
+    struct origin at; /* right one; the left one */
 };
+#define ANCHOR_PAIR ((uint32_t)1 << 31)
 
 static inline uint32_t item_client(const struct item *it) { return it->who & (CLIENT_MAX - 1); }
 static inline uint32_t item_ref(const struct item *it) { return it->who >> 24 & 15; }
@@ -201,12 +220,16 @@ struct txn {
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
 };
 
+/* A handle of an item counts words: slab number, then the place in the slab. Finding an item takes
+ * no multiplication then. */
 #ifdef YD_TIGHT
-#define SLAB_BITS 5
+#define SLAB_BITS 8
 #else
-#define SLAB_BITS 9
+#define SLAB_BITS 12
 #endif
-#define SLAB_ITEMS ((uint32_t)1 << SLAB_BITS)
+#define SLAB_WORDS ((uint32_t)1 << SLAB_BITS)
+#define ITEM_WORDS ((uint32_t)(sizeof(struct item) / sizeof(uint32_t)))
+#define SLAB_ITEMS (SLAB_WORDS / ITEM_WORDS)
 
 /* Room behind a text run that was moved to the end of the arena, see text.c. */
 struct slack {
@@ -248,11 +271,12 @@ struct yd_doc {
     bool broken;  /* an allocation failed half-way */
     bool retry;   /* something parked can go on at the next apply */
 
-    struct item **slabs;
+    uint32_t **slabs;
     uint32_t slab_count;
     uint32_t slab_cap;
-    uint32_t first_cap; /* items in slab 0, which starts small */
-    uint32_t item_used; /* handles given out, free ones included */
+    uint32_t last_cap;  /* items in the last slab; the others are full */
+    uint32_t item_used; /* slots given out, free ones included */
+    uint32_t item_next; /* handle of the next one */
     uint32_t item_free; /* head of the free slots */
     uint32_t item_free_count;
 
@@ -264,7 +288,9 @@ struct yd_doc {
     uint64_t structs;     /* index entries of all clients */
 
     struct vec anchors; /* struct anchor */
+    struct vec extents; /* struct extent */
     uint32_t anchor_free;
+    uint32_t extent_free;
 
     struct vec lists;     /* struct list */
     struct vec types;     /* struct type */
@@ -340,13 +366,24 @@ void yd_kept_free(struct yd_doc *doc, struct kept *kept);
 /* ---- items.c */
 static inline struct item *item_at(const struct yd_doc *doc, uint32_t handle)
 {
-    return doc->slabs[handle >> SLAB_BITS] + (handle & (SLAB_ITEMS - 1));
+    return (struct item *)(doc->slabs[handle >> SLAB_BITS] + (handle & (SLAB_WORDS - 1)));
+}
+/* Slots in the order they were given out: from 0 to doc->item_next. */
+YD_ONCE uint32_t item_handle_after(uint32_t handle)
+{
+    handle += ITEM_WORDS;
+    uint32_t left = SLAB_WORDS - (handle & (SLAB_WORDS - 1));
+    return left < ITEM_WORDS ? handle + left : handle;
+}
+static inline uint32_t item_number(uint32_t handle)
+{
+    return (handle >> SLAB_BITS) * SLAB_ITEMS + (handle & (SLAB_WORDS - 1)) / ITEM_WORDS;
 }
 /* Makes room for n new items. Pointers to items may change here and nowhere else. */
 YD_NODISCARD yd_err yd_items_grow(struct yd_doc *doc, uint32_t n);
 static inline uint32_t items_cap(const struct yd_doc *doc)
 {
-    return doc->slab_count <= 1 ? doc->first_cap : doc->slab_count * SLAB_ITEMS;
+    return doc->slab_count == 0 ? 0 : (doc->slab_count - 1) * SLAB_ITEMS + doc->last_cap;
 }
 YD_NODISCARD static inline yd_err yd_items_reserve(struct yd_doc *doc, uint32_t n)
 {
@@ -356,7 +393,7 @@ YD_NODISCARD static inline yd_err yd_items_reserve(struct yd_doc *doc, uint32_t 
 /* Says that about n items will come. */
 YD_NODISCARD yd_err yd_items_expect(struct yd_doc *doc, uint32_t n);
 /* A slot of the reserved room. */
-static inline uint32_t yd_item_new(struct yd_doc *doc)
+YD_ONCE uint32_t yd_item_new(struct yd_doc *doc)
 {
     uint32_t handle = doc->item_free;
     if (handle != NONE) {
@@ -365,10 +402,13 @@ static inline uint32_t yd_item_new(struct yd_doc *doc)
         return handle;
     }
     YD_ASSERT(doc->item_used < items_cap(doc));
-    return doc->item_used++;
+    doc->item_used++;
+    handle = doc->item_next;
+    doc->item_next = item_handle_after(handle);
+    return handle;
 }
 void yd_item_free(struct yd_doc *doc, uint32_t handle);
-void yd_items_fit(struct yd_doc *doc); /* gives back room of the first slab */
+void yd_items_fit(struct yd_doc *doc); /* gives back room of the last slab */
 void yd_items_deinit(struct yd_doc *doc);
 
 /* ---- origins.c */
@@ -387,12 +427,22 @@ static inline struct anchor *item_anchor(const struct yd_doc *doc, const struct 
 {
     return anchor_at(doc, it->home & HOME_MASK);
 }
-/* Handle of the list that an item is linked in. */
-static inline uint32_t item_list(const struct yd_doc *doc, const struct item *it)
+/* The one of a pair that holds the left origin. */
+static inline struct anchor *anchor_left(const struct yd_doc *doc, const struct anchor *anchor)
 {
-    return item_is_anchored(it) ? item_anchor(doc, it)->list : it->home & HOME_MASK;
+    return anchor_at(doc, anchor->list & ~ANCHOR_PAIR);
 }
-static inline struct origin item_origin(const struct yd_doc *doc, const struct item *it)
+YD_ONCE uint32_t anchor_list(const struct yd_doc *doc, const struct anchor *anchor)
+{
+    return (anchor->list & ANCHOR_PAIR) != 0 ? anchor_left(doc, anchor)->list : anchor->list;
+}
+/* Handle of the list that an item is linked in. */
+YD_ONCE uint32_t item_list(const struct yd_doc *doc, const struct item *it)
+{
+    if (!item_is_anchored(it)) return it->home & HOME_MASK;
+    return anchor_list(doc, item_anchor(doc, it));
+}
+YD_ONCE struct origin item_origin(const struct yd_doc *doc, const struct item *it)
 {
     switch (item_left_kind(it)) {
     case ORIGIN_OWN: return (struct origin){item_client(it), it->clock - 1};
@@ -400,23 +450,23 @@ static inline struct origin item_origin(const struct yd_doc *doc, const struct i
         const struct item *left = item_at(doc, it->left);
         return (struct origin){item_client(left), left->clock + left->len - 1};
     }
-    case ORIGIN_KEPT: return item_anchor(doc, it)->at.left;
+    case ORIGIN_KEPT: return anchor_left(doc, item_anchor(doc, it))->at;
     default: return (struct origin){NONE, 0};
     }
 }
-static inline struct origin item_right_origin(const struct yd_doc *doc, const struct item *it)
+YD_ONCE struct origin item_right_origin(const struct yd_doc *doc, const struct item *it)
 {
     switch (item_right_kind(it)) {
     case ORIGIN_SIDE: {
         const struct item *right = item_at(doc, it->right);
         return (struct origin){item_client(right), right->clock};
     }
-    case ORIGIN_KEPT: return item_anchor(doc, it)->at.right;
+    case ORIGIN_KEPT: return item_anchor(doc, it)->at;
     default: return (struct origin){NONE, 0};
     }
 }
 /* No clock is meant by NONE. */
-static inline bool origin_equal(struct origin a, struct origin b)
+YD_ONCE bool origin_equal(struct origin a, struct origin b)
 {
     return a.client == b.client && (a.client == NONE || a.clock == b.clock);
 }
@@ -431,11 +481,11 @@ YD_NODISCARD yd_err yd_origins_keep(struct yd_doc *doc, struct item *it, uint32_
 YD_NODISCARD yd_err yd_origin_write_left(struct yd_doc *doc, struct item *it);
 YD_NODISCARD yd_err yd_origin_write_right(struct yd_doc *doc, struct item *it);
 /* Writes down what would be lost when the left or right neighbour becomes another one. */
-YD_NODISCARD static inline yd_err yd_origin_keep_left(struct yd_doc *doc, struct item *it)
+YD_NODISCARD YD_ONCE yd_err yd_origin_keep_left(struct yd_doc *doc, struct item *it)
 {
     return item_left_kind(it) == ORIGIN_SIDE ? yd_origin_write_left(doc, it) : YD_OK;
 }
-YD_NODISCARD static inline yd_err yd_origin_keep_right(struct yd_doc *doc, struct item *it)
+YD_NODISCARD YD_ONCE yd_err yd_origin_keep_right(struct yd_doc *doc, struct item *it)
 {
     return item_right_kind(it) == ORIGIN_SIDE ? yd_origin_write_right(doc, it) : YD_OK;
 }
@@ -453,7 +503,7 @@ static inline struct client *client_at(const struct yd_doc *doc, uint32_t i)
 }
 uint32_t yd_client_search(struct yd_doc *doc, uint64_t id);
 /* Index of a client or NONE. The one asked for last is found at once. */
-static inline uint32_t yd_client_find(struct yd_doc *doc, uint64_t id)
+YD_ONCE uint32_t yd_client_find(struct yd_doc *doc, uint64_t id)
 {
     uint32_t last = doc->last_client;
     if (last < doc->clients.count && client_at(doc, last)->id == id) return last;
@@ -514,7 +564,7 @@ void yd_key_free_first(struct yd_doc *doc, uint32_t type);
 
 /* ---- text.c */
 /* Appends content bytes; *off is where they lie. Errors: YD_ENOMEM. */
-YD_NODISCARD static inline yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off)
+YD_NODISCARD YD_ONCE yd_err yd_text_append(struct yd_doc *doc, yd_slice bytes, uint32_t *off)
 {
     struct arena *text = &doc->text;
     *off = text->len;
@@ -531,13 +581,48 @@ static inline yd_slice text_slice(const struct yd_doc *doc, uint32_t off, uint32
 {
     return len == 0 ? YD_EMPTY : (yd_slice){doc->text.ptr + off, len};
 }
+static inline struct extent *extent_at(const struct yd_doc *doc, uint32_t handle)
+{
+    return (struct extent *)doc->extents.at + handle;
+}
+/* Where the content of an item lies. */
+YD_ONCE struct extent item_extent(const struct yd_doc *doc, const struct item *it)
+{
+    if ((it->who & ITEM_PLAIN) != 0) return (struct extent){it->content, it->len};
+    return (it->who & ITEM_EXTENT) != 0 ? *extent_at(doc, it->content) : (struct extent){0, 0};
+}
+YD_ONCE yd_slice item_bytes(const struct yd_doc *doc, const struct item *it)
+{
+    struct extent place = item_extent(doc, it);
+    return text_slice(doc, place.off, place.bytes);
+}
+/* Says where the content of an item lies, whose length is set. */
+YD_NODISCARD yd_err yd_item_extent_keep(struct yd_doc *doc, struct item *it, struct extent place);
+YD_NODISCARD YD_ONCE yd_err item_extent_set(struct yd_doc *doc, struct item *it,
+                                            struct extent place)
+{
+    if (place.bytes != it->len || (it->who & ITEM_EXTENT) != 0) {
+        return yd_item_extent_keep(doc, it, place);
+    }
+    it->who |= ITEM_PLAIN;
+    it->content = place.off;
+    return YD_OK;
+}
+/* The item has no content any more. */
+void yd_item_extent_drop(struct yd_doc *doc, struct item *it);
 /* The bytes are no longer in use. */
 void yd_text_drop(struct yd_doc *doc, uint32_t off, uint32_t len);
-/* Puts the bytes of `right` behind those of `left`, which keeps or moves its place. */
+/* Makes `left` longer by `right`: puts its bytes behind those of `left`, which keeps or moves its
+ * place. */
 YD_NODISCARD yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *right);
 void yd_slack_free(struct yd_doc *doc);
-/* Writes the arena anew when most of it is dead. Memory refused: later. */
-void yd_text_compact(struct yd_doc *doc);
+/* Writes the arena anew. Memory refused: later. */
+void yd_text_rewrite(struct yd_doc *doc);
+/* The same when most of it is dead, unless it is too small to be worth it. */
+static inline void text_compact(struct yd_doc *doc)
+{
+    if (doc->text.dead >= 4096 && doc->text.dead > doc->text.len / 2) yd_text_rewrite(doc);
+}
 
 /* ---- split.c: items cut and joined */
 /* Cuts an item at `offset` (0 < offset < len). pos: its place in the client's index, moved to the

@@ -18,8 +18,6 @@
 
 #include <string.h>
 
-/* Below this the arena is not worth rewriting. */
-#define COMPACT_MIN 4096
 /* Slots of the table of rooms; 12 bytes each. */
 #define SLACK_MIN 32
 #define SLACK_MAX 4096
@@ -114,27 +112,57 @@ void yd_text_drop(struct yd_doc *doc, uint32_t off, uint32_t len)
     }
 }
 
+yd_err yd_item_extent_keep(struct yd_doc *doc, struct item *it, struct extent place)
+{
+    if ((it->who & ITEM_EXTENT) != 0) {
+        *extent_at(doc, it->content) = place;
+        return YD_OK;
+    }
+    uint32_t handle = doc->extent_free;
+    if (handle != NONE) {
+        doc->extent_free = extent_at(doc, handle)->off;
+    } else {
+        YD_TRY(yd_vec_reserve(doc, &doc->extents, 1, sizeof(struct extent)));
+        handle = doc->extents.count++;
+    }
+    *extent_at(doc, handle) = place;
+    it->content = handle;
+    it->who = (it->who & ~ITEM_PLAIN) | ITEM_EXTENT;
+    return YD_OK;
+}
+
+void yd_item_extent_drop(struct yd_doc *doc, struct item *it)
+{
+    if ((it->who & ITEM_EXTENT) != 0) {
+        extent_at(doc, it->content)->off = doc->extent_free;
+        doc->extent_free = it->content;
+    }
+    it->who &= ~(ITEM_PLAIN | ITEM_EXTENT);
+    it->content = 0;
+}
+
 /* Moves a run to the end of the arena, where there is room for `more` and half as much again.
  * *cap: where that room ends; it is in no account yet. */
-static yd_err run_move(struct yd_doc *doc, struct item *left, uint32_t more, uint32_t *cap)
+static yd_err run_move(struct yd_doc *doc, struct extent *left, uint32_t more, uint32_t *cap)
 {
     uint32_t need = left->bytes + more;
     uint32_t room = need / 2 + 8;
     YD_TRY(yd_arena_reserve(doc, &doc->text, (size_t)need + room));
     struct arena *text = &doc->text;
-    memcpy(text->ptr + text->len, text->ptr + left->content, left->bytes);
+    memcpy(text->ptr + text->len, text->ptr + left->off, left->bytes);
     text->dead += left->bytes;
-    left->content = text->len;
+    left->off = text->len;
     text->len += need + room;
     *cap = text->len;
     return YD_OK;
 }
 
-yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *right)
+/* Puts the bytes of `from` behind those of *left. */
+static yd_err run_join(struct yd_doc *doc, struct extent *left, struct extent from)
 {
-    uint32_t n = right->bytes;
-    uint32_t end = left->content + left->bytes;
-    if (n == 0 || end == right->content) {
+    uint32_t n = from.bytes;
+    uint32_t end = left->off + left->bytes;
+    if (n == 0 || end == from.off) {
         left->bytes += n;
         return YD_OK;
     }
@@ -147,13 +175,21 @@ yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *ri
     } else {
         if (slack != NULL) slack_forget(doc, slack);
         YD_TRY(run_move(doc, left, n, &cap));
-        end = left->content + left->bytes;
+        end = left->off + left->bytes;
     }
-    memcpy(doc->text.ptr + end, doc->text.ptr + right->content, n);
+    memcpy(doc->text.ptr + end, doc->text.ptr + from.off, n);
     left->bytes += n;
     slack_put(doc, end + n, cap);
-    yd_text_drop(doc, right->content, n);
+    yd_text_drop(doc, from.off, n);
     return YD_OK;
+}
+
+yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *right)
+{
+    struct extent place = item_extent(doc, left);
+    YD_TRY(run_join(doc, &place, item_extent(doc, right)));
+    left->len += right->len;
+    return item_extent_set(doc, left, place);
 }
 
 static uint32_t compact_move(struct yd_doc *doc, struct arena *to, uint32_t off, uint32_t len)
@@ -168,17 +204,18 @@ static uint32_t compact_move(struct yd_doc *doc, struct arena *to, uint32_t off,
 static void compact_item(struct yd_doc *doc, struct arena *to, struct item *it,
                          const struct slack_table *rooms)
 {
-    const struct slack *slack = slack_find(rooms, it->content + it->bytes);
-    it->content = compact_move(doc, to, it->content, it->bytes);
+    struct extent place = item_extent(doc, it);
+    const struct slack *slack = slack_find(rooms, place.off + place.bytes);
+    uint32_t off = compact_move(doc, to, place.off, place.bytes);
+    *((it->who & ITEM_PLAIN) != 0 ? &it->content : &extent_at(doc, it->content)->off) = off;
     if (slack == NULL) return;
     uint32_t end = to->len;
     to->len += slack->cap - slack->end;
     slack_put(doc, end, to->len);
 }
 
-void yd_text_compact(struct yd_doc *doc)
+void yd_text_rewrite(struct yd_doc *doc)
 {
-    if (doc->text.dead < COMPACT_MIN || doc->text.dead <= doc->text.len / 2) return;
     uint32_t keep = doc->text.len - doc->text.dead;
     uint32_t live = keep - doc->slack.reserved;
     uint32_t cap = keep + keep / 4 + 64;
@@ -192,9 +229,9 @@ void yd_text_compact(struct yd_doc *doc)
     fresh.pushed_out = rooms.pushed_out;
     doc->slack = fresh;
     doc->text.dead = 0;
-    for (uint32_t i = 0; i < doc->item_used; i++) {
-        struct item *it = item_at(doc, i);
-        if ((it->who & ITEM_LIVE) != 0 && it->bytes > 0) compact_item(doc, &to, it, &rooms);
+    for (uint32_t at = 0; at != doc->item_next; at = item_handle_after(at)) {
+        struct item *it = item_at(doc, at);
+        if ((it->who & (ITEM_PLAIN | ITEM_EXTENT)) != 0) compact_item(doc, &to, it, &rooms);
     }
     for (uint32_t i = 0; i < doc->types.count; i++) {
         struct type *type = type_at(doc, i);

@@ -336,21 +336,6 @@ static yd_err read_env(struct settings *to, bool only_config, char *why)
 /* ---- the file ----------------------------------------------------------------------------------
  */
 
-static yd_err no_such_key(const struct source *source, const char *key, char *why)
-{
-    struct nearest near = nearest_to(key, strlen(key));
-    for (int i = 0; i < COUNT; i++) {
-        if (table[i].offset != AT(config) && !setting_extra(&table[i])->secret) {
-            nearest_try(&near, table[i].name);
-        }
-    }
-    nearest_try(&near, "rooms");
-    bool is_near = near.best != NULL;
-    return SOURCE_BAD(source, why, SETTINGS_ERROR_MAX, "there is no setting \"%.100s\"; %s%s%s",
-                      key, is_near ? "did you mean \"" : "partyd --help lists them",
-                      is_near ? near.best : "", is_near ? "\"?" : "");
-}
-
 /* By its own name, or by that of its variable. */
 static const struct setting *find_secret(const char *key)
 {
@@ -361,6 +346,34 @@ static const struct setting *find_secret(const char *key)
         if (strcmp(key, table[i].name) == 0 || strcmp(key, name) == 0) return &table[i];
     }
     return NULL;
+}
+
+static yd_err no_such_secret(const struct source *source, const char *key, const char *near,
+                             char *why)
+{
+    const struct setting *meant = near == NULL ? NULL : find_secret(near);
+    char name[SETTING_ENV_MAX] = "";
+    if (meant != NULL) setting_env(meant, name);
+    return SOURCE_BAD(source, why, SETTINGS_ERROR_MAX,
+                      "there is no setting \"%.100s\", and secrets are read from the environment "
+                      "only; %s%s",
+                      key, meant != NULL ? "set " : "partyd --help lists their names", name);
+}
+
+static yd_err no_such_key(const struct source *source, const char *key, char *why)
+{
+    struct nearest near = nearest_to(key, strlen(key));
+    for (int i = 0; i < COUNT; i++) {
+        if (table[i].offset != AT(config)) nearest_try(&near, table[i].name);
+    }
+    nearest_try(&near, "rooms");
+    bool is_near = near.best != NULL;
+    if (strstr(key, "secret") != NULL || (is_near && find_secret(near.best) != NULL)) {
+        return no_such_secret(source, key, near.best, why);
+    }
+    return SOURCE_BAD(source, why, SETTINGS_ERROR_MAX, "there is no setting \"%.100s\"; %s%s%s",
+                      key, is_near ? "did you mean \"" : "partyd --help lists them",
+                      is_near ? near.best : "", is_near ? "\"?" : "");
 }
 
 /* The value as a flag would have it. False: it is of another type. */
@@ -410,10 +423,16 @@ static yd_err read_key(struct settings *to, const struct source *source, const j
 static yd_err no_json(const struct source *source, const json_error_t *error, char *why)
 {
     const char *near = strstr(error->text, " near '");
+    bool is_at_end = strstr(error->text, " near end of file") != NULL;
     bool is_twice = json_error_code(error) == json_error_duplicate_key;
     size_t len = near == NULL || is_twice ? strlen(error->text) : (size_t)(near - error->text);
-    snprintf(why, SETTINGS_ERROR_MAX, "%.250s:%d: %.*s, at column %d", source->file, error->line,
-             (int)len, error->text, error->column);
+    const char *hint =
+        is_twice ? "" : source_hint(source->text, (size_t)error->position, is_at_end);
+    // An array would be read too, and then be refused.
+    const char *said = strncmp(error->text, "'[' or '{'", 10) == 0 ? "'{'" : "";
+    size_t skip = said[0] == 0 ? 0 : 10;
+    snprintf(why, SETTINGS_ERROR_MAX, "%.250s:%d: %s%.*s, at column %d%s", source->file,
+             error->line, said, (int)(len - skip), error->text + skip, error->column, hint);
     return YD_EMALFORMED;
 }
 

@@ -18,6 +18,31 @@ struct walk {
     int line, found_line;
 };
 
+static bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+const char *source_hint(yd_slice text, size_t at, bool is_at_end)
+{
+    static const uint8_t mark[3] = {0xef, 0xbb, 0xbf};
+    if (text.len >= 3 && memcmp(text.ptr, mark, 3) == 0) {
+        return "; the file begins with a byte order mark, save it without";
+    }
+    if (is_at_end || at > text.len) at = text.len;
+    if (is_at_end) {
+        while (at > 0 && is_space(text.ptr[at - 1])) at--;
+        return at == 0 ? "; the file is empty, without settings it holds {}"
+                       : "; it ends too early";
+    }
+    if (at == 0) return "";
+    uint8_t found = text.ptr[--at];
+    if (found == '/' || found == '#') return "; JSON has no comments";
+    if (found == '\'') return "; names and texts stand in \"double quotes\"";
+    while (at > 0 && is_space(text.ptr[at - 1])) at--;
+    bool is_end = found == '}' || found == ']';
+    if (is_end && at > 0 && text.ptr[at - 1] == ',')
+        return "; there is a comma with nothing behind it";
+    return "";
+}
+
 /* The place after the text that begins at `at` with a quote. */
 static size_t text_end(yd_slice text, size_t at)
 {
@@ -29,7 +54,7 @@ static size_t text_end(yd_slice text, size_t at)
 
 static bool is_key(yd_slice text, size_t end)
 {
-    while (end < text.len && strchr(" \t\r\n", text.ptr[end]) != NULL) end++;
+    while (end < text.len && is_space(text.ptr[end])) end++;
     return end < text.len && text.ptr[end] == ':';
 }
 

@@ -16,6 +16,10 @@ struct source {
  * Cost: one pass over the text. */
 int source_line(const struct source *source);
 
+/* What a person may have meant where a reader that got as far as `at` found no JSON, or found the
+ * end; begins with "; ". "": nothing that is known. No part of the text is in it. */
+const char *source_hint(yd_slice text, size_t at, bool is_at_end);
+
 /* Writes "FILE:LINE: " and what follows, as printf does, into why. */
 __attribute__((format(printf, 4, 5))) void source_tell(const struct source *source, char *why,
                                                        size_t why_size, const char *format, ...);

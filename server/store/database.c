@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/gather.h"
+
 #define WAL_PAGES_MAX  1000 /* checkpoint at 4 MB: best p99 of commits among those measured */
 #define WAL_PAGES_KEEP 8192 /* a longer one, left by a huge commit, is given back at once */
 
@@ -321,9 +323,11 @@ yd_err database_open(struct database *db, const struct store_opts *opts)
         db->disk_full = errno == ENOSPC;
         return err;
     }
+    const char *vfs = gather_vfs();
+    if (vfs == NULL) return YD_ENOMEM;
     if (sqlite3_open_v2(db->path, &db->sql,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK) {
+                        vfs) != SQLITE_OK) {
         (void)database_fail(db, "opening");
         return YD_ENOTFOUND;
     }
@@ -347,6 +351,7 @@ void database_close(struct database *db, bool clean)
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) sqlite3_finalize(all[i]);
         (void)sqlite3_close_v2(db->sql);
     }
+    log_free(db);
     rooms_free(db);
     sinks_free(db);
     free(db->erasures);

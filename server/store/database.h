@@ -121,6 +121,7 @@ struct database {
     struct journal_use *uses; /* of lsn trimmed_lsn + 1 + i */
     size_t use_count, use_cap;
     uint64_t journal_bytes, uncovered_bytes;
+    struct record *record; /* log.c: the row being made; NULL: none yet */
     struct {
         uint64_t room, gen;
     } writing[4];       /* pieces on their way: written down as garbage, but not to be deleted */
@@ -211,7 +212,8 @@ static inline struct room_slot *rooms_slot(struct database *db, uint64_t id)
 
 /* ---- log.c: commits and what of them is not in a snapshot yet */
 yd_err log_scan(struct database *db);
-yd_err log_commit(struct database *db, struct batch_bytes *batch);
+yd_err log_commit(struct database *db, const struct batch_bytes *batch);
+void log_free(struct database *db); /* what it kept between commits */
 /* Everything of the room up to lsn is in a snapshot now, or is not wanted any more. */
 void log_cover(struct database *db, struct stored_room *room, uint64_t lsn);
 /* Writes into the row what log_cover(lsn) will leave out: count, number and time of changes. */

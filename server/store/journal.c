@@ -2,24 +2,9 @@
 #include "store/journal.h"
 
 #include <string.h>
-#include <zlib.h>
 
 #define VERSION         3
 #define VERSION_NO_TIME 2
-
-uint32_t store_crc_more(uint32_t crc, yd_slice bytes)
-{
-    return (uint32_t)crc32_z(crc, bytes.ptr, bytes.len);
-}
-
-uint32_t store_crc(yd_slice bytes) { return store_crc_more(0, bytes); }
-
-static yd_err put_u32(struct yd_buf *out, uint32_t value)
-{
-    uint8_t b[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
-                    (uint8_t)(value >> 24)};
-    return yd_buf_append(out, (yd_slice){b, 4});
-}
 
 static uint32_t get_u32(struct yd_reader *r)
 {
@@ -29,20 +14,34 @@ static uint32_t get_u32(struct yd_reader *r)
            (uint32_t)b.ptr[3] << 24;
 }
 
+static void set_u32(uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+#define ENTRY_MAX ((size_t)24)     /* two varuints and a checksum */
+#define HEAD_MAX  ((size_t)1 + 44) /* four varuints, and the checksum at the end */
+
 yd_err journal_head(struct yd_buf *out, const struct journal_row *row,
                     const struct journal_entry *entries, size_t count)
 {
-    yd_err err = yd_buf_u8(out, VERSION);
-    if (err == YD_OK) err = yd_buf_varuint(out, row->lsn);
-    if (err == YD_OK) err = yd_buf_varuint(out, row->at);
-    if (err == YD_OK) err = yd_buf_varuint(out, row->carried);
-    if (err == YD_OK) err = yd_buf_varuint(out, count);
-    for (size_t i = 0; i < count && err == YD_OK; i++) {
-        err = yd_buf_varuint(out, entries[i].room);
-        if (err == YD_OK) err = yd_buf_varuint(out, entries[i].len);
-        if (err == YD_OK) err = put_u32(out, entries[i].crc);
+    yd_err err = yd_buf_reserve(out, HEAD_MAX + count * ENTRY_MAX);
+    if (err != YD_OK) return err;
+    uint8_t *begin = out->ptr + out->len, *at = begin;
+    *at++ = VERSION;
+    at += yd_varuint_put(at, row->lsn);
+    at += yd_varuint_put(at, row->at);
+    at += yd_varuint_put(at, row->carried);
+    at += yd_varuint_put(at, count);
+    for (size_t i = 0; i < count; i++) {
+        at += yd_varuint_put(at, entries[i].room);
+        at += yd_varuint_put(at, entries[i].len);
+        set_u32(at, entries[i].crc);
+        at += 4;
     }
-    return err == YD_OK ? put_u32(out, store_crc(yd_buf_slice(out))) : err;
+    set_u32(at, store_crc((yd_slice){begin, (size_t)(at - begin)}));
+    out->len += (size_t)(at + 4 - begin);
+    return YD_OK;
 }
 
 /* Reads the entries once to find the end of the head and to check it. */
@@ -86,11 +85,6 @@ bool journal_next(struct journal_reader *r, struct journal_entry *entry)
     entry->offset = (uint32_t)r->offset;
     r->offset += entry->len;
     return !r->head.failed;
-}
-
-static void set_u32(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
 }
 
 bool journal_wipe(uint8_t *blob, size_t len, uint64_t lsn, uint64_t room)

@@ -36,6 +36,7 @@ struct journal_row {
     uint64_t carried;
 };
 
+/* CRC-32 as zlib's: crc.c. More: of what stood before, `crc`, and these bytes. */
 uint32_t store_crc(yd_slice bytes);
 uint32_t store_crc_more(uint32_t crc, yd_slice bytes);
 

@@ -163,31 +163,85 @@ yd_err log_scan(struct database *db)
 /* ---- commits ----------------------------------------------------------------------------------
  */
 
-/* One journal row being made. */
+#define RECORD_KEPT ((size_t)1 << 20)
+
+/* One journal row being made. Its memory is kept from commit to commit, as long as it is small:
+ * asking the system for it anew each time takes as long as filling it. */
 struct record {
     struct journal_entry *entries;
     struct stored_room **rooms; /* of each entry */
+    const uint8_t **updates;    /* of each entry behind those that are carried: in the batch */
     size_t count, cap;
-    size_t carried;      /* of them, the first ones */
-    struct yd_buf bytes; /* of all entries */
+    size_t carried;       /* of them, the first ones */
+    struct yd_buf copied; /* their bytes */
+    struct yd_buf blob;   /* the row */
 };
 
+static yd_err record_begin(struct database *db, struct record **out)
+{
+    struct record *rec = db->record;
+    if (rec == NULL) {
+        rec = calloc(1, sizeof *rec);
+        if (rec == NULL) return YD_ENOMEM;
+        yd_buf_init(&rec->copied, heap_alloc(), UINT32_MAX / 2);
+        yd_buf_init(&rec->blob, heap_alloc(), UINT32_MAX);
+        db->record = rec;
+    }
+    rec->count = rec->carried = 0;
+    yd_buf_clear(&rec->copied);
+    yd_buf_clear(&rec->blob);
+    *out = rec;
+    return YD_OK;
+}
+
+void log_free(struct database *db)
+{
+    struct record *rec = db->record;
+    db->record = NULL;
+    if (rec == NULL) return;
+    yd_buf_deinit(&rec->copied);
+    yd_buf_deinit(&rec->blob);
+    free(rec->entries);
+    free(rec->rooms);
+    free(rec->updates);
+    free(rec);
+}
+
+static void record_end(struct database *db)
+{
+    struct record *rec = db->record;
+    if (rec->copied.cap > RECORD_KEPT || rec->blob.cap > RECORD_KEPT ||
+        rec->cap * sizeof *rec->entries > RECORD_KEPT) {
+        log_free(db);
+    }
+}
+
+static yd_err record_grow(struct record *rec)
+{
+    size_t cap = rec->cap == 0 ? 64 : rec->cap * 2;
+    struct journal_entry *entries = realloc(rec->entries, cap * sizeof *entries);
+    if (entries == NULL) return YD_ENOMEM;
+    rec->entries = entries;
+    struct stored_room **rooms = realloc(rec->rooms, cap * sizeof(struct stored_room *));
+    if (rooms == NULL) return YD_ENOMEM;
+    rec->rooms = rooms;
+    const uint8_t **updates = realloc(rec->updates, cap * sizeof(uint8_t *));
+    if (updates == NULL) return YD_ENOMEM;
+    rec->updates = updates;
+    rec->cap = cap;
+    return YD_OK;
+}
+
+/* The bytes of the update have to stay until the record is written. */
 static yd_err record_add(struct record *rec, struct stored_room *room, yd_slice update)
 {
-    if (rec->count == rec->cap) {
-        size_t cap = rec->cap == 0 ? 64 : rec->cap * 2;
-        struct journal_entry *entries = realloc(rec->entries, cap * sizeof *entries);
-        if (entries == NULL) return YD_ENOMEM;
-        rec->entries = entries;
-        struct stored_room **rooms = realloc(rec->rooms, cap * sizeof(struct stored_room *));
-        if (rooms == NULL) return YD_ENOMEM;
-        rec->rooms = rooms;
-        rec->cap = cap;
-    }
+    yd_err err = rec->count == rec->cap ? record_grow(rec) : YD_OK;
+    if (err != YD_OK) return err;
     rec->entries[rec->count] = (struct journal_entry){
         .room = room->id, .len = (uint32_t)update.len, .crc = store_crc(update)};
+    rec->updates[rec->count] = update.ptr;
     rec->rooms[rec->count++] = room;
-    return yd_buf_append(&rec->bytes, update);
+    return YD_OK;
 }
 
 /* Copies all updates of the room into the record. *ok: all could be read. */
@@ -196,7 +250,7 @@ static yd_err carry_room(struct database *db, struct stored_room *room, struct r
 {
     sqlite3_stmt *s = database_query(db, "SELECT data FROM journal WHERE lsn = ?1", NULL, 0);
     if (s == NULL) return YD_EIO;
-    size_t count = rec->count, len = rec->bytes.len;
+    size_t count = rec->count, len = rec->copied.len;
     yd_err err = YD_OK;
     *ok = true;
     for (size_t i = 0; i < room->place_count && err == YD_OK && *ok; i++) {
@@ -206,12 +260,15 @@ static yd_err carry_room(struct database *db, struct stored_room *room, struct r
         const uint8_t *data = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_blob(s, 0) : NULL;
         *ok = data != NULL && (size_t)sqlite3_column_bytes(s, 0) >= (size_t)p->offset + p->len &&
               store_crc((yd_slice){data + p->offset, p->len}) == p->crc;
-        if (*ok) err = record_add(rec, room, (yd_slice){data + p->offset, p->len});
+        if (!*ok) break;
+        yd_slice update = {data + p->offset, p->len};
+        err = record_add(rec, room, update);
+        if (err == YD_OK) err = yd_buf_append(&rec->copied, update);
     }
     sqlite3_finalize(s);
     if (!*ok) {
         rec->count = count;
-        rec->bytes.len = len;
+        rec->copied.len = len;
     }
     return err;
 }
@@ -228,7 +285,7 @@ static yd_err carry_oldest(struct database *db, uint64_t lsn, struct record *rec
     if (data != NULL &&
         journal_open(&reader, lsn, (yd_slice){data, (size_t)sqlite3_column_bytes(s, 0)})) {
         struct journal_entry e;
-        while (err == YD_OK && rec->bytes.len < CARRY_BYTES && journal_next(&reader, &e)) {
+        while (err == YD_OK && rec->copied.len < CARRY_BYTES && journal_next(&reader, &e)) {
             struct stored_room *room =
                 e.room > db->rooms.count ? NULL : rooms_slot(db, e.room)->room;
             // What a snapshot is just keeping as history stays where it is.
@@ -273,7 +330,7 @@ static yd_err carry(struct database *db, struct record *rec)
     return err;
 }
 
-static yd_err record_fill(struct database *db, struct batch_bytes *batch, struct record *rec)
+static yd_err record_fill(struct database *db, const struct batch_bytes *batch, struct record *rec)
 {
     struct yd_reader r = yd_reader_of(yd_buf_slice(&batch->bytes));
     uint64_t rooms = db->rooms.count;
@@ -299,17 +356,29 @@ static yd_err record_fill(struct database *db, struct batch_bytes *batch, struct
     return err;
 }
 
-static yd_err record_write(struct database *db, struct record *rec, const struct journal_row *row,
-                           struct yd_buf *blob)
+static yd_err record_encode(struct record *rec, const struct journal_row *row)
 {
-    yd_err err = journal_head(blob, row, rec->entries, rec->count);
-    for (size_t i = 0, at = blob->len; i < rec->count; at += rec->entries[i++].len) {
-        rec->entries[i].offset = (uint32_t)at;
+    yd_err err = journal_head(&rec->blob, row, rec->entries, rec->count);
+    if (err != YD_OK) return err;
+    size_t at = rec->blob.len, bytes = 0;
+    for (size_t i = 0; i < rec->count; i++) {
+        rec->entries[i].offset = (uint32_t)(at + bytes);
+        bytes += rec->entries[i].len;
     }
-    if (err == YD_OK) err = yd_buf_append(blob, yd_buf_slice(&rec->bytes));
+    err = yd_buf_reserve(&rec->blob, bytes);
+    if (err == YD_OK) err = yd_buf_append(&rec->blob, yd_buf_slice(&rec->copied));
+    for (size_t i = rec->carried; i < rec->count && err == YD_OK; i++) {
+        err = yd_buf_append(&rec->blob, (yd_slice){rec->updates[i], rec->entries[i].len});
+    }
+    return err;
+}
+
+static yd_err record_write(struct database *db, struct record *rec, const struct journal_row *row)
+{
+    yd_err err = record_encode(rec, row);
     if (err != YD_OK) return err;
     sqlite3_bind_int64(db->add_journal, 1, (sqlite3_int64)row->lsn);
-    sqlite3_bind_blob64(db->add_journal, 2, blob->ptr, blob->len, SQLITE_STATIC);
+    sqlite3_bind_blob64(db->add_journal, 2, rec->blob.ptr, rec->blob.len, SQLITE_STATIC);
     return database_step(db, db->add_journal, "writing the journal");
 }
 
@@ -324,11 +393,10 @@ static yd_err confirm(struct database *db)
 }
 
 /* What the commit means for the memory of it. */
-static yd_err record_places(struct database *db, struct record *rec, const struct journal_row *row,
-                            size_t bytes)
+static yd_err record_places(struct database *db, struct record *rec, const struct journal_row *row)
 {
     db->lsn = row->lsn;
-    yd_err err = uses_add(db, row->lsn, (uint32_t)bytes, row->at);
+    yd_err err = uses_add(db, row->lsn, (uint32_t)rec->blob.len, row->at);
     for (size_t i = 0; i < rec->carried; i++) log_cover(db, rec->rooms[i], row->lsn - 1);
     for (size_t i = 0; i < rec->count && err == YD_OK; i++) {
         const struct journal_entry *e = &rec->entries[i];
@@ -340,23 +408,19 @@ static yd_err record_places(struct database *db, struct record *rec, const struc
 
 /* One transaction: new rooms and one journal row. Nothing is rolled back on an error, because
  * nothing goes on after one: the database is closed and opened anew. */
-yd_err log_commit(struct database *db, struct batch_bytes *batch)
+yd_err log_commit(struct database *db, const struct batch_bytes *batch)
 {
-    struct record rec = {0};
-    struct yd_buf blob;
-    yd_buf_init(&rec.bytes, batch->bytes.alloc, UINT32_MAX / 2);
-    yd_buf_init(&blob, batch->bytes.alloc, UINT32_MAX);
+    struct record *rec;
+    yd_err err = record_begin(db, &rec);
+    if (err != YD_OK) return err;
     struct journal_row row = {.lsn = db->lsn + 1, .at = database_now(db)};
-    yd_err err = database_step(db, db->begin, "beginning a commit");
-    if (err == YD_OK) err = record_fill(db, batch, &rec);
-    row.carried = rec.carried;
-    if (err == YD_OK) err = record_write(db, &rec, &row, &blob);
+    err = database_step(db, db->begin, "beginning a commit");
+    if (err == YD_OK) err = record_fill(db, batch, rec);
+    row.carried = rec->carried;
+    if (err == YD_OK) err = record_write(db, rec, &row);
     if (err == YD_OK) err = database_step(db, db->commit, "committing");
-    if (err == YD_OK) err = record_places(db, &rec, &row, blob.len);
-    yd_buf_deinit(&rec.bytes);
-    yd_buf_deinit(&blob);
-    free(rec.entries);
-    free(rec.rooms);
+    if (err == YD_OK) err = record_places(db, rec, &row);
+    record_end(db);
     return err;
 }
 
@@ -365,14 +429,10 @@ yd_err log_commit(struct database *db, struct batch_bytes *batch)
 
 yd_err log_mark(struct database *db, uint64_t lsn)
 {
-    struct record rec = {0};
-    struct yd_buf blob;
-    yd_buf_init(&rec.bytes, heap_alloc(), 1);
-    yd_buf_init(&blob, heap_alloc(), 4096);
-    struct journal_row row = {.lsn = lsn, .at = database_now(db)};
-    yd_err err = record_write(db, &rec, &row, &blob);
-    yd_buf_deinit(&blob);
-    return err;
+    struct record *rec;
+    yd_err err = record_begin(db, &rec);
+    if (err != YD_OK) return err;
+    return record_write(db, rec, &(struct journal_row){.lsn = lsn, .at = database_now(db)});
 }
 
 yd_err log_marked(struct database *db, uint64_t lsn)

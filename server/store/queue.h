@@ -64,6 +64,7 @@ struct store {
     uv_cond_t wanted, answer;
     /* under the mutex */
     struct work_queue batches, others;
+    struct yd_buf spare;    /* memory for a batch */
     uint64_t waiting_bytes; /* of the snapshots in `others`, the one being written included */
     struct event_node *events, **events_last;
     struct store_stats stats;

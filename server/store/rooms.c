@@ -21,7 +21,7 @@
 /* SipHash-2-4, from the paper of Aumasson and Bernstein (2012). */
 #define ROTL(x, b) ((x) << (b) | (x) >> (64 - (b)))
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[1] = ROTL(v[1], 13) ^ v[0];
@@ -35,7 +35,23 @@ static void sip_round(uint64_t v[4])
     v[2] = ROTL(v[2], 32);
 }
 
-static uint64_t word_at(const uint8_t *p, size_t len)
+static inline void sip_word(uint64_t v[4], uint64_t m)
+{
+    v[3] ^= m;
+    sip_round(v);
+    sip_round(v);
+    v[0] ^= m;
+}
+
+/* Little-endian. Eight bytes at once are one load; in a loop each would be shifted by itself. */
+static inline uint64_t word(const uint8_t *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
+}
+
+static inline uint64_t word_of_rest(const uint8_t *p, size_t len)
 {
     uint64_t w = 0;
     for (size_t i = 0; i < len; i++) w |= (uint64_t)p[i] << (8 * i);
@@ -44,19 +60,12 @@ static uint64_t word_at(const uint8_t *p, size_t len)
 
 static uint64_t name_hash(const struct room_table *t, yd_slice name)
 {
-    uint64_t k0 = word_at(t->key, 8), k1 = word_at(t->key + 8, 8);
+    uint64_t k0 = word(t->key), k1 = word(t->key + 8);
     uint64_t v[4] = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
                      k1 ^ 0x7465646279746573u};
     size_t whole = name.len & ~(size_t)7;
-    for (size_t at = 0; at <= whole; at += 8) {
-        size_t len = at < whole ? 8 : name.len - whole;
-        uint64_t m = word_at(name.ptr + at, len);
-        if (at == whole) m |= (uint64_t)name.len << 56;
-        v[3] ^= m;
-        sip_round(v);
-        sip_round(v);
-        v[0] ^= m;
-    }
+    for (size_t at = 0; at < whole; at += 8) sip_word(v, word(name.ptr + at));
+    sip_word(v, word_of_rest(name.ptr + whole, name.len - whole) | (uint64_t)name.len << 56);
     v[2] ^= 0xff;
     for (int i = 0; i < 4; i++) sip_round(v);
     return (v[0] ^ v[1] ^ v[2] ^ v[3]) & HASH_BITS;

@@ -316,10 +316,24 @@ static void ask_for_short_slices(void)
 #endif
 }
 
+#define BATCH_MAX  ((size_t)1 << 30)
+#define SPARE_KEPT ((size_t)1 << 20)
+
+/* Under the mutex. The memory of one batch that is done goes to the next one. */
+static void keep_spare(struct store *s, struct yd_buf *bytes)
+{
+    if (bytes->cap <= s->spare.cap || bytes->cap > SPARE_KEPT) return;
+    struct yd_buf other = s->spare;
+    s->spare = *bytes;
+    *bytes = other;
+    yd_buf_clear(&s->spare);
+}
+
 static void work_finish(struct store *s, struct work *w)
 {
     uv_mutex_lock(&s->mutex);
     s->waiting_bytes -= work_bytes(w);
+    if (w != NULL && w->kind == WORK_BATCH) keep_spare(s, &w->batch.bytes);
     uv_mutex_unlock(&s->mutex);
     work_free(w);
 }
@@ -405,7 +419,10 @@ static void wake_thread(void *ctx)
 
 static void batch_begin(struct store *s)
 {
-    yd_buf_init(&s->open.bytes, heap_alloc(), (size_t)1 << 30);
+    uv_mutex_lock(&s->mutex);
+    s->open.bytes = s->spare;
+    yd_buf_init(&s->spare, heap_alloc(), BATCH_MAX);
+    uv_mutex_unlock(&s->mutex);
     s->open.count = 0;
     s->open.number = s->next_number;
 }
@@ -436,8 +453,9 @@ yd_err store_open(const struct store_opts *opts, struct store **store, char why[
     }
     s->numberings[s->numbering_count++] = (struct numbering){0, s->db.lsn};
     s->next_number = 1;
-    batch_begin(s);
     if (uv_mutex_init(&s->mutex) != 0) abort();
+    yd_buf_init(&s->spare, heap_alloc(), BATCH_MAX);
+    batch_begin(s);
     s->scrub_due_ns = uv_hrtime() + (uint64_t)opts->scrub_ms * 1000000;
     s->db.wake = wake_thread;
     s->db.wake_ctx = s;
@@ -481,6 +499,7 @@ void store_close(struct store *store)
     while (store_next(store, &ev)) store_event_deinit(&ev);
     database_close(&store->db, clean && store->db.why[0] == 0);
     yd_buf_deinit(&store->open.bytes);
+    yd_buf_deinit(&store->spare);
     uv_cond_destroy(&store->wanted);
     uv_cond_destroy(&store->answer);
     free(store->numberings);
@@ -490,15 +509,20 @@ void store_close(struct store *store)
 
 yd_err store_append(struct store *store, yd_slice room, yd_slice update)
 {
-    size_t before = store->open.bytes.len;
-    yd_err err = yd_buf_varbytes(&store->open.bytes, room);
-    if (err == YD_OK) err = yd_buf_varbytes(&store->open.bytes, update);
-    if (err == YD_OK) {
-        store->open.count++;
-    } else {
-        store->open.bytes.len = before; // half an entry would shift all that follow
-    }
-    return err;
+    struct yd_buf *to = &store->open.bytes;
+    if (update.len > BATCH_MAX) return YD_ETOOBIG;
+    // All of it or nothing: half an entry would shift all that follow.
+    yd_err err = yd_buf_reserve(to, 20 + room.len + update.len);
+    if (err != YD_OK) return err;
+    uint8_t *at = to->ptr + to->len;
+    at += yd_varuint_put(at, room.len);
+    memcpy(at, room.ptr, room.len);
+    at += room.len;
+    at += yd_varuint_put(at, update.len);
+    memcpy(at, update.ptr, update.len);
+    to->len = (size_t)(at + update.len - to->ptr);
+    store->open.count++;
+    return YD_OK;
 }
 
 size_t store_batch_bytes(const struct store *store) { return store->open.bytes.len; }

@@ -127,4 +127,12 @@ struct store_verified {
 YD_NODISCARD yd_err store_verify(const char *dir, struct store_verified *found,
                                  char why[STORE_ERROR_MAX]);
 
+struct store_watcher {
+    void (*tell)(void *ctx, uint64_t rooms, uint64_t of); /* after each room */
+    void *ctx;
+};
+/* The same for somebody who waits; watcher: NULL, nobody. */
+YD_NODISCARD yd_err store_verify_watched(const char *dir, const struct store_watcher *watcher,
+                                         struct store_verified *found, char why[STORE_ERROR_MAX]);
+
 #endif

@@ -37,7 +37,8 @@ static yd_err one_room(struct database *db, yd_slice name, struct store_verified
     return err;
 }
 
-static yd_err all_rooms(struct database *db, struct store_verified *found)
+static yd_err all_rooms(struct database *db, const struct store_watcher *watcher,
+                        struct store_verified *found)
 {
     yd_err err = YD_OK;
     for (uint64_t id = 1; id <= db->rooms.count && err == YD_OK; id++) {
@@ -55,18 +56,25 @@ static yd_err all_rooms(struct database *db, struct store_verified *found)
             memcpy(name, room->name, len);
             err = one_room(db, (yd_slice){(const uint8_t *)name, len}, found);
         }
+        if (watcher != NULL) watcher->tell(watcher->ctx, id, db->rooms.count);
     }
     return err != YD_OK || found->bad_rooms == 0 ? err : YD_EMALFORMED;
 }
 
-yd_err store_verify(const char *dir, struct store_verified *found, char why[STORE_ERROR_MAX])
+yd_err store_verify_watched(const char *dir, const struct store_watcher *watcher,
+                            struct store_verified *found, char why[STORE_ERROR_MAX])
 {
     struct database db;
     *found = (struct store_verified){0};
     yd_err err = database_open(&db, &(struct store_opts){.dir = dir, .must_exist = true});
     if (err == YD_OK) err = integrity(&db);
-    if (err == YD_OK) err = all_rooms(&db, found);
+    if (err == YD_OK) err = all_rooms(&db, watcher, found);
     memcpy(why, db.why, STORE_ERROR_MAX);
     database_close(&db, err == YD_OK);
     return err;
+}
+
+yd_err store_verify(const char *dir, struct store_verified *found, char why[STORE_ERROR_MAX])
+{
+    return store_verify_watched(dir, NULL, found, why);
 }

@@ -81,7 +81,7 @@ static int check_file(struct tool *tool)
     if (tool_is_server_there(tool, &status) || status != TOOL_OK) return status;
     status = tool_has_store(tool);
     if (status != TOOL_OK) return status;
-    yd_err err = store_verify(tool->settings.data, &found, why);
+    yd_err err = progress_verify(tool->settings.data, &found, why);
     // Single rooms are named below.
     if (err == YD_OK || (err == YD_EMALFORMED && found.bad_rooms > 0)) return TOOL_OK;
     return tool_fail(tool, err == YD_EMALFORMED ? TOOL_FAILED : TOOL_NO_STORE, "%s", why);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "store/store.h"
 #include "tools/tool.h"
 
 #define FIRST_MS    1000
@@ -53,4 +54,19 @@ void progress_end(struct progress *p)
 {
     if (p->is_shown && p->is_terminal) fputs("\r\x1b[K", stderr);
     p->is_shown = false;
+}
+
+static void progress_tell(void *progress, uint64_t done, uint64_t total)
+{
+    progress_at(progress, done, total);
+}
+
+yd_err progress_verify(const char *dir, struct store_verified *found, char *why)
+{
+    struct progress progress;
+    progress_begin(&progress, "rooms");
+    struct store_watcher watcher = {progress_tell, &progress};
+    yd_err err = store_verify_watched(dir, &watcher, found, why);
+    progress_end(&progress);
+    return err;
 }

@@ -57,7 +57,9 @@ static int no_store(struct tool *tool)
     const char *dir = tool->settings.data;
     if (errno == ENOENT) {
         return tool_fail(tool, TOOL_NO_STORE,
-                         "%.300s: there is no store here; name the data directory by --data", dir);
+                         "%.300s: there is no store here; name the data directory by --data, or "
+                         "start the server on it once: that makes one",
+                         dir);
     }
     return tool_fail(tool, TOOL_NO_STORE, "%.300s: %s; run this as the user that partyd runs as",
                      dir, strerror(errno));

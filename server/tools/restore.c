@@ -135,7 +135,7 @@ static int check_and_tell(struct restoring *r, const char *from)
 {
     struct store_verified found;
     char why[STORE_ERROR_MAX] = "";
-    yd_err err = store_verify(r->dir, &found, why);
+    yd_err err = progress_verify(r->dir, &found, why);
     if (err != YD_OK) {
         return tool_fail(r->tool, TOOL_FAILED, "restored, but %s; the store of before is in %.300s",
                          why, r->aside);

@@ -111,6 +111,9 @@ struct progress {
 void progress_begin(struct progress *p, const char *what);
 void progress_at(struct progress *p, uint64_t done, uint64_t total); /* total 0: not known */
 void progress_end(struct progress *p);
+struct store_verified;
+/* store_verify() of store/store.h, with progress. */
+yd_err progress_verify(const char *dir, struct store_verified *found, char *why);
 
 /* ---- the commands, a file each */
 extern const struct command command_rooms, command_export, command_check, command_erase,

@@ -18,11 +18,29 @@ const equal = (got, want) => { try { assert.deepStrictEqual(sortedKeys(got), sor
 async function firstDifference (questions) {
   const answers = await Promise.all(questions.map(([line]) => engine.ask(line)))
   const at = answers.findIndex((answer, i) => {
-    const want = questions[i][1]
-    return want === null ? !answer.ok : !equal(answer, want)
+    const [, want, alike] = questions[i]
+    if (want === null) return !answer.ok
+    return !equal(answer, want) && !(alike && answer.ok && alike(answer.hex, want.hex))
   })
   return at < 0 ? null : { at, line: questions[at][0], want: questions[at][1], got: answers[at] }
 }
+
+const nothingParked = doc => doc.store.pendingStructs === null && doc.store.pendingDs === null
+
+/** A state as yjs writes it after reading it: yjs brings numbers and JSON into its own form. */
+function rewritten (state) {
+  const doc = oracle(true)
+  Y.applyUpdate(doc, Buffer.from(state, 'hex'))
+  return stateOf(doc)
+}
+
+const asV1 = state => hex(Y.convertUpdateFormatV2ToV1(Buffer.from(state, 'hex')))
+
+/**
+ * While something waits, yjs may still have among it what it has integrated, deleted and collected since, and by the order
+ * of its readers write that content again (docs/encoding.md, section 3): one state in some hundred thousand.
+ */
+const staleApart = (got, want) => got.length < want.length && rewritten(got) === rewritten(want)
 
 const line = ({ v, bytes }) => `apply v${v} ${hex(bytes) || '-'}`
 
@@ -44,8 +62,9 @@ function play ({ gc, updates }) {
     questions.push([line(update), { ok: true, changed: emitted.length === 1 }])
     questions.push(['last v1', { ok: true, hex: emitted[0] ?? '' }], ['last v2', { ok: true, hex: emittedV2[0] ?? '' }])
     questions.push(['sv', { ok: true, hex: hex(Y.encodeStateVector(doc)) }])
-    if (i % 5 === 4) questions.push(['state v1', { ok: true, hex: stateOf(doc) }])
-    if (i % 5 === 2) questions.push(['state v2', { ok: true, hex: stateV2Of(doc) }])
+    const alike = nothingParked(doc) ? null : staleApart
+    if (i % 5 === 4) questions.push(['state v1', { ok: true, hex: stateOf(doc) }, alike])
+    if (i % 5 === 2) questions.push(['state v2', { ok: true, hex: stateV2Of(doc) }, alike && ((a, b) => alike(asV1(a), asV1(b)))])
   })
   questions.push(...movedQuestions(doc, positions), ...finalQuestions(doc, gc), ...functionQuestions(updates, Y.encodeStateVector(doc)))
   doc.destroy()
@@ -93,8 +112,6 @@ function mutated (r, update) {
   return { v: update.v, bytes: r.chance(0.1) ? bytes.subarray(0, r.int(bytes.length + 1)) : bytes }
 }
 
-const nothingParked = doc => doc.store.pendingStructs === null && doc.store.pendingDs === null
-
 /** What yjs makes of one damaged update, or null when it throws. */
 function judge (base, damaged) {
   const doc = oracle(true)
@@ -108,13 +125,6 @@ function judge (base, damaged) {
   } finally {
     doc.destroy()
   }
-}
-
-/** A state as yjs writes it after reading it: yjs brings numbers and JSON into its own form. */
-function rewritten (state) {
-  const doc = oracle(true)
-  Y.applyUpdate(doc, Buffer.from(state, 'hex'))
-  return stateOf(doc)
 }
 
 /**
@@ -155,17 +165,23 @@ async function mutateSeed (seed) {
   return false
 }
 
+// Found once, and far from where sessions are usually played.
+const KEPT = [1203596]
+
 const tally = { both: 0, neither: 0, engine: 0, yjs: 0 }
 const mutate = process.argv.includes('--mutate')
 const first = option('seed', 1)
 const sessions = option('sessions', process.argv.includes('--seed') ? 1 : 200)
 let passed = 0
 let failed = 0
-for (let seed = first; seed < first + sessions && failed < 10; seed++) {
+const seeds = Array.from({ length: sessions }, (_, i) => first + i)
+if (!mutate && !process.argv.includes('--seed')) seeds.push(...KEPT)
+for (const seed of seeds) {
+  if (failed === 10) break
   if (await (mutate ? mutateSeed(seed) : playSeed(seed))) passed++
   else failed++
 }
 if (mutate) console.log(`accepted by both ${tally.both}, by neither ${tally.neither}, by the engine only ${tally.engine}, by yjs only ${tally.yjs}`)
 console.log(`${passed} passed, ${failed} failed`)
 await engine.end()
-process.exitCode = failed === 0 && passed === sessions ? 0 : 1
+process.exitCode = failed === 0 && passed === seeds.length ? 0 : 1

@@ -165,7 +165,7 @@ test('D14: beyond a number of waiting connections the answer comes at once', nat
   assert.equal(took.filter(t => t.status === 401).length, 12, JSON.stringify(took))
 })
 
-test('D10: a refused client leaves no trace of a room, and no room is loaded for it', nativeOnly('/health speaks of no room; edge.test.mjs looks at the storage'), async () => {
+test('D10: a refused client leaves no trace of a room, and no room is loaded for it', nativeOnly('/health speaks of no room; edge/access.test.mjs looks at the storage'), async () => {
   const quiet = await start({ args: ['--room-idle-ms', '600000'] })
   const rooms = async () => (await (await fetch(`${quiet.http}/health`)).json()).rooms
   await knock(quiet, 'doc-1', damaged(mint('doc-1'))).refused
@@ -280,7 +280,7 @@ test('D6: serve does not start without access control, and has no page', nativeO
   await until('its lines', () => /^\{"time":/.test(s.log))
 })
 
-test('D11: each decision is one line that says who, where, what and why', nativeOnly('its lines have no peer address and no duration; edge.test.mjs has them'), async () => {
+test('D11: each decision is one line that says who, where, what and why', nativeOnly('its lines have no peer address and no duration; edge/access.test.mjs has them'), async () => {
   const s = await start()
   const ws = knock(s, 'doc-audit', mint('doc-audit', 'read', { sub: 'ann' }))
   await ws.opened
@@ -469,7 +469,7 @@ test('D20: the API answers signed requests only, with bounded bodies', async () 
   await open.stop()
 })
 
-test('D1: the table says which rooms keep what was deleted', nativeOnly('the table of the edge is tested in edge/'), async () => {
+test('D1: the table says which rooms keep what was deleted', async () => {
   const data = temporary(), file = config({ rooms: { 'kept-*': { gc: false }, '*': {} } })
   const start = () => startServer({ data, args: ['--config', file] })
   let s = await start()

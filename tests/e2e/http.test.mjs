@@ -71,7 +71,7 @@ test('h5: broken and unknown messages are ignored, the connection and the room g
   assert.equal((await ws.closed).code, 1005)
 })
 
-test('P4: a text frame "400000000" allocates nothing', nativeOnly('memory is the platform\'s'), async () => {
+test('P4: a text frame "400000000" allocates nothing', nativeOnly('the same session in wasm, whose memory the platform shows nobody'), async () => {
   const ws = await opened('numbers', '?_pk=x')
   const rss = () => Number(fs.readFileSync(`/proc/${server.child.pid}/statm`, 'utf8').split(' ')[1]) * 4096
   const answered = async () => {
@@ -125,7 +125,7 @@ test('h9: the offered subprotocol is taken', async () => {
   ws.close()
 })
 
-test('h10: a room leaves memory when idle and comes back whole', nativeOnly('the platform decides when; edge.test.mjs lets it'), async () => {
+test('h10: a room leaves memory when idle and comes back whole', nativeOnly('the platform decides when; edge/sleep.test.mjs lets it'), async () => {
   const quick = await startServer({ args: ['--room-idle-ms', '100'] })
   const a = new Client(quick, 'y-websocket 3', 'idle')
   await a.synced()
@@ -141,7 +141,7 @@ test('h10: a room leaves memory when idle and comes back whole', nativeOnly('the
   await quick.stop()
 })
 
-test('s3: a room that cannot be read is refused with 1011; others are served; it is never empty', nativeOnly('another store; edge.test.mjs damages it'), async t => {
+test('s3: a room that cannot be read is refused with 1011; others are served; it is never empty', nativeOnly('another store; edge/room.test.mjs damages it'), async t => {
   if (spawnSync('sqlite3', ['--version']).status !== 0) return t.skip('there is no sqlite3 program here')
   const first = await startServer()
   for (const room of ['bad', 'good']) {
@@ -171,7 +171,7 @@ test('s3: a room that cannot be read is refused with 1011; others are served; it
   await second.stop()
 })
 
-test('s4: a store of a newer schema is refused with a clear line and left alone', nativeOnly('another store; edge.test.mjs has a newer one'), async t => {
+test('s4: a store of a newer schema is refused with a clear line and left alone', nativeOnly('another store; edge/room.test.mjs has a newer one'), async t => {
   if (spawnSync('sqlite3', ['--version']).status !== 0) return t.skip('there is no sqlite3 program here')
   const first = await startServer()
   await first.stop()

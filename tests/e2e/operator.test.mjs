@@ -5,7 +5,9 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { Client, Y, sleep, startServer, temporary, until } from './support.mjs'
-import { docOf, expected, liveAndStopped, partyd } from './operator-support.mjs'
+import { docOf, expected, liveAndStopped, partyd, recorded, unpack } from './operator-support.mjs'
+
+const DISK = path.resolve(process.env.DISK ?? '../build/release/crash/disk.so')
 
 const family = 'y-websocket 3'
 /** Two rooms in two parties, one with rich text; the clients stay. */
@@ -444,4 +446,18 @@ test('o11: analyze tells where the bytes are', async () => {
     assert.match(out, /main\/doc-1: \d+ bytes stored/)
     assert.match(out, /can be read/)
   })
+})
+
+test('o12: what takes longer than a second tells how far it is, what does not is silent', async () => {
+  const { rooms, files } = recorded('hocuspocus')
+  const source = path.join(unpack({ files }), 'db.sqlite')
+  for (const sleep of [0, 400_000]) {
+    const data = temporary()
+    await (await startServer({ data })).stop()
+    const env = { LD_PRELOAD: DISK, DISK_DIR: data, DISK_SLEEP: `${sleep}` }
+    const answer = await partyd(data, 'import', source, '--json', { env })
+    assert.equal(answer.status, 0, answer.err)
+    assert.equal(answer.lines.length, Object.keys(rooms).length)
+    assert.match(answer.err, sleep > 0 ? /^\d+ rooms\n$/ : /^$/)
+  }
 })

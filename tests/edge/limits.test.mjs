@@ -67,6 +67,21 @@ test('L7: a ticket is not used up where there is no place', async () => {
   await s.stop('SIGKILL')
 })
 
+test('L8: after a message that is too large no family hammers', async () => {
+  const s = await startServer({ args: ['--message-bytes-max', '20000'] })
+  const names = Object.keys(families).filter(family => !family.startsWith('hocuspocus'))
+  await Promise.all(names.map(async (family, i) => {
+    const w = await wire(s), client = new Client(w, family, `big-${i}`)
+    await client.synced()
+    client.text.insert(0, 'x'.repeat(100000))
+    await sleep(5000)
+    assert.ok(w.attempts.length >= 2 && w.attempts.length <= 4, `${family} made ${w.attempts.length} attempts`)
+    client.end()
+    w.close()
+  }))
+  await s.stop('SIGKILL')
+})
+
 test('L8: no family hammers a full room, and all come in when there is room', async () => {
   const s = await startServer({ args: withRooms({ '*': { 'connections-max': 1 } }) })
   const names = Object.keys(families), quiet = [console.warn, console.error]

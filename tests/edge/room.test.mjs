@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { Client, Y, sleep, startServer, temporary, until } from '../e2e/support.mjs'
-import { databases, isUpdate, live, message, open, received, sql, startFragile, updates } from './support.mjs'
+import { Client, Y, families, sleep, startServer, temporary, until } from '../e2e/support.mjs'
+import { wire } from '../e2e/access-support.mjs'
+import { databases, isUpdate, live, message, open, received, sql, startFragile, startUnreadable, updates } from './support.mjs'
 
 let server
 before(async () => { server = await startServer() })
@@ -69,7 +70,16 @@ describe('storage', () => {
     const start = Date.now()
     a.send(message.update(typed[0]))
     await until('the first', () => b.messages.some(isUpdate))
-    assert.ok(Date.now() - start < 80, 'the first does not wait')
+    // The quickest of several rooms: one may be slow on a busy machine, but who waits is never quicker than the window.
+    let quickest = Date.now() - start
+    for (let n = 0; n < 8 && quickest >= 80; n++) {
+      const [c, d] = [await open(server, `first-${n}`), await open(server, `first-${n}`)], sent = Date.now()
+      c.send(message.update(typed[0]))
+      await until('the first', () => d.messages.some(isUpdate))
+      quickest = Math.min(quickest, Date.now() - sent)
+      c.close(); d.close()
+    }
+    assert.ok(quickest < 80, `the first waits ${quickest} ms`)
     for (const u of typed.slice(1)) { a.send(message.update(u)); await sleep(5) }
     await until('all', () => received(b).getText('t').length === 200)
     assert.ok(b.messages.filter(isUpdate).length <= (Date.now() - start) / 100 + 3, 'a row is one message')
@@ -85,6 +95,38 @@ describe('storage', () => {
     await until('all echoes', () => received(alone).getText('t').length === 100)
     assert.ok(rows(server, 'alone') <= 4, `${rows(server, 'alone')} rows`)
     alone.close()
+  })
+
+  test('E24: what was put aside until its row is there for whoever asks, and is kept when its author goes', async () => {
+    const author = await open(server, 'aside'), [first, second, third] = updates(doc => { for (const word of ['one ', 'two ', 'three']) doc.getText('t').insert(doc.getText('t').length, word) })
+    author.send(message.update(first))
+    await until('its echo', () => author.messages.some(isUpdate))
+    const start = Date.now()
+    author.send(message.update(second)) // alone: its row is a second away
+    const reader = await open(server, 'aside')
+    reader.send(message.step1([0]))
+    await until('the second', () => reader.messages.some(m => m[0] === 0 && m[1] === 1 && m.includes('two')))
+    assert.ok(Date.now() - start < 800, 'a newcomer does not wait for the row of who was alone')
+    reader.close()
+    await reader.closed
+    author.send(message.update(third))
+    author.close()
+    const late = new Client(server, 'y-websocket 3', 'aside')
+    await late.synced()
+    await until('all of it', () => late.doc.getText('t').toString() === 'one two three')
+    late.end()
+  })
+
+  test('E25: the more are in, the less often presence leaves; the last state is told', async () => {
+    for (const [room, users, each] of [['few', 2, 40], ['many', 20, 100]]) {
+      const all = await Promise.all(Array.from({ length: users }, () => open(server, room)))
+      const start = Date.now()
+      for (let i = 1; i <= 150; i++) { all[0].send(message.presence(7, i, { at: i })); await sleep(10) }
+      await until('the last', () => all.every(ws => ws.messages.some(m => m.includes('"at":150'))))
+      const told = all[1].messages.filter(m => m.includes('"at"')).length, most = (Date.now() - start) / each + 3
+      assert.ok(told >= 3 && told <= most, `${room}: told ${told} times, at most ${most}`)
+      for (const ws of all) ws.close()
+    }
   })
 
   test('E5: a snapshot makes rows void, and they are written over; the room comes back whole', async () => {
@@ -132,6 +174,35 @@ describe('storage', () => {
     assert.equal((await c.closed).code, 1009)
   })
 
+  test('E8: while nothing can be read no family is served an empty room, and each comes back by itself and has all of it', { timeout: 60000 }, async t => {
+    if (process.platform !== 'linux') return t.skip('the disk is broken by LD_PRELOAD')
+    const first = await startServer(), names = Object.keys(families)
+    for (const n of names.keys()) {
+      const c = new Client(first, 'y-websocket 3', `load-${n}`)
+      await c.synced()
+      c.text.insert(0, `kept ${n} `.repeat(100))
+      await until('its row', () => databases(first.data).has(`main/load-${n}`) && live(first, `load-${n}`) > 0)
+      c.end()
+    }
+    await first.stop('SIGKILL')
+    const s = await startUnreadable({ data: first.data }), wires = await Promise.all(names.map(() => wire(s)))
+    s.break()
+    const clients = names.map((family, n) => new Client(wires[n], family, `load-${n}`))
+    clients.forEach((c, n) => c.doc.getMap('map').set('new', n))
+    await until('each to be turned away', () => wires.every(w => w.attempts.length >= 2), 20000)
+    clients.forEach((c, n) => assert.deepEqual([c.provider.synced, c.text.length], [false, 0], names[n]))
+    s.mend()
+    await Promise.all(clients.map((c, n) => until(`${names[n]} to have all`, () => c.provider.synced && c.text.toString() === `kept ${n} `.repeat(100), 30000)))
+    for (const n of names.keys()) {
+      const c = new Client(s, 'y-websocket 3', `load-${n}`)
+      await until('what was written meanwhile', () => c.doc.getMap('map').get('new') === n && c.text.length === clients[n].text.length)
+      c.end()
+    }
+    clients.forEach(c => c.end())
+    wires.forEach(w => w.close())
+    await s.stop('SIGKILL')
+  })
+
   test('E8: a damaged room is refused and never empty, others are served; so is one of a newer schema', async () => {
     const s = await startServer()
     for (const room of ['torn', 'cut', 'newer', 'good']) {
@@ -168,7 +239,13 @@ describe('storage', () => {
 
 /** Another server on a copy of what is stored: nothing of it is in memory. */
 async function copied (s) {
-  const data = temporary()
-  fs.cpSync(s.data, data, { recursive: true })
-  return startServer({ data })
+  for (;;) {
+    const data = temporary()
+    try {
+      fs.cpSync(s.data, data, { recursive: true })
+      return startServer({ data })
+    } catch (error) { // rooms of other tests fall asleep meanwhile, and their files go
+      if (error.code !== 'ENOENT') throw error
+    }
+  }
 }

@@ -7,12 +7,12 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import * as Y from 'yjs'
-import { message, varint } from './support.mjs'
+import { message, updates, varint } from './support.mjs'
 
 const NATIVE = path.resolve(process.env.NATIVE_ROOM ?? '../build/release/nativeroom')
 const WASM = path.resolve(process.env.EDGE ?? '../edge', 'dist/room.wasm')
 const SCENARIOS = Number(process.env.SCENARIOS ?? 60)
-const Ev = { OPEN: 0, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8, TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15, RIGHT: 16 }
+const Ev = { OPEN: 0, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8, TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15, RIGHT: 16, MANY: 17 }
 const module = new WebAssembly.Module(fs.readFileSync(WASM))
 
 function random (seed) {
@@ -111,17 +111,41 @@ function playNative (events) {
 function playWasm (events) {
   const x = new WebAssembly.Instance(module).exports, box = x.abi_box()
   const u32 = at => new DataView(x.memory.buffer).getUint32(at, true)
-  return events.map(e => {
-    assert.equal(x.abi_reserve(e.bytes.length), 0)
-    new Uint8Array(x.memory.buffer).set(e.bytes, u32(box))
-    const count = x.abi_step(e.event, e.member, e.flags, e.bytes.length, e.now)
+  const step = (e, flags) => {
+    const count = x.abi_step(e.event, e.member, flags, e.bytes.length, e.now)
     assert.ok(count >= 0, `event ${e.event}: ${count}`)
     const out = u32(box + 8), hex = (from, length) => Buffer.from(x.memory.buffer, from, length).toString('hex')
     return Array.from({ length: count }, (_, i) => {
       const [kind, member, gated, number, head, headLength, body, bodyLength] = Array.from({ length: 8 }, (_, w) => u32(out + i * 32 + w * 4))
       return { kind, member, gated, number, bytes: hex(head, headLength) + hex(body, bodyLength) }
     })
+  }
+  return events.map(e => {
+    assert.equal(x.abi_reserve(e.bytes.length), 0)
+    new Uint8Array(x.memory.buffer).set(e.bytes, u32(box))
+    if (e.event !== Ev.MANY) return step(e, e.flags)
+    const records = []
+    e.steps = 0
+    for (let at = 0; at < e.bytes.length; at = u32(box + 44), e.steps++) records.push(...step(e, at))
+    return records
   })
+}
+
+/** All binary messages that come one after the other come at one moment: one by one, and as one event. */
+function together (events) {
+  const single = [], many = []
+  for (const e of events) {
+    const last = many.at(-1)
+    if (e.event !== Ev.BINARY) { single.push(e); many.push({ ...e, of: 1 }); continue }
+    const isNext = last?.event === Ev.MANY
+    single.push({ ...e, now: isNext ? last.now : e.now })
+    if (!isNext) many.push({ ...e, event: Ev.MANY, member: 0, bytes: Buffer.alloc(0), of: 0 })
+    const head = Buffer.alloc(8), to = many.at(-1)
+    head.writeUInt32LE(e.member, 0); head.writeUInt32LE(e.bytes.length, 4)
+    to.bytes = Buffer.concat([to.bytes, head, e.bytes, Buffer.alloc(-e.bytes.length & 3)])
+    to.of++
+  }
+  return { single, many }
 }
 
 test(`E12: ${SCENARIOS} recorded scenarios give the same messages natively and at the edge, byte for byte`, () => {
@@ -139,6 +163,30 @@ test(`E12: ${SCENARIOS} recorded scenarios give the same messages natively and a
   for (const what of ['a row that is relayed with it', 'presence state too large', 'too many clients of one connection', 'a newer state came before it was told']) assert.ok(seen.has(what), `no scenario has ${what}: ${[...seen]}`)
   for (const kind of [0, 2, 3, 4]) assert.ok(kinds.get(kind) > 20, `records of kind ${kind}: ${kinds.get(kind)}`)
   for (const wire of [0xffffffff, 0xfffffffe]) assert.ok(wires.get(wire) > 20, `to all on a wire: ${wires.get(wire)}`)
+})
+
+test(`E24: messages that are worked off together do what they do one by one, in ${SCENARIOS} scenarios`, () => {
+  let most = 0
+  for (let seed = 1; seed <= SCENARIOS; seed++) {
+    const { single, many } = together(record(seed))
+    const expected = playNative(single), got = playWasm(many)
+    for (let i = 0, at = 0; i < many.length; at += many[i++].of) {
+      assert.deepEqual(got[i], expected.slice(at, at + many[i].of).flat(), `scenario ${seed}, event ${i}`)
+      most = Math.max(most, many[i].of)
+    }
+  }
+  assert.ok(most > 20, `${most} at once at most`)
+})
+
+test('E24: who lends bytes of the room ends the work, which goes on behind it', () => {
+  const list = updates(doc => { for (let i = 0; i < 4; i++) doc.getText('t').insert(0, String(i).repeat(90_000)) }, 7)
+  const opts = [0, 0, 12000, 2, 0, 0, 0, 0, 1, 0, 0, 0] // a snapshot with the second update, and not again at once
+  const events = [{ event: Ev.OPEN, bytes: Buffer.from(new Uint32Array(opts).buffer) }, { event: Ev.JOIN, flags: 1, bytes: Buffer.alloc(0) },
+    ...list.map(u => ({ event: Ev.BINARY, bytes: message.update(u) })), { event: Ev.STATE, bytes: Buffer.alloc(0) }].map(e => ({ member: 0, flags: 0, now: 5000, ...e }))
+  const { single, many } = together(events)
+  const got = playWasm(many)
+  for (const [i, r] of playNative(single).flat().entries()) assert.ok(got.flat()[i].bytes === r.bytes, `record ${i}`)
+  assert.equal(many.find(e => e.event === Ev.MANY).steps, 2, 'it ends behind the snapshot')
 })
 
 test('E13: the wasm has 200 kB at most, 80 kB with gzip, and asks for nothing', () => {

@@ -50,13 +50,17 @@ export const updates = (edit, client) => { const doc = new Y.Doc(), list = []; i
 /** How many journal rows of a room are in no snapshot. */
 export const live = (s, room) => Number(sql(databases(s.data).get(`main/${room}`), 'SELECT count(*) FROM journal WHERE no > (SELECT COALESCE(MAX(through), 0) FROM snapshot)'))
 
-/** A server whose disk is full from break() on. */
-export async function startFragile (options = {}) {
-  const folder = temporary(), library = path.join(folder, 'faildisk.so'), flag = path.join(folder, 'full')
-  const cc = spawnSync('cc', ['-O2', '-D_GNU_SOURCE', '-shared', '-fPIC', '../tests/preload/faildisk.c', '-o', library, '-ldl'], { encoding: 'utf8' })
+async function startPreloaded (source, variable, options) {
+  const folder = temporary(), library = path.join(folder, 'preload.so'), flag = path.join(folder, 'broken')
+  const cc = spawnSync('cc', ['-O2', '-D_GNU_SOURCE', '-shared', '-fPIC', `../tests/preload/${source}`, '-o', library, '-ldl'], { encoding: 'utf8' })
   if (cc.status !== 0) throw new Error(cc.stderr)
-  const fragile = await startServer({ ...options, env: { ...options.env, LD_PRELOAD: library, FAILDISK_FILE: flag } })
-  fragile.break = () => fs.writeFileSync(flag, '')
-  fragile.mend = () => fs.rmSync(flag)
-  return fragile
+  const server = await startServer({ ...options, env: { ...options.env, LD_PRELOAD: library, [variable]: flag } })
+  server.break = () => fs.writeFileSync(flag, '')
+  server.mend = () => fs.rmSync(flag)
+  return server
 }
+
+/** A server whose disk is full from break() on. */
+export const startFragile = (options = {}) => startPreloaded('faildisk.c', 'FAILDISK_FILE', options)
+/** One whose disk cannot be read. */
+export const startUnreadable = (options = {}) => startPreloaded('failread.c', 'FAILREAD_FILE', options)

@@ -1,6 +1,7 @@
 // `partyd deploy` of the installed package. A machine is a folder here: `ssh` runs in it, `systemctl restart` ends and starts the server.
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
+import http from 'node:http'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { Project, freePort, temporary } from './support.mjs'
@@ -59,11 +60,50 @@ PARTYD_PORT=${port} PARTYD_HOST=127.0.0.1 PARTYD_DATA='${machine}/data' '${machi
   fs.writeFileSync(other, Buffer.concat([fs.readFileSync(binary), Buffer.alloc(1)]), { mode: 0o755 })
   const outside = await deploy(['--url', `http://127.0.0.1:${await freePort()}`], { PARTYD_PROGRAM: other })
   assert.equal(outside.code, 1, outside.text)
-  assert.match(outside.text, /does not answer; going back/)
+  assert.match(outside.text, /does not answer as it should; going back/)
+  assert.deepEqual([link(), await healthy(url)], [good, true])
+  // Answers, and does not do what it is there for.
+  const asked = await deploy(['--url', url], { PARTYD_PROGRAM: other, ASK: `echo "asked ${url}"; false` })
+  assert.equal(asked.code, 1, asked.text)
+  assert.match(asked.text, new RegExp(`asked ${url}`))
   assert.deepEqual([link(), await healthy(url)], [good, true])
   assert.equal(fs.readFileSync(secrets, 'utf8'), made, 'secrets are made once')
   assert.equal((await deploy([], { PARTYD_PROGRAM: other })).code, 0)
   assert.notEqual(link(), good)
+})
+
+test('deploy edge gives the Worker of the project to wrangler, and takes back what does not answer', async () => {
+  const project = new Project().install()
+  const seen = path.join(temporary(), 'npx')
+  const env = { PATH: programs({ npx: `echo "$*" >>'${seen}'; [ "$FAILS" != "$3" ]` }), TRIES: '1' }
+  const deploy = async (words, more) => {
+    fs.writeFileSync(seen, '')
+    const { code, text } = await project.run(['deploy', 'edge', ...words], { env: { ...env, ...more } })
+    return { code, text, ran: fs.readFileSync(seen, 'utf8').replace(/wrangler@[0-9.]+/g, 'wrangler').split('\n').filter(Boolean) }
+  }
+  const without = await deploy([])
+  assert.deepEqual([without.code, without.ran], [2, []])
+  assert.match(without.text, /there is no wrangler\.jsonc in partykit\/edge\//)
+
+  const config = 'partykit/edge/wrangler.jsonc'
+  project.write(config, '{ "vars": { "CONVEX_SITE_URL": "https://YOUR-DEPLOYMENT.convex.site" } }')
+  const unready = await deploy([])
+  assert.deepEqual([unready.code, unready.ran], [2, []])
+  assert.match(unready.text, /YOUR-DEPLOYMENT.*nothing was deployed/)
+  assert.deepEqual((await deploy(['--dry-run', '--outdir', 'a b'])).ran, [`--yes wrangler deploy --config ${config} --dry-run --outdir a b`])
+
+  project.write(config, '{ "vars": {} }')
+  const answers = http.createServer((request, response) => response.end(request.url))
+  await new Promise(resolve => answers.listen(0, '127.0.0.1', resolve))
+  after(() => answers.close())
+  const url = `http://127.0.0.1:${answers.address().port}`, nobody = `http://127.0.0.1:${await freePort()}`
+  const ran = [`--yes wrangler deploy --config ${config} --env production`]
+  assert.deepEqual((({ code, ran }) => ({ code, ran }))(await deploy(['--url', url, '--env', 'production'])), { code: 0, ran })
+  assert.equal((await deploy(['--url', url], { FAILS: 'deploy' })).code, 2)
+  const back = await deploy(['--env', 'production', '--url', nobody])
+  assert.equal(back.code, 1, back.text)
+  assert.deepEqual(back.ran, [...ran, `--yes wrangler rollback --config ${config} --env production --yes --message ${nobody}/health did not answer`])
+  assert.equal((await deploy(['--url', nobody], { FAILS: 'rollback' })).code, 3)
 })
 
 test('deploy docker and fly give their tools the program of the package', async () => {

@@ -31,6 +31,18 @@ test('the packages say version and licence, and hold nothing else than what they
   assert.equal((await project.run(['--version'], { npx: true })).text, `partyd ${version}\n`)
 })
 
+test('what a Convex backend needs is a package too', { skip: !fs.existsSync(path.join(root, 'web/convex/dist/index.js')) }, () => {
+  const out = temporary(), own = new Project()
+  execFileSync('node', [path.join(root, 'tools/npm-pack.mjs'), out, 'web/convex'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const file = path.join(out, `partyd-convex-${version}.tgz`)
+  execFileSync('npm', ['install', '--offline', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', file], { cwd: own.dir, stdio: ['ignore', 'ignore', 'inherit'] })
+  const { license, scripts, publishConfig } = json(own.path('node_modules/@partyd/convex/package.json'))
+  assert.deepEqual([license, scripts, publishConfig], ['MIT', undefined, { access: 'public', provenance: true }])
+  assert.ok(fs.existsSync(own.path('node_modules/@partyd/convex/LICENSE')))
+  own.write('a.mjs', "import { parseRoom } from '@partyd/convex'\nconsole.log(JSON.stringify(parseRoom('doc-5', ['doc'])))\n")
+  assert.match(execFileSync('node', ['a.mjs'], { cwd: own.dir, encoding: 'utf8' }), /"doc"/)
+})
+
 test('schema and types in the repository are those of the server', () => {
   const out = temporary()
   execFileSync('node', [path.join(root, 'tools/npm-types.mjs'), process.env.PARTYD ?? '../build/partyd', out])

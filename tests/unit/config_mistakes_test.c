@@ -67,6 +67,37 @@ static void d3_a_mistake_is_told_with_its_line_and_the_nearest_name(void **unuse
     TOLD(mistakes);
 }
 
+static void d3_what_is_no_json_is_told_with_what_may_have_been_meant(void **unused)
+{
+    static const struct mistake mistakes[] = {
+        {"{\n \"port\": 5,\n}", 3, {"'}'", "comma with nothing behind"}},
+        {"{\"rooms\": {\"a\": {\n\"gc\": true , }}}", 2, {"comma with nothing behind"}},
+        {"// hunter2\n{}", 1, {"'{' expected", "no comments"}},
+        {"{\n# hunter2\n}", 2, {"no comments"}},
+        {"{ 'hunter2': 5 }", 1, {"\"double quotes\""}},
+        {"", 1, {"the file is empty", "{}"}},
+        {" \n\n", 3, {"the file is empty"}},
+        {"{\n \"port\": 5", 2, {"'}' expected", "ends too early"}},
+        {"{\"port\": 5,}", 1, {"comma with nothing behind"}},
+        {"{\"port\":", 1, {"ends too early"}},
+        {"\xef\xbb\xbf{\"port\": 5}", 1, {"byte order mark"}},
+    };
+    (void)unused;
+    TOLD(mistakes);
+}
+
+static void d6_what_looks_like_a_secret_is_told_where_secrets_belong(void **unused)
+{
+    static const struct mistake mistakes[] = {
+        {"{\n \"ticketSecret\": \"hunter2\"}", 2, {"environment", "set PARTYD_TICKET_SECRET"}},
+        {"{\n \"colab-secret\": \"hunter2\"}", 2, {"environment", "set COLLAB_SECRET"}},
+        {"{\n \"aws-secret-access-key\": \"hunter2\"}", 2, {"environment", "--help"}},
+        {"{\n \"secret\": \"hunter2\"}", 2, {"environment"}},
+    };
+    (void)unused;
+    TOLD(mistakes);
+}
+
 static void d3_a_value_has_its_type(void **unused)
 {
     static const struct mistake mistakes[] = {
@@ -159,6 +190,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(d3_a_mistake_is_told_with_its_line_and_the_nearest_name),
         cmocka_unit_test(d3_a_value_has_its_type),
+        cmocka_unit_test(d3_what_is_no_json_is_told_with_what_may_have_been_meant),
+        cmocka_unit_test(d6_what_looks_like_a_secret_is_told_where_secrets_belong),
         cmocka_unit_test(d3_what_is_no_json_is_told_with_its_line),
         cmocka_unit_test(d6_a_secret_in_the_file_is_an_error_that_does_not_repeat_it),
         cmocka_unit_test(d3_the_line_is_that_of_the_key_itself),

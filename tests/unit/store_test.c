@@ -172,6 +172,35 @@ static void s4_a_store_in_use_is_refused(void **state)
     assert_stored(w, "a", "1");
 }
 
+struct told {
+    uint64_t rooms, of;
+};
+
+static void tell(void *ctx, uint64_t rooms, uint64_t of)
+{
+    struct told *told = ctx;
+    assert_int_equal(rooms, told->rooms + 1);
+    *told = (struct told){rooms, of};
+}
+
+static void s3_a_check_tells_of_each_room(void **state)
+{
+    struct world *w = *state;
+    append(w, "a", "bytes");
+    append(w, "b", "other");
+    append(w, "c", "third");
+    world_close(w);
+    change(w, "UPDATE room SET covered_lsn = covered_lsn + 1 WHERE id = 2");
+    struct told told = {0};
+    struct store_verified found;
+    char why[STORE_ERROR_MAX] = "";
+    assert_int_equal(
+        store_verify_watched(w->dir, &(struct store_watcher){tell, &told}, &found, why),
+        YD_EMALFORMED);
+    assert_int_equal(told.rooms, 3);
+    assert_int_equal(told.of, 3);
+}
+
 static void s3_a_check_makes_no_store(void **state)
 {
     struct world *w = *state;
@@ -251,6 +280,7 @@ int main(void)
         ON_DISK(s3_a_file_of_others_is_not_opened),
         ON_DISK(s4_a_newer_schema_is_refused),
         ON_DISK(s4_a_store_in_use_is_refused),
+        ON_DISK(s3_a_check_tells_of_each_room),
         ON_DISK(s3_a_check_makes_no_store),
         ON_DISK(s1_what_was_confirmed_survives_a_kill),
     };

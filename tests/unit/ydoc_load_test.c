@@ -198,6 +198,73 @@ static void u141_what_is_kept_is_never_old(void **state)
     bed_end(&bed);
 }
 
+static const char *varint(char *hex, uint32_t value)
+{
+    if (value < 128) {
+        sprintf(hex, "%02x", value);
+    } else {
+        sprintf(hex, "%02x%02x", (value & 127) | 128, (value >> 7) & 127);
+    }
+    return hex;
+}
+
+/* The same change to both: a deletion of some letters of client 5, or a letter behind one. */
+static void change_both(struct bed *a, struct bed *b, uint32_t step, uint32_t at, uint32_t len)
+{
+    char hex[64], clock[8], other[8];
+    if (len > 0) {
+        sprintf(hex, "00 01 05 01 %s %s", varint(clock, at), varint(other, len));
+    } else {
+        sprintf(hex, "01 01 09 %s 84 05 %s 01 78 00", varint(other, step), varint(clock, at));
+    }
+    bed_apply(a, hex);
+    bed_apply(b, hex);
+}
+
+static void states_are_alike(struct bed *a, struct bed *b)
+{
+    yd_buf_clear(&a->out);
+    yd_buf_clear(&b->out);
+    assert_int_equal(YD_OK, yd_doc_encode_state(a->doc, YD_EMPTY, YD_V1, &a->out));
+    assert_int_equal(YD_OK, yd_doc_encode_state(b->doc, YD_EMPTY, YD_V1, &b->out));
+    assert_true(yd_slice_equal(yd_buf_slice(&a->out), yd_buf_slice(&b->out)));
+}
+
+/* 2,000 letters, every second one deleted: written one by one, and loaded. The tables of the loaded
+ * one are packed, and open where they are changed. */
+static void u140_a_loaded_document_is_small_and_changes_as_any_other(void **state)
+{
+    (void)state;
+    enum { LETTERS = 2000 };
+    char hex[4 * LETTERS], clock[8];
+    struct bed grown, loaded;
+    bed_begin(&grown, NULL);
+    bed_begin(&loaded, NULL);
+    int at = sprintf(hex, "0101050004010174%s", varint(clock, LETTERS));
+    for (int i = 0; i < LETTERS; i++) at += sprintf(hex + at, "61");
+    sprintf(hex + at, "00");
+    bed_apply(&grown, hex);
+    for (uint32_t i = 1; i < LETTERS; i += 2) {
+        sprintf(hex, "00 01 05 01 %s 01", varint(clock, i));
+        bed_apply(&grown, hex);
+    }
+    assert_int_equal(YD_OK, yd_doc_encode_state(grown.doc, YD_EMPTY, YD_V1, &grown.out));
+    assert_int_equal(YD_OK, yd_doc_apply(loaded.doc, yd_buf_slice(&grown.out), YD_V1, NULL));
+    assert_int_equal(LETTERS, yd_doc_stats(loaded.doc).items);
+    assert_true(yd_doc_stats(loaded.doc).bytes < (size_t)32 * LETTERS);
+    uint32_t random = 1, letters = 0;
+    for (int i = 0; i < 300; i++) {
+        random = random * 1664525u + 1013904223u;
+        uint32_t from = (random >> 8) % (LETTERS - 200);
+        uint32_t len = i % 3 > 0 ? 0 : i % 60 == 0 ? 150 : 1 + random % 3;
+        change_both(&grown, &loaded, len > 0 ? 0 : letters++, from, len);
+        if (i % 20 == 0) states_are_alike(&grown, &loaded);
+    }
+    states_are_alike(&grown, &loaded);
+    bed_end(&loaded);
+    bed_end(&grown);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +272,7 @@ int main(void)
         cmocka_unit_test(u140_a_bad_state_leaves_the_document_empty),
         cmocka_unit_test(u71_u140_limits_hold_on_the_short_way),
         cmocka_unit_test(u70_u140_memory_may_run_out_while_loading),
+        cmocka_unit_test(u140_a_loaded_document_is_small_and_changes_as_any_other),
         cmocka_unit_test(u141_what_is_kept_is_never_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@ import { Logo } from "../ui/Logo";
 import { ThemeButton } from "../ui/ThemeButton";
 
 type Flow = "signIn" | "signUp";
+const PATIENCE_MS = 4000;
 
 export function SignIn() {
   const { signIn } = useAuthActions();
@@ -15,14 +16,17 @@ export function SignIn() {
   async function enter(params: Record<string, string>) {
     setBusy(true);
     setProblem(null);
+    // Without a connection it is not refused: it waits for one.
+    const patience = setTimeout(setProblem, PATIENCE_MS, "The server does not answer yet. This goes on when it does.");
     try {
       await signIn("password", params);
     } catch {
       // The backend does not tell which of the two is wrong, so that nobody can ask for addresses.
       setProblem(params.flow === "signUp"
         ? "That did not work. Does the account exist already? A password has 8 characters or more."
-        : "E-mail address and password do not fit together.");
+        : "That did not work. Do e-mail address and password fit together?");
     } finally {
+      clearTimeout(patience);
       setBusy(false);
     }
   }

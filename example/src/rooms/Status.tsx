@@ -1,5 +1,4 @@
 // What is true about a room, in two words and in a sentence.
-import { useEffect } from "react";
 import type { RoomState } from "./room";
 
 type Said = { word: string; tone: "good" | "busy" | "bad" | "quiet"; more: string };
@@ -22,12 +21,5 @@ export function say({ connection, saved, permission }: RoomState): Said {
 
 export function Status({ state }: { state: RoomState }) {
   const { word, tone, more } = say(state);
-  const unsent = !state.saved && state.loaded && state.permission === "write";
-  useEffect(() => {
-    if (!unsent) return;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("beforeunload", ask);
-    return () => window.removeEventListener("beforeunload", ask);
-  }, [unsent]);
   return <span role="status" className={`status ${tone}`} title={more}><i aria-hidden />{word}</span>;
 }

@@ -17,9 +17,11 @@ export type RoomState = {
   loaded: boolean;
   /** The server has everything, and has it on disk. */
   saved: boolean;
+  /** Something was changed here that the server is not known to have, and may still take. */
+  unsent: boolean;
 };
 
-const BEGINNING: RoomState = { connection: "connecting", reason: null, permission: null, loaded: false, saved: false };
+const BEGINNING: RoomState = { connection: "connecting", reason: null, permission: null, loaded: false, saved: false, unsent: false };
 /** A ticket that the server did not take: it was used up, or too old. Then another one may do. */
 const TICKET_PROBLEM = /^token_|^unauthenticated$/;
 const AGAIN_MS = 2000;
@@ -30,6 +32,8 @@ export class Room {
   state = BEGINNING;
   /** Pictures on their way: not saved before they are there. */
   private uploads = 0;
+  /** Since the server last had everything, something was changed here. */
+  private changed = false;
   private asking: Promise<TicketAnswer> | null = null;
   private again: ReturnType<typeof setTimeout> | undefined;
   private readonly listeners = new Set<() => void>();
@@ -49,7 +53,12 @@ export class Room {
       onUnsyncedChanges: () => this.look(),
     });
     // The server puts the name and color of whom it knows in their place; this is for ourselves.
-    this.provider.setAwarenessField("user", { id: me.id, name: nameOf(me), color: me.color });
+    this.introduce(me);
+    this.doc.on("update", (_update: Uint8Array, origin: unknown) => {
+      if (origin === this.provider) return;
+      this.changed = true;
+      this.look();
+    });
     this.socket.on("status", this.onStatus);
     window.addEventListener("offline", this.onStatus);
     window.addEventListener("online", this.onStatus);
@@ -61,6 +70,15 @@ export class Room {
     return () => this.listeners.delete(listener);
   };
   getState = (): RoomState => this.state;
+
+  /** Others see who is here, again after `hide`. */
+  introduce(me: Me): void {
+    const awareness = this.provider.awareness!;
+    awareness.setLocalState({ ...awareness.getLocalState(), user: { id: me.id, name: nameOf(me), color: me.color } });
+  }
+  hide(): void {
+    this.provider.awareness!.setLocalState(null);
+  }
 
   /** Counts as unsaved until `work` is done. */
   async uploading<T>(work: Promise<T>): Promise<T> {
@@ -123,6 +141,8 @@ export class Room {
       : "connecting";
     next.loaded ||= inside;
     next.saved = inside && provider.unsyncedChanges === 0 && this.uploads === 0;
+    this.changed &&= !(inside && provider.unsyncedChanges === 0);
+    next.unsent = (this.changed || this.uploads > 0) && next.connection !== "refused" && next.permission === "write";
     const same = (Object.keys(next) as (keyof RoomState)[]).every((key) => next[key] === this.state[key]);
     if (same) return;
     this.state = next;

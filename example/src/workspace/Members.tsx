@@ -1,6 +1,7 @@
 import { useMutation, useQuery } from "convex/react";
 import { useState, type FormEvent } from "react";
 import { api } from "../../convex/_generated/api";
+import { go } from "../route";
 import type { Me, Member, Role, WorkspaceRow } from "../types";
 import { nameOf } from "../types";
 import { Icon } from "../ui/Icon";
@@ -23,13 +24,16 @@ export function Members({ me, workspace }: { me: Me; workspace: WorkspaceRow }) 
   // endSessions: what is taken away ends now, and not when the page is opened next.
   const give = (id: Member["userId"], role: Role) =>
     void change(setMember({ workspaceId, user: { id }, role, endSessions: true }));
-  const remove = (userId: Member["userId"]) =>
-    void change(removeMember({ workspaceId, userId, endSessions: true }));
+  const remove = (userId: Member["userId"]) => {
+    const leaves = userId === me.id;
+    if (leaves && !window.confirm(`Leave “${workspace.name}”? Only an owner can let you in again.`)) return;
+    void change(removeMember({ workspaceId, userId, endSessions: true }).then(() => { if (leaves) go("/"); }));
+  };
   async function invite(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = event.currentTarget;
     const { email, role } = Object.fromEntries(new FormData(form)) as { email: string; role: Role };
-    await change(setMember({ workspaceId, user: { email }, role }).then(() => form.reset()));
+    await change(setMember({ workspaceId, user: { email }, role, endSessions: true }).then(() => form.reset()));
   }
 
   return (

@@ -1,7 +1,6 @@
-// A document or a diagram: its title, the truth about its room, and the editor, which is loaded when
-// it is needed.
+// A document or a diagram: its title, the truth about its room, and the editor.
 import { useMutation } from "convex/react";
-import { lazy, Suspense } from "react";
+import { useEffect } from "react";
 import { api } from "../../convex/_generated/api";
 import { people, usePresence, type Presence } from "../presence/awareness";
 import { Refused } from "../rooms/Refused";
@@ -13,12 +12,8 @@ import type { Me, Page, WorkspaceRow } from "../types";
 import { Avatars } from "../ui/Avatar";
 import { Icon } from "../ui/Icon";
 import { Splash } from "../ui/Splash";
+import { Editor, fetchEditor } from "./Editor";
 import { Title } from "./Title";
-
-const EDITORS = {
-  doc: lazy(() => import("../document/DocumentEditor")),
-  diagram: lazy(() => import("../diagram/DiagramEditor")),
-};
 
 export type EditorProps = { me: Me; room: Room; page: Page; editable: boolean; presences: Presence[]; presenceRoom: Room | null };
 
@@ -26,14 +21,19 @@ type Props = { me: Me; workspace: WorkspaceRow; page: Page; presences: Presence[
 
 export function PageView(props: Props) {
   const room = useRoom(props.page.room, props.me);
+  useEffect(() => fetchEditor(props.page.type), [props.page.type]);
   return room === null ? <Splash /> : <Opened {...props} room={room} />;
 }
 
 function Opened({ me, workspace, page, presences, presenceRoom, room }: Props & { room: Room }) {
   const state = useRoomState(room);
   const here = usePresence(room.provider.awareness);
+  useEffect(() => {
+    const before = document.title;
+    document.title = `${page.title} – ${before}`;
+    return () => { document.title = before; };
+  }, [page.title]);
   const remove = useMutation(api.documents.remove);
-  const Editor = EDITORS[page.type];
   // The role is what Convex says now; what counts is what the server lets in, and that it said itself.
   const writes = workspace.role !== "viewer";
   const editable = writes && state.permission === "write" && state.connection !== "refused";
@@ -55,7 +55,7 @@ function Opened({ me, workspace, page, presences, presenceRoom, room }: Props & 
       </header>
       {state.reason !== null && <Refused room={room} reason={state.reason} />}
       {state.loaded
-        ? <Suspense fallback={<Splash />}><Editor {...{ me, room, page, editable, presences, presenceRoom }} /></Suspense>
+        ? <Editor {...{ me, room, page, editable, presences, presenceRoom }} />
         : state.reason === null && <Splash />}
     </div>
   );

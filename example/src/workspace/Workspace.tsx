@@ -4,9 +4,9 @@ import { useQuery } from "convex/react";
 import { api } from "../../convex/_generated/api";
 import { useMyPresence } from "../presence/useMyPresence";
 import { usePresence } from "../presence/awareness";
-import { SocketProvider } from "../rooms/socket";
 import { useRoom } from "../rooms/useRoom";
 import type { Me, WorkspaceRow } from "../types";
+import { LeftUnsent } from "../rooms/LeftUnsent";
 import { Overview } from "./Overview";
 import { PageView } from "./PageView";
 import { Sidebar } from "./Sidebar";
@@ -16,11 +16,7 @@ export const HOME = "home";
 
 type Props = { me: Me; workspace: WorkspaceRow; room: string | null };
 
-export function Workspace(props: Props) {
-  return <SocketProvider><Inside {...props} /></SocketProvider>;
-}
-
-function Inside({ me, workspace, room: name }: Props) {
+export function Workspace({ me, workspace, room: name }: Props) {
   const pages = useQuery(api.documents.list, { workspaceId: workspace._id });
   const presenceRoom = useRoom(`workspace-${workspace._id}`, me);
   const presences = usePresence(presenceRoom?.provider.awareness ?? null);
@@ -32,6 +28,7 @@ function Inside({ me, workspace, room: name }: Props) {
     <div className={name === null ? "workspace at-home" : "workspace"}>
       <Sidebar {...shared} pages={pages} current={name} />
       <main className="main">
+        <LeftUnsent pages={pages ?? []} />
         {name === null || (pages !== undefined && page === undefined)
           ? <Overview {...shared} pages={pages} missing={name !== null} />
           : page && <PageView key={page.room} {...shared} page={page} />}

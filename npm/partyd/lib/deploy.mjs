@@ -13,7 +13,8 @@ const targets = {
   docker: { programs: [['docker', 'podman']], what: 'an image' },
   fly: { programs: [['fly', 'flyctl']], what: 'a machine with a volume at Fly.io' },
   systemd: { programs: [['ssh'], ['scp', 'rsync']], what: 'a Linux machine of yours' },
-  edge: { programs: [['wrangler', 'npx']], what: 'Durable Objects at Cloudflare' }
+  // Its program is the Worker, which has settings of its own.
+  edge: { programs: [['npx']], what: 'Durable Objects at Cloudflare', isWorker: true }
 }
 const list = Object.entries(targets).map(([name, { what }]) => `  ${name.padEnd(8)} ${what}`).join('\n')
 const here = path.dirname(fileURLToPath(import.meta.url))
@@ -43,6 +44,7 @@ export async function deploy ([target, ...args]) {
   for (const oneOf of targets[target].programs) {
     if (!oneOf.some(onPath)) throw expected(`deploy ${target} needs ${oneOf.join(' or ')}, which is not on PATH; install it first`)
   }
+  if (targets[target].isWorker) return run('sh', [script, ...args], process.env)
   // What would not start there is told here. The secrets are the target's.
   const { flags, file } = findConfig([])
   if (file !== undefined) {
