@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 {
     struct sockaddr_in at = {.sin_family = AF_INET};
     if (argc != 2) die("usage: floor PORT");
-    at.sin_port = htons((uint16_t)atoi(argv[1]));
+    at.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10));
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     frames_make();
     int listener = socket(AF_INET, SOCK_STREAM, 0), epoll = epoll_create1(0);

@@ -188,8 +188,7 @@ static size_t message_bytes_max(const struct conn *conn)
     }
     const struct seat *seat = seat_get(conn, 0);
     bool is_in = seat != NULL && seat->slot != NULL;
-    int64_t own = is_in ? seat->slot->policy->message_bytes_max : 0;
-    return (size_t)(own > 0 ? own : settings->message_bytes_max);
+    return policy_message_bytes(conn->shard, is_in ? seat->slot->policy : NULL);
 }
 
 static bool ends_with_too_big(const struct yd_buf *reply)

@@ -76,11 +76,17 @@ void slots_tick(struct shard *shard)
     }
 }
 
+size_t policy_message_bytes(const struct shard *shard, const struct policy *policy)
+{
+    int64_t own = policy == NULL ? 0 : policy->message_bytes_max;
+    return (size_t)(own > 0 ? own : shard->settings->message_bytes_max);
+}
+
 static yd_err slot_begin(const struct shard *shard, struct room_slot *slot)
 {
     const struct policy *policy = slot->policy;
     struct room_opts opts = {
-        .update_bytes_max = (size_t)policy->message_bytes_max,
+        .update_bytes_max = policy_message_bytes(shard, policy),
         .doc_bytes_max = (size_t)policy->document_bytes_max,
         .part_bytes = (size_t)shard->settings->sync_part_bytes,
         .keep_deleted = policy->keeps_deleted,
@@ -239,7 +245,7 @@ bool slot_event(struct room_slot *slot, struct shard *shard, struct room_event e
 bool slot_merge(struct room_slot *slot, struct shard *shard, yd_slice update)
 {
     uint32_t number = number_free(slot);
-    bool is_taken = update.len <= (size_t)shard->settings->message_bytes_max;
+    bool is_taken = update.len <= policy_message_bytes(shard, slot->policy);
     struct room_event join = {.kind = ROOM_EV_JOIN, .member = number, .right = ROOM_WRITE};
     struct room_event leave = {.kind = ROOM_EV_LEAVE, .member = number};
     if (!is_taken || !slot_event(slot, shard, join)) return false;

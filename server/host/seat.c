@@ -153,7 +153,7 @@ void seat_ready(struct seat *seat)
     struct conn *conn = seat->conn;
     struct room_identity who;
     if (conn->caller == NULL) {
-        size_t batch_bytes_max = (size_t)seat->slot->policy->message_bytes_max;
+        size_t batch_bytes_max = policy_message_bytes(conn->shard, seat->slot->policy);
         conn_open(conn, (struct session_opts){.dialect = SESSION_YWS,
                                               .speaks_text = conn->speaks_text,
                                               .batch_bytes_max = batch_bytes_max});

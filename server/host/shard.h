@@ -284,6 +284,8 @@ void conn_answer(struct conn *conn, int status, const char *type, yd_slice body)
 /* rooms.c */
 struct room_slot *slot_find(const struct shard *shard, yd_slice name); /* NULL: not in memory */
 struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy);
+/* One message to such a room, in one piece or in chunks; policy may be NULL. */
+size_t policy_message_bytes(const struct shard *shard, const struct policy *policy);
 void slot_loaded(struct shard *shard, struct store_event *ev);
 void slot_add(struct room_slot *slot, struct seat *seat);
 void slot_remove(struct seat *seat);

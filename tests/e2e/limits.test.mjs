@@ -349,6 +349,29 @@ test('D5 R5 R20: a document at its document-bytes-max is told to who writes, not
   await again.stop()
 })
 
+test('D5: message-bytes-max holds for chunks too, and on a Hocuspocus socket for rooms that have no limit of their own', async () => {
+  const server = await start('--message-bytes-max', String(2 ** 20), '--config', withRooms({ 'big-*': { 'message-bytes-max': 2 ** 22 }, '*': {} }))
+  const text = Buffer.from(Array.from({ length: 1_250_000 }, (_, i) => i * i % 251)).toString('hex') // 2.5 MB: chunks of 1,000,000
+  const clients = [['y-partykit', 'doc'], ['hocuspocus 4', 'doc'], ['y-partykit', 'big-1'], ['hocuspocus 4', 'big-2']].map(([family, room]) => new Client(server, family, room))
+  await Promise.all(clients.map(c => c.synced()))
+  const [chunks, one, bigChunks, bigOne] = clients
+  let code
+  chunks.provider.ws.addEventListener('close', event => { code ??= event.code })
+  clients.forEach(c => c.text.insert(0, text))
+  await until('the chunks to be refused', () => code === 1009)
+  await until('the large ones to be saved', () => bigOne.provider.unsaved === 0)
+  for (const [room, length] of [['big-1', text.length], ['big-2', text.length], ['doc', 0]]) {
+    const reader = new Client(server, 'y-websocket 3', room)
+    await until(`${length} in ${room}`, () => reader.provider.synced && reader.text.length === length)
+    reader.end()
+  }
+  assert.ok(one.provider.unsaved >= 1)
+  assert.ok(await hits(server, 'message-bytes-max') >= 2)
+  bigChunks.end()
+  for (const c of [chunks, one, bigOne]) c.end()
+  await server.stop()
+})
+
 test('L10: beyond connects-per-s who connects waits in the queue, and all come in', async () => {
   const server = await start('--connects-per-s', '4')
   const begun = Date.now()
