@@ -99,6 +99,17 @@ for (const family of Object.keys(families)) {
   })
 }
 
+test('R42: y-partyserver: text of the application reaches all of that family, the sender included', async () => {
+  const [a, b] = await pair(server, 'y-partyserver', 'words')
+  const heard = [[], []]
+  ;[a, b].forEach((c, n) => c.provider.on('custom-message', message => heard[n].push(message)))
+  a.provider.sendMessage('{"ä":1}')
+  b.provider.sendMessage('')
+  await until('both to hear both', () => heard.every(list => list.length === 2))
+  for (const list of heard) assert.deepEqual(list.sort(), ['', '{"ä":1}'])
+  a.end(); b.end()
+})
+
 test('all families in one room converge and see each other', async () => {
   const clients = Object.keys(families).map(family => new Client(server, family, 'together'))
   await Promise.all(clients.map(c => c.synced()))

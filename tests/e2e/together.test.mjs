@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Client, families, same, sleep, startServer, until } from './support.mjs'
+import { openDocument, openSocket } from './hocuspocus-support.mjs'
 import { COLLAB_SECRET, ISSUER, SECRET, ticket } from './access-support.mjs'
 
 const NAMES = Object.keys(families)
@@ -100,6 +101,40 @@ describe('all families in one room', () => {
     endAll(leave)
     await until('nobody to be a ghost', () => stays.awareness.getStates().size === 1)
     stays.end()
+  })
+
+  test('several documents on a socket: each of Hocuspocus has three, and all families are in each of them', async () => {
+    const names = ['many-a', 'many-b', 'many-c']
+    const sockets = HOCUSPOCUS.map(version => openSocket(version, server.url))
+    const documents = HOCUSPOCUS.map((version, i) => names.map(name => openDocument(version, sockets[i], name, { token: 'x', ...(version === 'hocuspocus 2' ? { preserveConnection: true } : {}) })))
+    const alone = NAMES.filter(family => !HOCUSPOCUS.includes(family)).map(family => names.map(name => new Client(server, family, name)))
+    const rooms = names.map((_, n) => [...documents.map(list => ({ doc: list[n].document, awareness: list[n].awareness, provider: list[n] })), ...alone.map(list => list[n])])
+    const isIn = ({ provider }) => provider.isSynced ?? provider.synced
+    const text = ({ doc }) => doc.getText('text')
+    await until('all to be in', () => rooms.flat().every(isIn))
+    rooms.forEach((room, n) => room.forEach((c, i) => { text(c).insert(0, `${n}`); c.awareness.setLocalStateField('user', `${n}.${i}`) }))
+    const areSame = length => until('each room to have its own, and all of it', () => rooms.every((room, n) => room.every(c => text(c).toString() === `${n}`.repeat(length))))
+    const seeAll = () => until('all of a room to see all of it, and nobody else', () => rooms.every((room, n) => room.every(c => {
+      const seen = [...c.awareness.getStates().values()].map(state => state.user).sort()
+      return seen.length === room.length && seen.every(user => user.startsWith(`${n}.`))
+    })), 8000)
+    await areSame(8)
+    await seeAll()
+    // The link is lost with all that is on it; what is written meanwhile is in its own room afterwards.
+    sockets.forEach(socket => socket.webSocket.terminate())
+    rooms.forEach((room, n) => room.forEach(c => text(c).insert(0, `${n}`)))
+    await areSame(16)
+    await until('all to be saved', () => documents.flat().every(p => p.unsyncedChanges <= 0))
+    await seeAll()
+    // One document is given back: the others of the socket go on, and it is gone for all.
+    documents.forEach(list => list[1].destroy())
+    rooms[1].splice(0, HOCUSPOCUS.length)
+    await seeAll()
+    rooms.forEach((room, n) => text(room.at(-1)).insert(0, `${n}`))
+    await areSame(17)
+    documents.flat().forEach(p => p.destroy())
+    sockets.forEach(socket => socket.destroy())
+    endAll(alone.flat())
   })
 
   test('application text: `__YPS:` of y-partyserver and stateless of Hocuspocus reach both, and nobody else is disturbed', async () => {
