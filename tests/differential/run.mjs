@@ -38,7 +38,7 @@ const asV1 = state => hex(Y.convertUpdateFormatV2ToV1(Buffer.from(state, 'hex'))
 
 /**
  * While something waits, yjs may still have among it what it has integrated, deleted and collected since, and by the order
- * of its readers write that content again (docs/encoding.md, section 3): one state in some hundred thousand.
+ * of its readers write that content again (docs/encoding.md, section 8): one state in some hundred thousand.
  */
 const staleApart = (got, want) => got.length < want.length && rewritten(got) === rewritten(want)
 
