@@ -13,32 +13,30 @@ import { ALL, ALL_LAST, Core, CoreError, Ev, Flag, Kind, joinBytes, textOf, type
 import { WORDS, type Decision, type Refusal } from "./access/decision.ts";
 import { Member } from "./member.ts";
 import { policyFor, settingsOf, type Env, type Policy, type Settings } from "./settings.ts";
-import { Store, type Kick } from "./store.ts";
+import { Store } from "./store.ts";
 import { Alarm } from "./alarm.ts";
 import { Desk, UNREADABLE } from "./desk.ts";
 import { bytesOf } from "./frames.ts";
 import { Keeper } from "./keeper.ts";
+import { Kicks } from "./kicks.ts";
 import { tell } from "./ledger.ts";
 import { log } from "./log.ts";
+import { Pace } from "./pace.ts";
 import { bookmarkOfNow, rewind, type Moment } from "./rewind.ts";
+import { said } from "./said.ts";
 import { type Renewal, type Visit, visitOf } from "./visit.ts";
 
 /** Below the 15 s in which stock clients repeat their presence: each repetition is answered. */
 const KEEPALIVE_MS = 12_000;
 const SILENT_MS = 20_000; // who repeats nothing is sent something this often
-const TICK_MS = 40, TICK_MS_MAX = 100; // presence leaves this often at most (E25)
-const TICK_EACH_MS = 8; // for each who is in: a tick is a message to each, and an answer of each
 const SOON_MS = 3000; // what the room wants later than this an event or an alarm brings
 const KEEP_MS = 1000; // attachments are written this often at most
 const ROW_BYTES_MAX = 256 * 1024; // does not wait for more
-const SPREAD = 1.15; // from one row to the next
-const PAUSE_MS = 1000; // without a row: what comes then does not wait long
 const COMPACT_IDLE_MS = 30_000;
 const GAP_MS = 5000;
 const REFUSE_MS = 1500;
 const TOO_LARGE = 1009; // of close codes
 const COLLECT_MS = 60_000; // between two parts of a message in chunks
-const KICKS_MAX = 256; // that still count
 const TOKEN_MS = 10_000; // for a token that was asked for
 const ANSWER_MS = 50; // for an answer to be on its way before the object ends
 const GRACE_MS = 30 * 86_400_000; // of what was deleted elsewhere
@@ -66,22 +64,22 @@ export class Room extends DurableObject<Env> {
   #of: { party: string; room: string } | null = null; // which room this is, once somebody has said it
   #waiting: Waiting[] = [];
   #made = 0; // messages for all so far
-  #rowAt = 0; // when the last journal row was written
-  #busyMs = 0; // how long updates wait while several go on editing; 0: nobody has yet
-  #tickAt = 0;
+  readonly #pace: Pace;
   #silentAt = 0; // when silent ones were last sent something
   #turn: ReturnType<typeof setTimeout> | null = null;
   #turnAt = 0;
   #keep: ReturnType<typeof setTimeout> | null = null;
   #policyOf: { party: string; room: string; policy: Policy | null } | null = null;
   #hold: ReturnType<typeof setTimeout> | null = null;
-  #kicks: Kick[] | null = null; // as stored; null: not read yet
+  readonly #kicks: Kicks;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#settings = settingsOf(env);
     this.store = new Store(ctx.storage);
     this.#alarm = new Alarm(ctx.storage);
+    this.#pace = new Pace(this.#settings);
+    this.#kicks = new Kicks(this.#settings, this.store);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     for (const socket of ctx.getWebSockets()) {
       const member = Member.of(socket);
@@ -104,7 +102,7 @@ export class Room extends DurableObject<Env> {
     if (begins !== "ready") return new Response(null, { status: begins === "gone" ? 404 : 503 });
     if (visit.call !== undefined) return onCall(this, visit, new Uint8Array(await request.arrayBuffer()));
     if (this.isDeleted) return new Response(null, { status: 404 });
-    if (this.#wasSentAway(visit)) return new Response(null, { status: 409 });
+    if (this.#kicks.hit(visit)) return new Response(null, { status: 409 });
     if (this.#members.size >= (this.#policy(visit)?.connectionsMax ?? Infinity)) return new Response(null, { status: 423 });
     const use = this.#useTicket(visit, visit);
     if (use !== "new") return new Response(null, { status: use === "seen" ? 410 : 429 });
@@ -155,13 +153,6 @@ export class Room extends DurableObject<Env> {
     return ticket === undefined ? "new" : this.store.useTicket(`${of.party}/${of.room}`, ticket, Date.now() / 1000);
   }
 
-  #wasSentAway(visit: Renewal): boolean {
-    const user = visit.decision?.userId ?? "";
-    return visit.decision !== null && this.#kicksKept.some(kick => kick.at >= visit.decidedAt && (kick.user === null || kick.user === user));
-  }
-
-  get #kicksKept(): Kick[] { return this.#kicks ??= this.store.kicks; }
-
   /** Asked for with each message, and all of them are for one room. */
   #policy({ party, room }: { party: string; room: string }): Policy | null {
     let last = this.#policyOf;
@@ -210,7 +201,7 @@ export class Room extends DurableObject<Env> {
   /** The Worker says so: text of a client never comes here. */
   #renew(member: Member, renewal: Renewal): void {
     const { decision } = renewal;
-    const isStale = this.#wasSentAway(renewal) || this.#useTicket(member, renewal) !== "new";
+    const isStale = this.#kicks.hit(renewal) || this.#useTicket(member, renewal) !== "new";
     if (isStale) { this.sendAway(member, "token_invalid"); return; }
     if ((decision?.userId ?? "") !== member.user) { this.sendAway(member, "rights_changed"); return; }
     member.token = renewal.token;
@@ -350,9 +341,9 @@ export class Room extends DurableObject<Env> {
   #waitsUntil(member: Member, message: Uint8Array): number {
     if (this.#core === null || !member.hasSpoken || member.collectingSince > 0) return 0;
     const at = member.address.byteLength, kind = message[at];
-    if (kind === PRESENCE) return this.#tickAt + this.#tickMs;
+    if (kind === PRESENCE) return this.#tickAt;
     const isUpdate = kind === SYNC && message[at + 1] === UPDATE && (member.flags & Flag.WRITER) !== 0;
-    return isUpdate ? this.#rowAt + this.#rowMs : 0;
+    return isUpdate ? this.#rowAt : 0;
   }
 
   /** A client of Hocuspocus on the path of a room: it is not in for being there (D40), and each document is decided
@@ -469,16 +460,8 @@ export class Room extends DurableObject<Env> {
 
   // ---- turns -------------------------------------------------------------------------------------
 
-  get #tickMs(): number { return Math.min(Math.max(TICK_MS, this.#members.size * TICK_EACH_MS), TICK_MS_MAX); }
-
-  /** Whoever is alone has nobody waiting for what it writes. */
-  get #rowMs(): number { return this.#members.size <= 1 ? this.#settings.journalAloneMs : Math.max(this.#busyMs, this.#settings.journalMs); }
-
-  /** Rows grow apart while somebody goes on editing, and after a pause begin as close as they were. */
-  #spread(now: number): void {
-    const { journalMs, journalBusyMs } = this.#settings;
-    this.#busyMs = now - this.#rowAt > PAUSE_MS ? 0 : Math.min(Math.max(this.#busyMs, journalMs) * SPREAD, journalBusyMs);
-  }
+  get #tickAt(): number { return this.#pace.tickAt(this.#members.size); }
+  get #rowAt(): number { return this.#pace.rowAt(this.#members.size); }
 
   /** After each event: what may wait is planned, what may not is done. */
   #after(): void {
@@ -486,9 +469,9 @@ export class Room extends DurableObject<Env> {
     let next = Infinity;
     if (core.due <= now) this.#step(Ev.TIMER, 0);
     if (core.due <= now + SOON_MS) next = core.due;
-    if (core.wantsTick) next = Math.min(next, this.#tickAt + this.#tickMs);
+    if (core.wantsTick) next = Math.min(next, this.#tickAt);
     if (core.rowBytes >= ROW_BYTES_MAX) this.#row();
-    else if (core.rowBytes > 0) next = Math.min(next, this.#rowAt + this.#rowMs);
+    else if (core.rowBytes > 0) next = Math.min(next, this.#rowAt);
     if (next <= now) this.#act(now);
     else if (next < Infinity) this.#actAt(next);
     if (core.hasGap) this.#alarm.by(now + GAP_MS);
@@ -497,11 +480,11 @@ export class Room extends DurableObject<Env> {
 
   #act(now: number): void {
     const core = this.#core!;
-    if (core.wantsTick && this.#tickAt + this.#tickMs <= now) {
-      this.#tickAt = now;
+    if (core.wantsTick && this.#tickAt <= now) {
+      this.#pace.ticked(now);
       this.#step(Ev.TICK, 0);
     }
-    if (core.rowBytes > 0 && this.#rowAt + this.#rowMs <= now) this.#row();
+    if (core.rowBytes > 0 && this.#rowAt <= now) this.#row();
   }
 
   #actAt(when: number): void {
@@ -540,10 +523,9 @@ export class Room extends DurableObject<Env> {
       this.#release();
     }
     const now = Date.now();
-    this.#spread(now);
-    this.#rowAt = now;
-    this.#alarm.by(this.#rowAt + COMPACT_IDLE_MS);
-    if (this.#of !== null) this.#keeperOf(this.#of)?.touched(this.#rowAt);
+    this.#pace.wrote(now);
+    this.#alarm.by(now + COMPACT_IDLE_MS);
+    if (this.#of !== null) this.#keeperOf(this.#of)?.touched(now);
   }
 
   // ---- what outlives a sleep ---------------------------------------------------------------------
@@ -602,7 +584,7 @@ export class Room extends DurableObject<Env> {
   }
 
   #compactIdle(now: number): void {
-    const idleAt = this.#rowAt + COMPACT_IDLE_MS;
+    const idleAt = this.#pace.wroteAt + COMPACT_IDLE_MS;
     if (idleAt > now + 500) {
       if (this.#core?.isDirty === true) this.#alarm.by(idleAt);
       return;
@@ -646,11 +628,7 @@ export class Room extends DurableObject<Env> {
 
   /** Whoever is being decided about at this moment is to be decided about anew. */
   forgetDecisions(of: { party: string; room: string }, user: string | null): void {
-    const { rememberMs, staleMs } = this.#settings, now = Date.now();
-    const kept = this.#kicksKept.filter(kick => kick.at > now - Math.max(rememberMs, staleMs, COLLECT_MS) && kick.user !== user);
-    // Too many to tell apart: then all are decided about anew.
-    this.#kicks = user === null || kept.length >= KICKS_MAX ? [{ user: null, at: now }] : [...kept, { user, at: now }];
-    this.store.keepKicks(`${of.party}/${of.room}`, this.#kicks);
+    this.#kicks.add(`${of.party}/${of.room}`, user);
   }
 
   /** The whole document; null: it cannot be read. */
@@ -663,7 +641,7 @@ export class Room extends DurableObject<Env> {
   /** Deleted or erased: nobody gets in (D24). */
   get isDeleted(): boolean { return (this.store.about()?.status ?? "ok") !== "ok"; }
   /** Of the last row, as far as this object has been awake for it; 0: unknown. */
-  get changedAt(): number { return this.#rowAt; }
+  get changedAt(): number { return this.#pace.wroteAt; }
 
   /** Ends all connections; what they had to say is stored. */
   letGo(code: number, reason: string): number {
@@ -715,32 +693,3 @@ export class Room extends DurableObject<Env> {
       () => setTimeout(() => this.ctx.abort("the room goes back in time"), ANSWER_MS));
   }
 }
-
-/** One update as somebody who may write says it; a text says why the room does not take it. */
-function said(core: Core, member: number, update: Uint8Array, carryOut: (record: RoomRecord) => void): string | null {
-  const now = Date.now();
-  let why: string | null = null;
-  const step = (event: number, flags: number, bytes: Uint8Array): void => {
-    for (const record of core.records(core.step(event, member, flags, bytes, now))) {
-      if (record.member === member && record.kind === Kind.IGNORED) why = textOf(record.bytes);
-      else if (record.member === member && record.kind === Kind.CLOSE) why = textOf(record.bytes);
-      else if (record.member !== member) carryOut(record);
-    }
-  };
-  step(Ev.JOIN, Flag.WRITER, NOTHING);
-  step(Ev.BINARY, 0, updateFrame(update));
-  step(Ev.LEAVE, 0, NOTHING);
-  return why;
-}
-
-const updateFrame = (update: Uint8Array): Uint8Array => {
-  const length: number[] = [];
-  for (let n = update.byteLength; ; n = Math.floor(n / 128)) {
-    length.push(n > 127 ? (n % 128) | 128 : n);
-    if (n <= 127) break;
-  }
-  const frame = new Uint8Array(2 + length.length + update.byteLength);
-  frame.set([0, 2, ...length]);
-  frame.set(update, 2 + length.length);
-  return frame;
-};

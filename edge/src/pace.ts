@@ -1,0 +1,37 @@
+// How soon what happens in a room is told: presence with the next tick, updates with the next journal row (rules E3, E25).
+import type { Settings } from "./settings.ts";
+
+const TICK_MS = 40, TICK_MS_MAX = 100; // presence leaves this often at most
+const TICK_EACH_MS = 8; // for each who is in: a tick is a message to each, and an answer of each
+const SPREAD = 1.15; // from one row to the next
+const PAUSE_MS = 1000; // without a row: what comes then does not wait long
+
+export class Pace {
+  readonly #settings: Settings;
+  #tickedAt = 0;
+  #wroteAt = 0;
+  #busyMs = 0; // how long updates wait while several go on editing; 0: nobody has yet
+
+  constructor(settings: Settings) { this.#settings = settings; }
+
+  /** Of the last row; 0: none since the object is awake. */
+  get wroteAt(): number { return this.#wroteAt; }
+
+  /** When the next tick may be, with so many in the room. */
+  tickAt(members: number): number { return this.#tickedAt + Math.min(Math.max(TICK_MS, members * TICK_EACH_MS), TICK_MS_MAX); }
+
+  /** When the next row may be. Whoever is alone has nobody waiting for what it writes. */
+  rowAt(members: number): number {
+    const { journalMs, journalAloneMs } = this.#settings;
+    return this.#wroteAt + (members <= 1 ? journalAloneMs : Math.max(this.#busyMs, journalMs));
+  }
+
+  ticked(now: number): void { this.#tickedAt = now; }
+
+  /** Rows grow apart while somebody goes on editing, and after a pause begin as close as they were. */
+  wrote(now: number): void {
+    const { journalMs, journalBusyMs } = this.#settings;
+    this.#busyMs = now - this.#wroteAt > PAUSE_MS ? 0 : Math.min(Math.max(this.#busyMs, journalMs) * SPREAD, journalBusyMs);
+    this.#wroteAt = now;
+  }
+}
