@@ -6,6 +6,7 @@ import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { BINARY, Client, Y, families, sleep, startServer, temporary, until } from './support.mjs'
 import { wire } from './access-support.mjs'
+import { patienceAfterTooLarge } from './patience.mjs'
 import { ask, from, hits, metric, metrics, raw, state } from './limits-support.mjs'
 
 const start = async (...args) => await startServer({ args })
@@ -263,18 +264,7 @@ describe('L8: turned away, no family hammers; all come in when there is room, an
 
 test('L8: after a message that is too large no family hammers', async () => {
   const server = await start('--message-bytes-max', '20000')
-  const names = Object.keys(families).filter(family => !family.startsWith('hocuspocus'))
-  await Promise.all(names.map(async (family, i) => {
-    const w = await wire(server)
-    const client = new Client(w, family, `big-${i}`)
-    await client.synced()
-    client.text.insert(0, 'x'.repeat(100000))
-    await sleep(5000)
-    // y-partykit and y-partyserver cut it into chunks, and are closed at the sum of them.
-    assert.ok(w.attempts.length >= 2 && w.attempts.length <= 4, `${family} made ${w.attempts.length} attempts`)
-    client.end()
-    w.close()
-  }))
+  await patienceAfterTooLarge(server)
   assert.ok(await hits(server, 'message-bytes-max') >= 2)
   await server.stop()
 })

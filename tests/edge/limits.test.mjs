@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client, families, sleep, startServer, temporary, until } from '../e2e/support.mjs'
 import { knock, startTicketServer, ticket, wire } from '../e2e/access-support.mjs'
+import { patienceAfterTooLarge } from '../e2e/patience.mjs'
 import { message, open } from './support.mjs'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -69,16 +70,7 @@ test('L7: a ticket is not used up where there is no place', async () => {
 
 test('L8: after a message that is too large no family hammers', async () => {
   const s = await startServer({ args: ['--message-bytes-max', '20000'] })
-  const names = Object.keys(families).filter(family => !family.startsWith('hocuspocus'))
-  await Promise.all(names.map(async (family, i) => {
-    const w = await wire(s), client = new Client(w, family, `big-${i}`)
-    await client.synced()
-    client.text.insert(0, 'x'.repeat(100000))
-    await sleep(5000)
-    assert.ok(w.attempts.length >= 2 && w.attempts.length <= 4, `${family} made ${w.attempts.length} attempts`)
-    client.end()
-    w.close()
-  }))
+  await patienceAfterTooLarge(s)
   await s.stop('SIGKILL')
 })
 

@@ -4,8 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "store/database.h"
-#include "unit/store_world.h"
+#include "unit/store_private.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -74,22 +73,6 @@ static size_t snapshot_all(struct database *db, const char *room, size_t len)
     }
     snapshot_job_deinit(&job);
     return steps;
-}
-
-static struct database *private_open(struct world *w)
-{
-    world_close(w);
-    struct database *db = calloc(1, sizeof *db);
-    assert_non_null(db);
-    if (database_open(db, &(struct store_opts){.dir = w->dir}) != YD_OK) fail_msg("%s", db->why);
-    return db;
-}
-
-static void private_close(struct world *w, struct database *db)
-{
-    database_close(db, true);
-    free(db);
-    world_open(w);
 }
 
 static void s15_a_snapshot_and_its_deletion_go_in_slices(void **state)

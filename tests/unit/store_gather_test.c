@@ -5,27 +5,10 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#include "store/database.h"
 #include "store/gather.h"
-#include "unit/store_world.h"
+#include "unit/store_private.h"
 
 #define KIB ((size_t)1024)
-
-static struct database *private_open(struct world *w)
-{
-    world_close(w);
-    struct database *db = calloc(1, sizeof *db);
-    assert_non_null(db);
-    if (database_open(db, &(struct store_opts){.dir = w->dir}) != YD_OK) fail_msg("%s", db->why);
-    return db;
-}
-
-static void private_close(struct world *w, struct database *db)
-{
-    database_close(db, true);
-    free(db);
-    world_open(w);
-}
 
 static yd_err commit_bytes(struct database *db, size_t len)
 {
