@@ -42,7 +42,7 @@ yd_err yd_ranges_add(struct yd_doc *doc, struct smap *ranges, uint32_t clock, ui
         swallowed++;
     }
     if (swallowed > 0) {
-        YD_TRY(smap_set(doc, ranges, pos, end - first));
+        smap_put(ranges, pos, end - first); // it was just changed, so it is open
         YD_TRY(yd_smap_remove_after(doc, ranges, pos, swallowed));
     }
     return YD_OK;

@@ -45,8 +45,8 @@ static yd_err content_split(struct yd_doc *doc, struct item *left, struct item *
     uint32_t tail = (uint32_t)yd_content_tail(ref, bytes, len, offset, &half).len;
     struct extent from = {all.off, all.bytes - tail}, to = {all.off + all.bytes - tail, tail};
     if (half) YD_TRY(text_split_pair(doc, &from, &to));
-    YD_TRY(item_extent_set(doc, left, from));
-    return item_extent_set(doc, right, to);
+    YD_TRY(item_extent_set(doc, right, to));
+    return item_extent_set(doc, left, from); // which it has already, or does not need
 }
 
 yd_err yd_item_split(struct yd_doc *doc, struct smap_pos *pos, uint32_t handle, uint32_t offset,

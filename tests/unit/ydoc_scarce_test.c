@@ -192,7 +192,13 @@ static yd_err wild_mark(struct stage *s)
 /* ---- scenes */
 
 /* Text of client 5 that is long enough to be loaded the short way: "aaaa...". */
-#define A16    "61616161616161616161616161616161"
+#define A16 "61616161616161616161616161616161"
+/* Twenty letters, every second one came deleted. */
+#define HOLES                                                                                      \
+    "01 14 0500 04 0101 74 0161 81 0500 01 84 0501 0161 81 0502 01 84 0503 0161 81 "               \
+    "0504 01 84 0505 0161 81 0506 01 84 0507 0161 81 0508 01 84 0509 0161 81 050a 01 "             \
+    "84 050b 0161 81 050c 01 84 050d 0161 81 050e 01 84 050f 0161 81 0510 01 84 0511 "             \
+    "0161 81 0512 01 01 05 0a 0101 0301 0501 0701 0901 0b01 0d01 0f01 1101 1301 "
 #define LOADED "0101 0500 04 0101 74 40 " A16 A16 A16 A16 " 00"
 #define PAIRED "0101 0500 04 0101 74 06 61f09f988062 00" // "a", a pair, "b"
 
@@ -263,6 +269,19 @@ static const struct scene scenes[] = {
      {"01 02 0500 07 0101 61 01 28 00 0500 016b 01 7d01 00", "0001 05 01 0101", "0001 05 01 0001"},
      NULL},
     {"a delete in what was loaded", false, {LOADED, "0001 05 01 0201"}, NULL},
+    {"a delete beside those that were loaded", false, {HOLES, "0001 05 01 0201"}, NULL},
+    {"a delete between two chunks of those", false, {HOLES, "0001 05 01 0801"}, NULL},
+    {"a delete in what was put before something",
+     false,
+     {"0102 0500 04 0101 74 0178 44 0500 06 616263646566 00", "0001 05 01 0301"},
+     NULL},
+    {"a loaded type is collected",
+     false,
+     {"0108 0500 07 0101 74 01 28 00 0500 0161 01 7d01 28 00 0500 0162 01 7d01 "
+      "28 00 0500 0163 01 7d01 28 00 0500 0164 01 7d01 28 00 0500 0165 01 7d01 "
+      "28 00 0500 0166 01 7d01 28 00 0500 0167 01 7d01 00",
+      "0001 05 01 0001"},
+     NULL},
     {"an edit deletes in what was loaded", false, {LOADED}, delete_middle_alone},
     {"an edit inserts in what was loaded", false, {LOADED}, insert_middle_alone},
     {"a mark that is there already",
