@@ -7,11 +7,12 @@ import { COLLAB_SECRET, ISSUER, now, wire } from './access-support.mjs'
 
 const SKEW_S = 30 // a token counts for so much longer
 const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+const startJwtServer = args => startServer({ args, env: { PARTYD_AUTH: 'jwt', PARTYD_ISSUERS: ISSUER, PARTYD_JWKS: JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] }), COLLAB_SECRET } })
 let server
 const { warn, error } = console
 before(async () => {
   console.warn = console.error = () => {} // providers say there that they were refused
-  server = await startServer({ env: { PARTYD_AUTH: 'jwt', PARTYD_ISSUERS: ISSUER, PARTYD_JWKS: JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] }), COLLAB_SECRET } })
+  server = await startJwtServer([])
 })
 after(async () => {
   Object.assign(console, { warn, error })
@@ -42,9 +43,25 @@ const ways = {
   'hocuspocus 4': { options: asksFunction }
 }
 const reads = (witness, text) => until(`"${text}" to arrive`, () => witness.text.toString().includes(text), 12_000)
-const grants = (room, what) => server.log.split('\n').filter(line => line.includes(`access ${what} room="main/${room}"`)).length
+const grants = (room, what, s = server) => s.log.split('\n').filter(line => line.includes(`access ${what} room="main/${room}"`)).length
 
-describe('D19: a token that is over at the reconnect', { concurrency: true }, () => {
+const SESSION_MS = 5000
+/** Who writes all the time; `given` has its tokens, of which the first is soon over, `closes` the ends of its connections. */
+function startWriter (s, room, family, { options, help }) {
+  const given = [], closes = []
+  const give = () => { given.push(token(given.length === 0 ? 3 : 60)); return given.at(-1) }
+  const client = new Client(s, family, room, 'main', options(give))
+  const writer = { family, client, given, closes, since: performance.now(), written: 0 }
+  client.provider.on('connection-close', event => {
+    if (event === null) return // disconnect()
+    closes.push({ code: event.code, lasted: performance.now() - writer.since })
+    writer.since = performance.now()
+  })
+  help?.(client, give)
+  return writer
+}
+
+describe('a token that is over', { concurrency: true }, () => {
   assert.deepEqual(Object.keys(ways).sort(), Object.keys(families).sort())
   for (const [family, { options, help }] of Object.entries(ways)) {
     const room = what => `doc-${what}-${family.replace(' ', '-')}`
@@ -66,7 +83,7 @@ describe('D19: a token that is over at the reconnect', { concurrency: true }, ()
     }
     const end = ({ w, client, witness }) => { client.end(); witness.end(); w.close() }
 
-    test(`${family}: a fresh one is presented, and what was written meanwhile arrives`, async () => {
+    test(`D19: ${family}: a fresh one is presented, and what was written meanwhile arrives`, async () => {
       const name = room('fresh'), given = []
       const give = () => { given.push(token(given.length === 0 ? 2 : 60)); return given.at(-1) }
       const all = await enter(name, give, true)
@@ -80,7 +97,7 @@ describe('D19: a token that is over at the reconnect', { concurrency: true }, ()
       end(all)
     })
 
-    test(`${family}: the old one is presented first, told to be over, and then a fresh one`, async () => {
+    test(`D19: ${family}: the old one is presented first, told to be over, and then a fresh one`, async () => {
       const name = room('stale'), given = []
       let isOver = false
       const give = () => { given.push(given.length === 0 || isOver ? token(isOver ? -60 : 2) : token(60)); isOver = false; return given.at(-1) }
@@ -96,7 +113,7 @@ describe('D19: a token that is over at the reconnect', { concurrency: true }, ()
     })
 
     if (help !== undefined) {
-      test(`${family}: without a line of the application it comes with the old one, is told so each time, and does not hammer`, async () => {
+      test(`D19: ${family}: without a line of the application it comes with the old one, is told so each time, and does not hammer`, async () => {
         const name = room('alone')
         const all = await enter(name, () => token(2), false)
         const dropped = Date.now() - all.w.start
@@ -114,4 +131,39 @@ describe('D19: a token that is over at the reconnect', { concurrency: true }, ()
       })
     }
   }
+
+  test('D44: each refreshes its token as it can, in time and at the end of its session; others write on, and nothing is lost', async () => {
+    const s = await startJwtServer(['--max-session-ms', String(SESSION_MS)])
+    const room = 'doc-all'
+    const writers = Object.entries(ways).map(([family, way]) => startWriter(s, room, family, way))
+    const canBeAsked = ({ family }) => family === 'hocuspocus 3' || family === 'hocuspocus 4'
+    await Promise.all(writers.map(w => w.client.synced()))
+    const writing = setInterval(() => writers.forEach(w => w.client.doc.getMap('map').set(`${w.family} ${w.written++}`, 1)), 50)
+    // The first tokens are over, the sessions are not: nobody has been asked to come again.
+    await sleep(3100)
+    assert.deepEqual(writers.map(w => [w.given.length, w.closes.length]), writers.map(() => [1, 0]))
+    for (const w of writers) {
+      if (canBeAsked(w)) await w.client.provider.provider.sendToken()
+      else w.client.drop()
+      await sleep(50)
+    }
+    await until('all to be in with a fresh token', () => writers.every(w => w.given.length >= 2 && w.client.provider.synced), 8000)
+    // Provider 2 does not know the question, and has 10 s to answer.
+    await until('the sessions to be over', () => writers.every(w => w.family === 'hocuspocus 2' ||
+      (canBeAsked(w) ? w.given.length >= 3 : w.closes.some(({ code }) => code === 4501))), 2 * SESSION_MS)
+    clearInterval(writing)
+    const written = writers.reduce((sum, w) => sum + w.written, 0)
+    await until('all to have all that was written', () => writers.every(w => w.client.provider.synced && w.client.doc.getMap('map').size === written), 8000)
+    await until('all to be saved', () => writers.every(w => (w.client.provider.unsaved ?? 0) <= 0))
+    for (const { family, closes } of writers.filter(canBeAsked)) assert.deepEqual(closes, [], family)
+    for (const { family, closes } of writers.filter(w => !canBeAsked(w))) {
+      const [own, ...more] = closes.filter(({ code }) => code !== 4501) // its own: the link that it gave up
+      assert.ok(own !== undefined && more.length === 0, `${family}: ${JSON.stringify(closes)}`)
+      // Who came with a fresh token has a whole session; it ends up to a tenth earlier.
+      for (const { code, lasted } of closes) assert.ok(code !== 4501 || lasted >= 0.9 * SESSION_MS - 50, `${family}: ${JSON.stringify(closes)}`)
+    }
+    assert.equal(grants(room, 'refused', s), 0)
+    writers.forEach(w => w.client.end())
+    await s.stop()
+  })
 })
