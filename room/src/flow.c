@@ -94,12 +94,13 @@ static yd_err hold(struct room *room, uint32_t member)
 static yd_err resume(struct room *room, uint32_t member)
 {
     struct flow *f = flow_of(room, member);
-    bool was_held = f->held;
+    bool was_held = f->held, owes_status = f->owes_status;
     uint64_t change_no = f->change_no;
     if (f->wants_step2) room->members[member].was_answered = true;
     flow_end(room, member);
-    if (!was_held) return YD_OK;
-    yd_err err = presence_send_since(room, member, change_no);
+    yd_err err = owes_status ? member_saved(room, member) : YD_OK;
+    if (err != YD_OK || !was_held) return err;
+    err = presence_send_since(room, member, change_no);
     if (err != YD_OK) return err;
     return effect_push(
         room, (struct room_effect){.kind = ROOM_FX_RESUME, .member = member, .bytes = YD_EMPTY},
@@ -416,6 +417,8 @@ yd_err flow_step1(struct room *room, uint32_t member, yd_slice sv)
     struct flow *f;
     if (!vector_read(sv, &is_empty))
         return effect_ignored(room, member, ROOM_CAUSE_MALFORMED, "malformed state vector");
+    // Its client counts anew: the STEP2 that is to come is the one that it counts.
+    if (m->flow != NULL) m->flow->owes_status = false;
     if (was_held && (m->was_answered || m->flow->wants_step2)) {
         // It is being sent all that it lacks; the last of it will be the answer.
         m->flow->wants_step2 = true;
@@ -439,6 +442,14 @@ yd_err flow_step2(struct room *room, uint32_t member, yd_slice update)
     m->sent_step2 = true;
     if (m->flow == NULL || m->flow->until_ms == 0) return YD_OK;
     return send_next(room, member, update);
+}
+
+bool flow_owes_status(struct room *room, uint32_t member)
+{
+    struct flow *f = flow_of(room, member);
+    if (f == NULL || !f->wants_step2 || f->owes_status) return false;
+    f->owes_status = true;
+    return true;
 }
 
 yd_err flow_behind(struct room *room, uint32_t member)

@@ -121,7 +121,8 @@ yd_err member_right(struct room *room, const struct room_event *ev)
  * Hocuspocus' provider shows its user how much is not saved: 1 when it sends STEP1, for the STEP2
  * that our STEP1 has it send; 1 more for each UPDATE; 1 less for each STATUS that says "saved", and
  * none for one that says "refused". So a STATUS too many is a lie, and one too few a worry for
- * ever.
+ * ever. At 0 it also takes itself to be in sync, whatever it has been sent: so one for a STEP2
+ * follows the answer to its STEP1.
  */
 
 #define REFUSED_MAX 1024
@@ -156,6 +157,8 @@ static yd_err send_status(struct room *room, uint32_t number, bool saved)
     return effect_send_one(room, number, ROOM_MSG_STATUS, at, saved ? room->seq : 0);
 }
 
+yd_err member_saved(struct room *room, uint32_t number) { return send_status(room, number, true); }
+
 yd_err member_status(struct room *room, uint32_t number, enum room_message message, bool saved)
 {
     struct member *m = &room->members[number];
@@ -170,8 +173,9 @@ yd_err member_status(struct room *room, uint32_t number, enum room_message messa
         times += m->refused;
         m->refused = 0;
     }
+    if (message == ROOM_MSG_STEP2 && times > 0 && flow_owes_status(room, number)) times--;
     yd_err err = YD_OK;
-    for (; times > 0 && err == YD_OK; times--) err = send_status(room, number, true);
+    for (; times > 0 && err == YD_OK; times--) err = member_saved(room, number);
     return err;
 }
 

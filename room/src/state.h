@@ -19,6 +19,7 @@ struct flow {
     size_t deletes_from; /* in room->missed: what it has missed; NEEDS_ALL: it needs them all */
     uint64_t change_no;  /* of presence: the last one that it was sent */
     uint64_t until_ms;   /* it is waited for its STEP2 */
+    bool owes_status;    /* a STATUS follows the answer to its STEP1 */
 };
 #define NEEDS_ALL SIZE_MAX
 
@@ -171,6 +172,8 @@ YD_NODISCARD yd_err member_status(struct room *room, uint32_t number, enum room_
                                   bool saved);
 /* A STEP1 of the member: it may have to be asked what it has. */
 YD_NODISCARD yd_err member_step1(struct room *room, uint32_t number);
+/* A STATUS that says "saved". */
+YD_NODISCARD yd_err member_saved(struct room *room, uint32_t number);
 YD_NODISCARD yd_err member_stateless(struct room *room, uint32_t number, yd_slice text);
 /* Asks for what it has, for a reason of ours. */
 YD_NODISCARD yd_err member_ask(struct room *room, uint32_t number);
@@ -214,6 +217,8 @@ YD_NODISCARD yd_err presence_send_since(struct room *room, uint32_t member, uint
 YD_NODISCARD yd_err flow_step1(struct room *room, uint32_t member, yd_slice sv);
 /* A STEP2 of the member was handled, well or ill. */
 YD_NODISCARD yd_err flow_step2(struct room *room, uint32_t member, yd_slice update);
+/* True: the answer to its STEP1 is not yet complete, and one STATUS will follow it. */
+bool flow_owes_status(struct room *room, uint32_t member);
 YD_NODISCARD yd_err flow_behind(struct room *room, uint32_t member);
 YD_NODISCARD yd_err flow_drained(struct room *room, uint32_t member);
 YD_NODISCARD yd_err flow_timer(struct room *room);

@@ -35,18 +35,32 @@ export async function api (server, method, path, body, { secret = COLLAB_SECRET,
   return { status: answer.status, body: await answer.json().catch(() => null) }
 }
 
-/** A wire in front of a server: counts connections and bytes up, and keeps every byte that came back. */
-export async function wire (server) {
+/** A wire in front of a server: counts connections and bytes up, and keeps every byte that came back. `cut` breaks the
+ * first connection when so many bytes have gone `down` or `up`. */
+export async function wire (server, cut = {}) {
   let sent = 0
-  const w = { attempts: [], received: [], start: Date.now(), sent: () => sent }
+  const w = { attempts: [], received: [], sentOf: [], start: Date.now(), sent: () => sent }
   const listener = net.createServer(client => {
-    const bytes = []
+    const bytes = [], n = w.attempts.length
+    let down = 0
     w.attempts.push(Date.now() - w.start)
     w.received.push(bytes)
+    w.sentOf.push(0)
     const up = net.connect(server.port, '127.0.0.1')
-    up.on('data', chunk => { bytes.push(chunk); client.write(chunk) })
-    client.on('data', chunk => { sent += chunk.length; up.write(chunk) })
     const end = () => { up.destroy(); client.destroy() }
+    const isCut = () => n === 0 && (down >= cut.down || w.sentOf[0] >= cut.up)
+    up.on('data', chunk => {
+      bytes.push(chunk)
+      down += chunk.length
+      client.write(chunk)
+      if (isCut()) end()
+    })
+    client.on('data', chunk => {
+      sent += chunk.length
+      w.sentOf[n] += chunk.length
+      up.write(chunk)
+      if (isCut()) end()
+    })
     up.on('end', () => client.end()).on('error', end).on('close', () => client.end())
     client.on('end', () => up.end()).on('error', end).on('close', () => up.destroy())
   })

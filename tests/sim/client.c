@@ -104,6 +104,7 @@ static void start_sync(struct client *c)
 {
     if (!speaks_yws(c->socket) && c->socket->speech != HOCUSPOCUS_2) client_token(c);
     c->unsaved = 1;
+    c->was_answered = false;
     c->was_here = true;
     c->was_in = false;
     says_what_it_has(c);
@@ -138,6 +139,7 @@ static void takes_sync(struct client *c, uint64_t step, yd_slice bytes)
         yd_buf_deinit(&state);
         return;
     }
+    if (step == ROOM_MSG_STEP2) c->was_answered = true;
     yd_err err = yd_doc_apply(c->doc, bytes, YD_V1, NULL);
     SIM_RULE(c->sim, err == YD_OK, "an update that no client can read");
     SIM_OK(yd_doc_apply(c->seen, bytes, YD_V1, NULL));
@@ -181,6 +183,8 @@ static void takes_status(struct client *c, bool saved, const struct frame *frame
     SIM_OK(yd_doc_apply(c->safe, (yd_slice){frame->claim, frame->claim_len}, YD_V1, NULL));
     if (!c->attached) return;
     if (c->unsaved > 0 || c->socket->speech == HOCUSPOCUS_2) c->unsaved--;
+    SIM_RULE(c->sim, c->unsaved > 0 || c->surplus || c->was_answered,
+             "R40: its user is shown to be in sync before it was sent all");
     if (c->unsaved == 0 && !c->surplus) judge_saved(c);
 }
 

@@ -31,6 +31,16 @@ struct seat *seat_in_room(struct host *h, uint32_t number, uint32_t room)
 
 /* ---- what is said ---------------------------------------------------------------------------- */
 
+/* It may be confirmed later (R40). */
+static void seat_owes(struct seat *seat, yd_slice step2)
+{
+    free(seat->owed);
+    seat->owed = malloc(step2.len + 1);
+    YD_ASSERT(seat->owed != NULL);
+    memcpy(seat->owed, step2.ptr, step2.len);
+    seat->owed_len = step2.len;
+}
+
 static void room_hears(struct host *h, uint32_t number, const struct seat *seat,
                        enum room_message message, yd_slice bytes)
 {
@@ -43,12 +53,14 @@ static void room_hears(struct host *h, uint32_t number, const struct seat *seat,
     h->sim->counts[C_READ_ONLY] += h->is_readers && message == ROOM_MSG_UPDATE;
     h->claim = is_update ? bytes : YD_EMPTY;
     h->is_step2 = message == ROOM_MSG_STEP2;
+    h->has_claimed = false;
     host_event(h, room,
                (struct room_event){
                    .kind = ROOM_EV_MESSAGE, .member = number, .message = message, .bytes = bytes});
     h->claim = YD_EMPTY;
     h->is_readers = false;
     struct seat *then = seat_in_room(h, number, room); // the message may have ended it
+    if (message == ROOM_MSG_STEP2 && !h->has_claimed && then != NULL) seat_owes(then, bytes);
     if (h->sim->bug == BUG_WAKE && message == ROOM_MSG_AWARENESS && then != NULL) {
         seat_keep(h, number, then);
     }
@@ -153,6 +165,7 @@ static void seat_clear(struct seat *seat)
 {
     queue_clear(&seat->kept);
     free(seat->presence);
+    free(seat->owed);
     *seat = (struct seat){.kept = seat->kept};
 }
 

@@ -40,12 +40,15 @@ static bool all_held(const struct conn *conn)
     return true;
 }
 
-/* "Saved" is said of the message, and of a STEP2 also of all that was left out of it because the
- * room had it. */
-static void claim(struct host *h, uint32_t room, struct frame *frame)
+/* "Saved" is said of the message, or of a STEP2 of before; and of a STEP2 also of all that was left
+ * out of it because the room had it. */
+static void claim(struct host *h, uint32_t room, const struct seat *seat, struct frame *frame)
 {
-    SIM_RULE(h->sim, h->claim.len > 0, "R40: a STATUS of nothing that was sent");
-    if (!h->is_step2) {
+    yd_slice owed = {seat->owed, seat->owed_len};
+    yd_slice claimed = h->claim.len > 0 ? h->claim : owed;
+    SIM_RULE(h->sim, claimed.len > 0, "R40: a STATUS of nothing that was sent");
+    h->has_claimed = true;
+    if (h->claim.len > 0 && !h->is_step2) {
         frame_claims(frame, h->claim);
         return;
     }
@@ -53,7 +56,7 @@ static void claim(struct host *h, uint32_t room, struct frame *frame)
     uint64_t refuse_at = h->refuse_at;
     h->refuse_at = 0; // it is ours to look
     SIM_OK(yd_doc_encode_state(room_doc(h->slots[room].room), YD_EMPTY, YD_V1, &state));
-    const struct yd_update parts[] = {{h->claim, YD_V1}, {yd_buf_slice(&state), YD_V1}};
+    const struct yd_update parts[] = {{claimed, YD_V1}, {yd_buf_slice(&state), YD_V1}};
     h->refuse_at = refuse_at;
     SIM_OK(yd_update_merge(parts, 2, YD_V1, &both, NULL));
     frame_claims(frame, yd_buf_slice(&both));
@@ -79,7 +82,7 @@ static void put(struct host *h, uint32_t number, uint32_t room, const struct roo
     struct frame frame =
         frame_of((yd_slice){head.bytes, head.len}, fx->bytes, gate_of(h, room, fx));
     if (fx->message == ROOM_MSG_STATUS && fx->bytes.ptr[0] == 1) {
-        claim(h, room, &frame);
+        claim(h, room, seat, &frame);
     }
     queue_put(&conn->waiting, frame);
     SIM_RULE(h->sim, !all_held(conn) || conn->waiting.bytes <= conn->held_bytes + answers_max(h),

@@ -76,6 +76,7 @@ static const struct {
     {538, "r40_what_no_client_counts_is_not_confirmed: all is shown to be saved and is not"},
     {19, "r40_what_was_refused_is_confirmed_when_a_step2_brings_it"},
     {211, "r56_what_the_next_tick_would_have_told_is_not_lost"},
+    {41, "r40_who_is_in_sync_was_sent_all"},
     {968, "r57_what_its_client_counts_outlives_the_room"},
 };
 

@@ -158,6 +158,7 @@ struct client {
     bool was_in;             /* of this provider it was said so */
     bool was_ended;          /* and then that it is no more: it has to begin anew */
     int32_t unsaved;         /* as its user is shown */
+    bool was_answered;       /* a STEP2 has come on this connection */
     bool surplus;            /* more is confirmed than is counted, by the provider's own doing */
     bool queued;             /* changes of it wait for the next connection */
     bool was_here;           /* on this connection before */
@@ -270,6 +271,8 @@ struct seat {
     struct queue kept; /* said before it was in: one byte of kind, and the payload */
     uint8_t *presence; /* as kept when its room went to sleep; NULL: never */
     size_t presence_len;
+    uint8_t *owed; /* a STEP2 of it that no STATUS has confirmed yet */
+    size_t owed_len;
     double tells;      /* how often its presence may be told now */
     uint64_t tells_ms; /* as of */
 };
@@ -302,7 +305,8 @@ struct host {
     bool is_edge;                 /* its rooms sleep; nobody is behind, and no sync has parts */
     uint64_t refuse_at, requests; /* of memory; 0: none is refused */
     /* of the message that is being handled */
-    yd_slice claim; /* the update in it; empty: it is none */
+    yd_slice claim;   /* the update in it; empty: it is none */
+    bool has_claimed; /* it was said to be saved */
     bool is_step2, is_readers;
     bool is_tick;
 };

@@ -484,6 +484,82 @@ static void r56_what_the_next_tick_would_have_told_is_not_lost(void **state)
     world_end(&w);
 }
 
+/* Where in the last step a message to the member is; SIZE_MAX: it is not. */
+static size_t place_of(const struct world *w, uint32_t member, enum room_message message)
+{
+    for (size_t i = 0; i < w->fx.count; i++) {
+        const struct room_effect *fx = effect(w, i);
+        if (fx->kind == ROOM_FX_SEND && fx->to == ROOM_TO_ONE && fx->member == member &&
+            fx->message == message)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+static void counts_begin(struct world *w)
+{
+    world_step(
+        w, (struct room_event){
+               .kind = ROOM_EV_JOIN, .member = 1, .right = ROOM_WRITE, .wants = ROOM_WANTS_STATUS});
+}
+
+/* With nothing left to be confirmed a Hocuspocus provider says "synced", and an application that
+ * fills empty documents then does. Simulation: seed 41. */
+static void r40_who_is_in_sync_was_sent_all(void **state)
+{
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        struct world w;
+        large_begin(&w);
+        counts_begin(&w);
+        says(&w, 1, ROOM_MSG_STEP1, BYTES(0));
+        says(&w, 1, ROOM_MSG_STEP2, BYTES(0, 0));
+        assert_int_equal(0, w.fx.count);
+        says(&w, 1, ROOM_MSG_UPDATE, UPDATE_HI); // its client has counted one more for that
+        assert_true(place_of(&w, 1, ROOM_MSG_STATUS) != SIZE_MAX);
+        drained(&w, 1);
+        if (again == 1) { // it begins to count anew, with one to be confirmed
+            says(&w, 1, ROOM_MSG_STEP1, BYTES(0));
+            says(&w, 1, ROOM_MSG_STEP2, BYTES(0, 0));
+            assert_int_equal(0, w.fx.count);
+        }
+        int statuses = 0;
+        for (int i = 0; i < 40 && statuses == 0; i++) {
+            drained(&w, 1);
+            size_t answer = place_of(&w, 1, ROOM_MSG_STEP2);
+            size_t status = place_of(&w, 1, ROOM_MSG_STATUS);
+            assert_true((answer == SIZE_MAX) == (status == SIZE_MAX));
+            if (status == SIZE_MAX) continue;
+            assert_int_equal(answer + 1, status);
+            assert_bytes(effect(&w, status)->bytes, BYTES(1));
+            assert_int_equal(room_last_seq(w.room), effect(&w, status)->gate_seq);
+            assert_int_equal(ROOM_FX_RESUME, effect(&w, status + 1)->kind);
+            statuses++;
+        }
+        assert_int_equal(1, statuses);
+        drained(&w, 1);
+        assert_int_equal(0, w.fx.count);
+        world_end(&w);
+    }
+}
+
+/* So it is where the answer waits for what the STEP2 says (R52). */
+static void r40_the_answer_that_waits_for_a_step2_goes_before_its_status(void **state)
+{
+    (void)state;
+    struct world w;
+    many_deletes_begin(&w);
+    leaves(&w, 1);
+    counts_begin(&w);
+    says(&w, 1, ROOM_MSG_STEP1, BYTES(1, 1, 0xb8, 0x17));
+    assert_int_equal(0, w.fx.count);
+    says(&w, 1, ROOM_MSG_STEP2, BYTES(0, 0));
+    assert_int_equal(2, w.fx.count);
+    assert_int_equal(0, place_of(&w, 1, ROOM_MSG_STEP2));
+    assert_int_equal(1, place_of(&w, 1, ROOM_MSG_STATUS));
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +577,8 @@ int main(void)
         cmocka_unit_test(r55_a_held_member_that_asks_is_answered_last),
         cmocka_unit_test(r56_presence_is_the_newest),
         cmocka_unit_test(r56_what_the_next_tick_would_have_told_is_not_lost),
+        cmocka_unit_test(r40_who_is_in_sync_was_sent_all),
+        cmocka_unit_test(r40_the_answer_that_waits_for_a_step2_goes_before_its_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
