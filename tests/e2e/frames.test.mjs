@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { BINARY, Client, nativeOnly, same, sleep, startServer, until } from './support.mjs'
+import { ask, from, metric } from './limits-support.mjs'
 
 const COUNT = Number(process.env.FRAMES ?? 100_000)
 const SEED = process.env.SEED ?? '1'
@@ -59,4 +60,26 @@ test(`H5 ${COUNT} fuzzed frames: nobody else notices, nothing grows`, { timeout:
   const { code } = await server.stop()
   assert.equal(code, 0)
   assert.ok(!/error/.test(server.log), server.log)
+})
+
+test('L8: who waits for its close after a message that is too large is counted until it has gone', nativeOnly('the platform has limits of its own'), async () => {
+  const MOST = 20, who = from('198.51.100.1')
+  const server = await startServer({ args: ['--message-bytes-max', '20000', '--address-connections-max', `${MOST}`] })
+  const member = new Client(server, 'y-websocket 3', 'room')
+  await member.synced()
+  for (let round = 0; round < 2; round++) {
+    const began = Date.now()
+    const waiting = Array.from({ length: MOST }, () => ask(server, 'room', who))
+    for (const ws of waiting) assert.deepEqual(await ws.result, { open: true })
+    waiting.forEach(ws => ws.send(Buffer.alloc(20001)))
+    await until('all to be out of the room', async () => await metric(server, 'partyd_members') === 1, 1500)
+    assert.equal((await ask(server, 'room', who).result).status, 429)
+    for (const ws of waiting) assert.equal((await ws.closed).code, 1009)
+    assert.ok(Date.now() - began >= 1800)
+    await until('their places to be free', async () => await metric(server, 'partyd_connections') <= 2, 4000)
+  }
+  member.text.insert(0, 'x')
+  await until('the member to be served', () => member.provider.synced)
+  member.end()
+  await server.stop()
 })

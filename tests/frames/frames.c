@@ -7,8 +7,9 @@
  * Sockets on the paths of both dialects, half of them with permessage-deflate. Most frames are such
  * that a socket survives them: random bytes, unknown types, messages that are cut or changed, text,
  * pings, fragments, whole messages compressed. One in FATAL_ONE_IN breaks the protocol, or ends in
- * the middle: its socket is replaced, and for some the server's close is waited for. Prints one
- * line; exits with 1 when a connection is not taken or not ended.
+ * the middle: its socket is replaced, and for some the server's close is waited for, beside the
+ * frames of others: a close after a message that is too large takes its time. Prints one line;
+ * exits with 1 when a connection is not taken or not ended.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -28,7 +30,9 @@ enum {
     BATCH_BYTES = 1 << 12,
     FRAME_MAX = 2048,
     FATAL_ONE_IN = 400,
-    AWAIT_ONE_IN = 4
+    AWAIT_ONE_IN = 4,
+    LEAVING_MAX = 64,
+    LEAVE_MS = 10000
 };
 
 static const char *const paths[] = {"/frames",       "/frames", "/frames?_pk=1",
@@ -41,7 +45,18 @@ struct socket {
     bool deflates;
 };
 
+/* A socket that the server has to end. */
+struct leaving {
+    int fd;
+    uint64_t since_ms;
+    unsigned path;
+    uint32_t kind;
+    bool deflates;
+};
+
 static struct run {
+    struct leaving leaving[LEAVING_MAX];
+    int leaving_count;
     uint64_t random;
     unsigned port;
     uint64_t count, sent, fatal, refused_in_time, ended;
@@ -105,28 +120,62 @@ static bool socket_drain(const struct socket *s)
     return n < 0 && errno == EAGAIN;
 }
 
-/* The server ends what breaks the protocol, and does not wait for us. */
-static void socket_await_end(const struct socket *s)
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* False: its end has been seen. */
+static bool is_still_leaving(const struct leaving *l)
 {
     static uint8_t thrown[1 << 16];
-    struct pollfd p = {s->fd, POLLIN, 0};
+    ssize_t n = 0;
+    do n = recv(l->fd, thrown, sizeof thrown, MSG_DONTWAIT);
+    while (n > 0);
+    if (n == 0 || errno != EAGAIN) return false;
+    if (now_ms() - l->since_ms < LEAVE_MS) return true;
+    fprintf(stderr, "frames: %s, kind %u, deflate %d: ", paths[l->path], l->kind, l->deflates);
+    die("a socket that broke the protocol stays open");
+}
+
+/* Looks who has been ended, and waits until no more than `most` are left. */
+static void leaving_see(int most)
+{
     for (;;) {
-        if (poll(&p, 1, 10000) != 1) {
-            fprintf(stderr, "frames: %s, kind %u, deflate %d: ", paths[s->path], run.last_kind,
-                    s->deflates);
-            die("a socket that broke the protocol stays open");
+        int left = 0;
+        for (int i = 0; i < run.leaving_count; i++) {
+            if (is_still_leaving(&run.leaving[i])) {
+                run.leaving[left++] = run.leaving[i];
+                continue;
+            }
+            (void)close(run.leaving[i].fd);
+            run.refused_in_time++;
         }
-        if (recv(s->fd, thrown, sizeof thrown, 0) <= 0) break;
+        run.leaving_count = left;
+        if (left <= most) return;
+        (void)poll(NULL, 0, 5);
     }
-    run.refused_in_time++;
+}
+
+/* The server ends what breaks the protocol, and does not wait for us. Nor do we for it. */
+static void socket_await_end(struct socket *s)
+{
+    leaving_see(LEAVING_MAX - 1);
+    run.leaving[run.leaving_count++] =
+        (struct leaving){s->fd, now_ms(), s->path, run.last_kind, s->deflates};
+    s->fd = -1;
 }
 
 static void socket_replace(struct socket *s)
 {
     // Half of them leave with a reset.
     struct linger linger = {.l_onoff = (int)draw(2), .l_linger = 0};
-    (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    (void)close(s->fd);
+    if (s->fd >= 0) {
+        (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+        (void)close(s->fd);
+    }
     socket_open(s);
 }
 
@@ -378,7 +427,11 @@ int main(int argc, char **argv)
     }
     if (run.port == 0 || run.count == 0) die("--port and --count are needed");
     for (int i = 0; i < SOCKETS; i++) socket_open(&sockets[i]);
-    while (run.sent < run.count) turn(&sockets[draw(SOCKETS)]);
+    while (run.sent < run.count) {
+        turn(&sockets[draw(SOCKETS)]);
+        leaving_see(LEAVING_MAX);
+    }
+    leaving_see(0);
     printf("%llu frames, %llu of them broke the protocol, %llu closes waited for and seen; %llu "
            "sockets ended for other reasons\n",
            (unsigned long long)run.sent, (unsigned long long)run.fatal,
