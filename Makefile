@@ -386,7 +386,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard libydoc/src/*.h room/
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -lz -o $@
 # Access needs the libraries that the others do without.
 FUZZ_AUTH_SRC := $(ENGINE_SRC) $(wildcard server/auth/*.c server/fetch/*.c) \
-  $(patsubst %,server/ops/%.c,heap settings policy sinks source nearest)
+  $(patsubst %,server/ops/%.c,heap settings policy naming sinks source nearest)
 $(BUILD)/fuzz/fuzz_auth_%: tests/fuzz/fuzz_auth_%.c tests/fuzz/fuzz_auth.h $(FUZZ_AUTH_SRC) $(wildcard libydoc/src/*.h server/auth/*.h server/fetch/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_AUTH_SRC) $(DEPS_LIBS) -o $@
