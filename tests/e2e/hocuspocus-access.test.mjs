@@ -152,8 +152,10 @@ for (const version of VERSIONS) describe(version, () => {
     let asked = 0
     const guest = new Guest(server, version, room('fresh'), () => asked++ === 0 ? mint(room('fresh'), 'write', { exp: now() - 120 }) : mint(room('fresh')))
     await until('to be in', () => guest.provider.synced, 8000)
-    assert.equal(asked, 2)
     assert.deepEqual([guest.closes, guest.told], [[4501], []])
+    // Provider 3 that is closed before it heard anything connects twice, by its retry and by its close, in the same millisecond; if
+    // one is open before the other begins, on a busy machine, it gives that up and asks for one more token.
+    assert.ok(asked === 2 || (asked === 3 && version === 'hocuspocus 3'), `asked ${asked} times`)
     guest.end()
   })
 
