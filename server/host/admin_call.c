@@ -9,12 +9,19 @@ static const struct {
     const char *method, *path;
     void (*begin)(struct admin_conn *conn, const struct admin_request *request);
 } calls[] = {
-    {"GET", "/status", admin_status},      {"GET", "/rooms", admin_rooms},
-    {"GET", "/room", admin_room},          {"GET", "/content", admin_content},
-    {"GET", "/salvage", admin_salvage},    {"POST", "/content", admin_put_content},
-    {"GET", "/backup", admin_backup},      {"POST", "/snapshot", admin_snapshot},
-    {"POST", "/shrink", admin_shrink},     {"POST", "/delete", admin_delete},
-    {"POST", "/undelete", admin_undelete}, {"POST", "/erase", admin_erase},
+    {"GET", "/status", admin_status},
+    {"GET", "/rooms", admin_rooms},
+    {"GET", "/room", admin_room},
+    {"GET", "/content", admin_content},
+    {"GET", "/salvage", admin_salvage},
+    {"GET", "/history", admin_history},
+    {"POST", "/content", admin_put_content},
+    {"GET", "/backup", admin_backup},
+    {"POST", "/snapshot", admin_snapshot},
+    {"POST", "/shrink", admin_shrink},
+    {"POST", "/delete", admin_delete},
+    {"POST", "/undelete", admin_undelete},
+    {"POST", "/erase", admin_erase},
 };
 
 static bool is_text(yd_slice slice, const char *text)

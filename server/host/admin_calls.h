@@ -8,12 +8,12 @@
 
 typedef void admin_begin(struct admin_conn *conn, const struct admin_request *request);
 
-admin_begin admin_status, admin_rooms, admin_room;     /* admin_rooms.c */
-admin_begin admin_content, admin_salvage;              /* admin_content.c */
-admin_begin admin_put_content;                         /* admin_change.c */
-admin_begin admin_backup;                              /* admin_backup.c */
-admin_begin admin_snapshot, admin_shrink;              /* admin_compact.c */
-admin_begin admin_delete, admin_undelete, admin_erase; /* admin_change.c */
+admin_begin admin_status, admin_rooms, admin_room;       /* admin_rooms.c */
+admin_begin admin_content, admin_salvage, admin_history; /* admin_content.c */
+admin_begin admin_put_content;                           /* admin_change.c */
+admin_begin admin_backup;                                /* admin_backup.c */
+admin_begin admin_snapshot, admin_shrink;                /* admin_compact.c */
+admin_begin admin_delete, admin_undelete, admin_erase;   /* admin_change.c */
 
 /* Removes the copy that a server has left that was killed while it made one. */
 void admin_backup_forget(const struct shard *shard);

@@ -387,7 +387,10 @@ yd_err database_history(struct database *db, struct history_job *job, struct sto
     struct stored_room *room = NULL;
     *done = true;
     yd_err err = rooms_find(db, job->name, &room);
-    if (err == YD_ENOTFOUND) return refuse(ev, "there is no such room");
+    if (err == YD_ENOTFOUND) {
+        ev->status = -1;
+        return refuse(ev, "there is no such room");
+    }
     if (err == YD_EMALFORMED) {
         job->broken = "the table of rooms, perhaps where this room stands,";
         err = YD_OK;

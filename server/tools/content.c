@@ -2,7 +2,9 @@
  * takes nobody's time. */
 #include "tools/content.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #define CONTENT_BYTES_MAX ((size_t)4 << 30)
@@ -63,14 +65,16 @@ static int apply_all(struct tool *tool, yd_slice parts, bool salvages, struct co
     return status;
 }
 
-static int read_from(struct tool *tool, const char *path, const char *room, bool salvages,
+static int read_from(struct tool *tool, const char *path, const char *query, const char *room,
                      struct content *content)
 {
+    bool salvages = strcmp(path, "/salvage") == 0;
     struct yd_buf parts;
     yd_buf_init(&parts, heap_alloc(), CONTENT_BYTES_MAX);
     *content = (struct content){0};
     struct tool_call call = {.method = "GET",
                              .path = path,
+                             .query = query,
                              .room = room,
                              .body = YD_EMPTY,
                              .on_bytes = keep,
@@ -89,12 +93,19 @@ static int read_from(struct tool *tool, const char *path, const char *room, bool
 
 int content_read(struct tool *tool, const char *room, struct content *content)
 {
-    return read_from(tool, "/content", room, false, content);
+    return read_from(tool, "/content", NULL, room, content);
+}
+
+int content_read_at(struct tool *tool, const char *room, uint64_t at_ms, struct content *content)
+{
+    char query[32];
+    snprintf(query, sizeof query, "at=%llu", (unsigned long long)at_ms);
+    return read_from(tool, "/history", query, room, content);
 }
 
 int content_salvage(struct tool *tool, const char *room, struct content *content)
 {
-    return read_from(tool, "/salvage", room, true, content);
+    return read_from(tool, "/salvage", NULL, room, content);
 }
 
 int content_try(struct tool *tool, const char *room, struct content *content, char *why,

@@ -16,7 +16,9 @@ struct content {
 
 /* Reads room "party/room". Returns enum tool_exit, after saying what is wrong. */
 int content_read(struct tool *tool, const char *room, struct content *content);
-/* The same, but what is wrong goes into why. */
+/* As it was at a moment, in ms since 1970; of a room whose history is kept. */
+int content_read_at(struct tool *tool, const char *room, uint64_t at_ms, struct content *content);
+/* As content_read(), but what is wrong goes into why. */
 int content_try(struct tool *tool, const char *room, struct content *content, char *why,
                 size_t size);
 /* What can be read of a damaged room. */

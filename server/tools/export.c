@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tools/content.h"
@@ -138,6 +139,35 @@ static int deliver(struct tool *tool, const char *room, const struct content *co
     return TOOL_OK;
 }
 
+/* False: it is no moment. */
+static bool moment_read(const char *text, uint64_t *ms)
+{
+    struct tm tm = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (rest == NULL || strspn(text, "0123456789") < 4) return false;
+    uint64_t thousandths = 0;
+    if (rest[0] == '.' && strspn(rest + 1, "0123456789") == 3) {
+        thousandths = strtoull(rest + 1, NULL, 10);
+        rest += 4;
+    }
+    time_t seconds = timegm(&tm);
+    if (strcmp(rest, "Z") != 0 || seconds < 0) return false;
+    *ms = (uint64_t)seconds * 1000 + thousandths;
+    return true;
+}
+
+static int read_room(struct tool *tool, const char *room, struct content *content)
+{
+    const char *at = tool_option(tool, "at");
+    uint64_t ms = 0;
+    if (at == NULL) return content_read(tool, room, content);
+    if (!moment_read(at, &ms)) {
+        return tool_fail(tool, TOOL_USAGE, "--at %.40s: a moment is written 2026-11-26T12:00:00Z",
+                         at);
+    }
+    return content_read_at(tool, room, ms, content);
+}
+
 static int run(struct tool *tool)
 {
     struct content content;
@@ -146,7 +176,7 @@ static int run(struct tool *tool)
                          "stdout cannot hold the room and --json; name a file for the room");
     }
     char *room = tool_room_name(tool->args[0]);
-    int status = content_read(tool, room, &content);
+    int status = read_room(tool, room, &content);
     if (status == TOOL_OK) {
         struct yd_buf out;
         yd_buf_init(&out, heap_alloc(), OUT_BYTES_MAX);
@@ -163,6 +193,7 @@ static const struct tool_option options[] = {
     {"format", "FORM", "update|update-v2|json|text|html|markdown", "what to write, default update"},
     {"root", "NAME", NULL, "only this root; text, html and markdown are of one"},
     {"marks", NULL, NULL, "json: texts as lists of runs with their marks"},
+    {"at", "TIME", NULL, "as it was then (UTC); of a room with `store` `history`"},
     {"force", NULL, NULL, "write over FILE"},
     {NULL},
 };
@@ -173,7 +204,8 @@ const struct command command_export = {
     .summary = "write a room to FILE or stdout",
     .details = "ROOM is a name of party main, or party/room, as `partyd rooms` lists it.\n"
                "  partyd export doc-1 doc-1.yjs                  for Y.applyUpdate()\n"
-               "  partyd export doc-1 --format markdown > doc-1.md",
+               "  partyd export doc-1 --format markdown > doc-1.md\n"
+               "  partyd export doc-1 then.yjs --at 2026-11-26T12:00:00Z",
     .args_min = 1,
     .args_max = 2,
     .options = options,

@@ -126,3 +126,37 @@ test('100 rooms with 3 clients each at once', async () => {
   await until('all rooms to converge', () => rooms.every(([a, b, c]) => a.text.length === 9 && same(a, b) && same(a, c)), 20000)
   rooms.flat().forEach(c => c.end())
 })
+
+// The providers know one document; an application opens each subdocument as a room of its own, by its guid.
+test('P41: subdocuments: what refers to them goes through the room, and each is a room of its own', async () => {
+  const names = ['y-websocket 3', 'hocuspocus 4']
+  const pages = await Promise.all(names.map(async family => {
+    const book = new Client(server, family, 'book')
+    await book.synced()
+    return { family, book, opened: new Map() }
+  }))
+  const open = ({ family, book, opened }) => book.doc.getMap('pages').forEach((subdocument, name) => {
+    if (opened.has(name)) return
+    subdocument.load()
+    const client = Object.create(Client.prototype, { doc: { value: subdocument, writable: true } })
+    client.provider = families[family](server, subdocument.guid, subdocument)
+    opened.set(name, client)
+  })
+  for (const [n, page] of pages.entries()) {
+    const subdocument = new Y.Doc()
+    subdocument.getText('text').insert(0, `page ${n}`)
+    page.book.doc.getMap('pages').set(`${n}`, subdocument)
+  }
+  await until('all to know all pages', () => pages.every(({ book }) => book.doc.getMap('pages').size === 2))
+  pages.forEach(open)
+  await until('all to have all pages', () => pages.every(({ opened }) => [0, 1].every(n => opened.get(`${n}`).text.toString() === `page ${n}`)))
+  pages[1].opened.get('0').text.insert(0, 'first ')
+  await until('a change of a page to arrive', () => pages[0].opened.get('0').text.toString() === 'first page 0')
+  // Of a page the book has the guid and no word.
+  const late = new Client(server, 'y-websocket 2', 'book')
+  await late.synced()
+  assert.deepEqual([...late.doc.getSubdocs()].map(d => d.guid).sort(), [...pages[0].book.doc.getSubdocs()].map(d => d.guid).sort())
+  assert.ok([...late.doc.getSubdocs()].every(d => d.getText('text').length === 0))
+  late.end()
+  for (const { book, opened } of pages) { for (const c of opened.values()) c.provider.destroy(); book.end() }
+})

@@ -134,6 +134,24 @@ static void r5_malformed_update_changes_nothing(void **state)
     world_end(&w);
 }
 
+/* As a later Yjs may have it. What stands before it is not taken either. */
+static void r5_content_of_an_unknown_kind_is_refused_whole(void **state)
+{
+    (void)state;
+    for (uint8_t kind = 11; kind < 32; kind++) {
+        struct world w;
+        world_begin(&w, (struct room_opts){0});
+        joins(&w, 0, ROOM_WRITE);
+        says(&w, 0, ROOM_MSG_UPDATE,
+             BYTES(1, 2, 1, 0, 4, 1, 1, 't', 2, 'h', 'i', 0x80 | kind, 1, 1, 1, '?', 0));
+        assert_ignored(&w, 0);
+        assert_int_equal(room_last_seq(w.room), 0);
+        says(&w, 0, ROOM_MSG_UPDATE, UPDATE_HI);
+        assert_append_and_relay(&w, 1, UPDATE_HI);
+        world_end(&w);
+    }
+}
+
 static void r5_update_over_the_limit_is_ignored(void **state)
 {
     (void)state;
@@ -355,6 +373,7 @@ int main(void)
         cmocka_unit_test(r4_known_part_is_cut_out),
         cmocka_unit_test(r4_parked_part_goes_on_as_it_came),
         cmocka_unit_test(r5_malformed_update_changes_nothing),
+        cmocka_unit_test(r5_content_of_an_unknown_kind_is_refused_whole),
         cmocka_unit_test(r5_update_over_the_limit_is_ignored),
         cmocka_unit_test(r5_too_much_parked_asks_for_a_whole_state),
         cmocka_unit_test(r6_reader_changes_nothing),
