@@ -156,27 +156,22 @@ static bool moment_read(const char *text, uint64_t *ms)
     return true;
 }
 
-static int read_room(struct tool *tool, const char *room, struct content *content)
-{
-    const char *at = tool_option(tool, "at");
-    uint64_t ms = 0;
-    if (at == NULL) return content_read(tool, room, content);
-    if (!moment_read(at, &ms)) {
-        return tool_fail(tool, TOOL_USAGE, "--at %.40s: a moment is written 2026-11-26T12:00:00Z",
-                         at);
-    }
-    return content_read_at(tool, room, ms, content);
-}
-
 static int run(struct tool *tool)
 {
     struct content content;
+    const char *at = tool_option(tool, "at");
+    uint64_t at_ms = 0;
+    if (at != NULL && !moment_read(at, &at_ms)) {
+        return tool_fail(tool, TOOL_USAGE, "--at %.40s: a moment is written 2026-11-26T12:00:00Z",
+                         at);
+    }
     if (tool->json && tool->arg_count < 2) {
         return tool_fail(tool, TOOL_USAGE,
                          "stdout cannot hold the room and --json; name a file for the room");
     }
     char *room = tool_room_name(tool->args[0]);
-    int status = read_room(tool, room, &content);
+    int status = at == NULL ? content_read(tool, room, &content)
+                            : content_read_at(tool, room, at_ms, &content);
     if (status == TOOL_OK) {
         struct yd_buf out;
         yd_buf_init(&out, heap_alloc(), OUT_BYTES_MAX);

@@ -21,7 +21,7 @@ function atFirstSync (client, family, look) {
 }
 
 describe('after SIGKILL and a start', () => {
-  test('H10: the first sync of each family has all that is stored, whether it was there before the server or came then', async () => {
+  test('H10: the first sync of each family has all that is stored, whether it was there before the server or came then', { timeout: 60_000 }, async () => {
     let server = await startServer()
     const rooms = [...NAMES.map(family => nameOf('cold', family)), 'cold-all']
     const writers = rooms.map(room => new Client(server, 'hocuspocus 4', room))
@@ -60,7 +60,7 @@ describe('cut off by the network', () => {
   before(async () => { server = await startServer({ args: ['--compression', 'off'] }) })
   after(async () => { await server.stop() })
 
-  test('H53: a join of 20 MB that is cut off goes on where it was, of each family', async () => {
+  test('H53: a join of 20 MB that is cut off goes on where it was, of each family', { timeout: 120_000 }, async () => {
     const writer = new Client(server, 'hocuspocus 4', 'large')
     await writer.synced()
     for (let n = 0; n < 1000; n++) writer.text.insert(0, randomBytes(10_000).toString('hex'))
@@ -84,7 +84,7 @@ describe('cut off by the network', () => {
     writer.end()
   })
 
-  test('H53: what goes up and is cut off leaves nothing half behind, and comes whole with the next connection', async () => {
+  test('H53: what goes up and is cut off leaves nothing half behind, and comes whole with the next connection', { timeout: 60_000 }, async () => {
     await Promise.all(NAMES.map(async family => {
       const watcher = new Client(server, 'y-websocket 3', nameOf('up', family))
       const lengths = new Set()
