@@ -31,7 +31,7 @@ struct seat *seat_in_room(struct host *h, uint32_t number, uint32_t room)
 
 /* ---- what is said ---------------------------------------------------------------------------- */
 
-/* It may be confirmed later (R40). */
+/* It, or one of what was refused before it, may be confirmed later (R40). */
 static void seat_owes(struct seat *seat, yd_slice step2)
 {
     free(seat->owed);
@@ -53,14 +53,13 @@ static void room_hears(struct host *h, uint32_t number, const struct seat *seat,
     h->sim->counts[C_READ_ONLY] += h->is_readers && message == ROOM_MSG_UPDATE;
     h->claim = is_update ? bytes : YD_EMPTY;
     h->is_step2 = message == ROOM_MSG_STEP2;
-    h->has_claimed = false;
     host_event(h, room,
                (struct room_event){
                    .kind = ROOM_EV_MESSAGE, .member = number, .message = message, .bytes = bytes});
     h->claim = YD_EMPTY;
     h->is_readers = false;
     struct seat *then = seat_in_room(h, number, room); // the message may have ended it
-    if (message == ROOM_MSG_STEP2 && !h->has_claimed && then != NULL) seat_owes(then, bytes);
+    if (message == ROOM_MSG_STEP2 && then != NULL) seat_owes(then, bytes);
     if (h->sim->bug == BUG_WAKE && message == ROOM_MSG_AWARENESS && then != NULL) {
         seat_keep(h, number, then);
     }

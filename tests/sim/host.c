@@ -47,7 +47,6 @@ static void claim(struct host *h, uint32_t room, const struct seat *seat, struct
     yd_slice owed = {seat->owed, seat->owed_len};
     yd_slice claimed = h->claim.len > 0 ? h->claim : owed;
     SIM_RULE(h->sim, claimed.len > 0, "R40: a STATUS of nothing that was sent");
-    h->has_claimed = true;
     if (h->claim.len > 0 && !h->is_step2) {
         frame_claims(frame, h->claim);
         return;

@@ -271,7 +271,7 @@ struct seat {
     struct queue kept; /* said before it was in: one byte of kind, and the payload */
     uint8_t *presence; /* as kept when its room went to sleep; NULL: never */
     size_t presence_len;
-    uint8_t *owed; /* a STEP2 of it that no STATUS has confirmed yet */
+    uint8_t *owed; /* the last STEP2 of it: a STATUS for it may come later */
     size_t owed_len;
     double tells;      /* how often its presence may be told now */
     uint64_t tells_ms; /* as of */
@@ -305,8 +305,7 @@ struct host {
     bool is_edge;                 /* its rooms sleep; nobody is behind, and no sync has parts */
     uint64_t refuse_at, requests; /* of memory; 0: none is refused */
     /* of the message that is being handled */
-    yd_slice claim;   /* the update in it; empty: it is none */
-    bool has_claimed; /* it was said to be saved */
+    yd_slice claim; /* the update in it; empty: it is none */
     bool is_step2, is_readers;
     bool is_tick;
 };
