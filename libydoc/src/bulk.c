@@ -38,9 +38,11 @@ struct bulk {
     struct vec entries;        /* struct smap_entry: the indices of all clients */
     struct progress *progress; /* per client */
     struct wire wire;
-    uint32_t parent;              /* the client of wire.parent, unless that is a root */
-    struct codec_id own;          /* the client of the section */
-    uint32_t dels_from, dels_end; /* deleted clocks that its ranges lack so far */
+    uint32_t parent;     /* the client of wire.parent, unless that is a root */
+    struct vec order;    /* uint32_t: clients as their sections came */
+    bool descends;       /* from the highest id down, as every state is written */
+    struct codec_id own; /* the client of the section */
+    struct vec dels;     /* the same for the deleted clocks of the section */
 };
 
 /* ---- 1. decode */
@@ -55,30 +57,25 @@ static yd_err id_intern(struct bulk *b, const struct id *id, uint32_t own, uint3
     return yd_client_intern(b->doc, id->client, index);
 }
 
+YD_NODISCARD static yd_err entry_put(struct bulk *b, struct vec *to, struct smap_entry entry)
+{
+    YD_TRY(yd_vec_reserve(b->doc, to, 1, sizeof entry));
+    ((struct smap_entry *)to->at)[to->count++] = entry;
+    return YD_OK;
+}
+
 /* Ranges in order: what touches the last one becomes part of it. */
-static yd_err dels_put(struct bulk *b, uint32_t index)
+static yd_err dels_add(struct bulk *b, uint32_t clock)
 {
-    uint32_t len = b->dels_end - b->dels_from;
-    if (len == 0) return YD_OK;
-    return smap_push(b->doc, &client_at(b->doc, index)->dels, b->dels_from, len);
-}
-
-static yd_err dels_add(struct bulk *b, uint32_t index, uint32_t clock)
-{
-    if (clock != b->dels_end) {
-        YD_TRY(dels_put(b, index));
-        b->dels_from = clock;
+    struct vec *dels = &b->dels;
+    if (dels->count > 0) {
+        struct smap_entry *last = (struct smap_entry *)dels->at + dels->count - 1;
+        if (last->key + last->value == clock) {
+            last->value += b->wire.len;
+            return YD_OK;
+        }
     }
-    b->dels_end = clock + b->wire.len;
-    return YD_OK;
-}
-
-static yd_err entry_add(struct bulk *b, uint32_t clock, uint32_t value)
-{
-    struct vec *entries = &b->entries;
-    YD_TRY(yd_vec_reserve(b->doc, entries, 1, sizeof(struct smap_entry)));
-    ((struct smap_entry *)entries->at)[entries->count++] = (struct smap_entry){clock, value};
-    return YD_OK;
+    return entry_put(b, dels, (struct smap_entry){clock, b->wire.len});
 }
 
 static yd_err content_keep(struct bulk *b, uint32_t handle)
@@ -127,11 +124,11 @@ static yd_err item_decode(struct bulk *b, uint32_t index, uint32_t clock, const 
     if (wire->flags & WIRE_RIGHT) YD_TRY(id_intern(b, &wire->right, index, &it->clock));
     if (wire->ref == REF_DELETED) {
         it->who |= ITEM_DELETED;
-        YD_TRY(dels_add(b, index, clock));
+        YD_TRY(dels_add(b, clock));
     } else {
         YD_TRY(content_keep(b, handle));
     }
-    return entry_add(b, clock, handle);
+    return entry_put(b, &b->entries, (struct smap_entry){clock, handle});
 }
 
 static yd_err struct_decode(struct bulk *b, struct yd_reader *r, bool inner, uint32_t index,
@@ -144,8 +141,21 @@ static yd_err struct_decode(struct bulk *b, struct yd_reader *r, bool inner, uin
     if (doc->bytes > doc->opts.doc_bytes_max) return BULK_UNFIT;
     doc->structs++;
     if (b->wire.ref != REF_GC) return item_decode(b, index, clock, start + 1);
-    YD_TRY(entry_add(b, clock, INDEX_GC));
-    return dels_add(b, index, clock);
+    YD_TRY(entry_put(b, &b->entries, (struct smap_entry){clock, INDEX_GC}));
+    return dels_add(b, clock);
+}
+
+/* Sorting clients is a tenth of a load of many. In wasm it would be some more of the module. */
+static yd_err order_note(struct bulk *b, uint32_t index)
+{
+    const struct yd_doc *doc = b->doc;
+    uint32_t n = b->order.count, *order;
+    YD_TRY(yd_vec_reserve(b->doc, &b->order, 1, sizeof *order));
+    order = b->order.at;
+    if (n > 0 && client_at(doc, order[n - 1])->id <= client_at(doc, index)->id) b->descends = false;
+    order[n] = index;
+    b->order.count++;
+    return YD_OK;
 }
 
 static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
@@ -160,11 +170,11 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
     if (doc->clients.count + 2 >= CLIENT_MAX) return BULK_UNFIT;
     uint32_t index;
     YD_TRY(yd_client_intern(doc, id, &index));
+    if (SMAP_PACKS) YD_TRY(order_note(b, index));
     if (client_at(doc, index)->next > 0) return BULK_UNFIT; // the client twice
     YD_TRY(yd_items_expect(doc, (uint32_t)count));
     uint32_t first = b->entries.count;
-    b->dels_from = 0;
-    b->dels_end = 0;
+    b->dels.count = 0;
     for (uint64_t i = 0; i < count; i++) {
         YD_TRY(struct_decode(b, r, inner, index, (uint32_t)clock));
         clock += b->wire.len;
@@ -174,7 +184,7 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
     client->before = first;
     const struct smap_entry *entries = (const struct smap_entry *)b->entries.at + first;
     YD_TRY(yd_smap_fill(doc, &client->index, entries, (uint32_t)count));
-    return dels_put(b, index);
+    return yd_smap_fill(doc, &client->dels, b->dels.at, b->dels.count);
 }
 
 static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
@@ -388,6 +398,12 @@ static void progress_begin(struct bulk *b)
 static yd_err all_link(struct bulk *b)
 {
     struct yd_doc *doc = b->doc;
+    uint32_t n = doc->by_id.count;
+    if (SMAP_PACKS && b->descends && b->order.count == n) {
+        const uint32_t *order = b->order.at;
+        for (uint32_t i = 0; i < n; i++) ((uint32_t *)doc->by_id.at)[i] = order[n - 1 - i];
+        doc->sorted_count = n;
+    }
     YD_TRY(yd_clients_sort(doc));
     progress_begin(b);
     for (uint32_t i = 0; i < doc->clients.count; i++) YD_TRY(yd_client_touch(doc, i));
@@ -423,9 +439,11 @@ static yd_err indices_open(struct yd_doc *doc)
 
 yd_err yd_bulk_apply(struct yd_doc *doc, yd_slice update, bool inner, yd_slice *deletes)
 {
-    struct bulk b = {.doc = doc, .update = update};
+    struct bulk b = {.doc = doc, .update = update, .descends = true};
     yd_err err = bulk_run(&b, inner, deletes);
     yd_vec_free(doc, &b.entries, sizeof(struct smap_entry));
+    yd_vec_free(doc, &b.dels, sizeof(struct smap_entry));
+    yd_vec_free(doc, &b.order, sizeof(uint32_t));
     if (err == BULK_UNFIT) yd_doc_empty(doc);
     doc->txn.whole = err == YD_OK;
     doc->txn.apart = err == YD_OK && !yd_any_fit(doc);

@@ -236,13 +236,13 @@ yd_err yd_emit_v1_section(struct emit_v1 *e, struct client *client, uint32_t fro
         offset = from - smap_key(index, pos);
     }
     e->each.own = spell(client->id, (uint32_t)(client - client_at(e->each.doc, 0)));
-    YD_TRY(emit_head(e, count, from));
-    if (offset > 0) {
-        YD_TRY(entry_long(e, client, pos, offset));
+    yd_err err = emit_head(e, count, from);
+    if (err == YD_OK && offset > 0) {
+        err = entry_long(e, client, pos, offset);
         pos = smap_next(index, pos);
     }
-    for (; !smap_is_end(index, pos); pos = (struct smap_pos){pos.chunk + 1, 0}) {
-        YD_TRY(emit_chunk(e, client, pos));
+    for (; err == YD_OK && !smap_is_end(index, pos); pos = (struct smap_pos){pos.chunk + 1, 0}) {
+        err = emit_chunk(e, client, pos);
     }
-    return YD_OK;
+    return err;
 }

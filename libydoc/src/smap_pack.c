@@ -217,7 +217,7 @@ static struct smap_chunk *chunk_of(struct yd_doc *doc, const struct shape *shape
 static void chunk_pack(struct yd_doc *doc, struct smap *map, uint32_t c)
 {
     struct smap_chunk *wide = smap_chunk_at(map, c);
-    if (smap_is_packed(wide)) return;
+    if (smap_is_packed(wide) || wide->cap == 1) return;
     const uint32_t *keys = wide->cells, *values = keys + wide->cap;
     struct shape shape = shape_of(keys, values, wide->count);
     if (shape.bytes >= smap_wide_bytes(wide->cap)) return;
@@ -261,10 +261,11 @@ yd_err yd_smap_fill(struct yd_doc *doc, struct smap *map, const struct smap_entr
                     uint32_t n)
 {
     if (SMAP_PACKS) return packed_fill(doc, map, entries, n);
-    for (uint32_t i = 0; i < n; i++) {
-        YD_TRY(smap_push(doc, map, entries[i].key, entries[i].value));
+    yd_err err = YD_OK;
+    for (uint32_t i = 0; i < n && err == YD_OK; i++) {
+        err = smap_push(doc, map, entries[i].key, entries[i].value);
     }
-    return YD_OK;
+    return err;
 }
 
 void yd_smap_pack(struct yd_doc *doc, struct smap *map)
