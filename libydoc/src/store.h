@@ -585,11 +585,12 @@ static inline struct extent *extent_at(const struct yd_doc *doc, uint32_t handle
 {
     return (struct extent *)doc->extents.at + handle;
 }
-/* Where the content of an item lies. */
+/* Where the content of an item lies; of one that has none, anywhere. Plain ones and those without
+ * alternate, so what they have is computed, not guessed. */
 YD_ONCE struct extent item_extent(const struct yd_doc *doc, const struct item *it)
 {
-    if ((it->who & ITEM_PLAIN) != 0) return (struct extent){it->content, it->len};
-    return (it->who & ITEM_EXTENT) != 0 ? *extent_at(doc, it->content) : (struct extent){0, 0};
+    if ((it->who & ITEM_EXTENT) != 0) return *extent_at(doc, it->content);
+    return (struct extent){it->content, it->len & -(it->who >> 30 & 1)};
 }
 YD_ONCE yd_slice item_bytes(const struct yd_doc *doc, const struct item *it)
 {
