@@ -61,6 +61,8 @@ export interface PartydConfig {
   'room-messages-per-s'?: number
   /** bytes into one room; beyond who sends is read more slowly (0 to 1099511627776); default 67108864 */
   'room-bytes-per-s'?: number
+  /** memory of the document in one room; the table of rooms may say other numbers (1024 to 2147483648); default 536870912 */
+  'document-bytes-max'?: number
   /** one presence state; a larger one is ignored (64 to 16777216); default 65536 */
   'presence-bytes-max'?: number
   /** presence of one connection is told on so often, the newest (1 to 1000000); default 60 */
@@ -132,7 +134,7 @@ export interface RoomConfig {
   gc?: boolean
   /** one message; default: the setting of that name (1024 to 1073741824) */
   'message-bytes-max'?: number
-  /** memory of the document; what goes beyond is ignored (1024 to 1099511627776) */
+  /** memory of the document; default: the setting of that name (1024 to 2147483648) */
   'document-bytes-max'?: number
   /** updates kept with store history; 0: no limit; default 100000 (0 to any) */
   'history-updates-max'?: number

@@ -85,9 +85,10 @@ size_t policy_message_bytes(const struct shard *shard, const struct policy *poli
 static yd_err slot_begin(const struct shard *shard, struct room_slot *slot)
 {
     const struct policy *policy = slot->policy;
+    int64_t own = policy->document_bytes_max;
     struct room_opts opts = {
         .update_bytes_max = policy_message_bytes(shard, policy),
-        .doc_bytes_max = (size_t)policy->document_bytes_max,
+        .doc_bytes_max = (size_t)(own > 0 ? own : shard->settings->document_bytes_max),
         .part_bytes = (size_t)shard->settings->sync_part_bytes,
         .keep_deleted = policy->keeps_deleted,
         .presence_only = !policy->stored,

@@ -70,6 +70,8 @@ static const struct setting table[] = {
      "messages into one room; beyond who sends is read more slowly"},
     {"room-bytes-per-s", NUMBER, AT(room_bytes_per_s), "67108864", 0, 1LL << 40, NULL,
      "bytes into one room; beyond who sends is read more slowly"},
+    {"document-bytes-max", NUMBER, AT(document_bytes_max), "536870912", 1024, 1LL << 31, NULL,
+     "memory of the document in one room; the table of rooms may say other numbers"},
     {"presence-bytes-max", NUMBER, AT(presence_bytes_max), "65536", 64, 1 << 24, NULL,
      "one presence state; a larger one is ignored"},
     {"presence-updates-per-s", NUMBER, AT(presence_updates_per_s), "60", 1, 1000000, NULL,

@@ -39,6 +39,7 @@ struct settings {
     int64_t address_connects_per_s, address_messages_per_s, address_bytes_per_s;
     int64_t connection_messages_per_s, connection_bytes_per_s;
     int64_t room_connections_max, room_messages_per_s, room_bytes_per_s;
+    int64_t document_bytes_max;
     int64_t presence_bytes_max, presence_updates_per_s, presence_clients_max;
     char *trusted_proxies;
     char *proxy_header;

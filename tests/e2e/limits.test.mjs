@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { BINARY, Client, Y, families, sleep, startServer, temporary, until } from './support.mjs'
 import { wire } from './access-support.mjs'
 import { patienceAfterTooLarge } from './patience.mjs'
-import { ask, from, hits, metric, metrics, raw, state } from './limits-support.mjs'
+import { ask, documentLimits, from, hits, metric, metrics, raw, state } from './limits-support.mjs'
 
 const start = async (...args) => await startServer({ args })
 const withRooms = rooms => {
@@ -339,6 +339,13 @@ test('D5 R5 R20: a document at its document-bytes-max is told to who writes, not
   await again.stop()
 })
 
+test('L11: document-bytes-max is a setting, and the table of rooms says other numbers', async () => {
+  const server = await start('--document-bytes-max', String(small), '--config', withRooms({ 'big-*': { 'document-bytes-max': 10 * small }, '*': {} }))
+  await documentLimits(server, small)
+  assert.ok(await hits(server, 'document-bytes-max') >= 1)
+  await server.stop()
+})
+
 test('D5: message-bytes-max holds for chunks too, and on a Hocuspocus socket for rooms that have no limit of their own', async () => {
   const server = await start('--message-bytes-max', String(2 ** 20), '--config', withRooms({ 'big-*': { 'message-bytes-max': 2 ** 22 }, '*': {} }))
   const text = Buffer.from(Array.from({ length: 1_250_000 }, (_, i) => i * i % 251)).toString('hex') // 2.5 MB: chunks of 1,000,000
@@ -381,8 +388,7 @@ test('L9: the table of docs/limits.md, the settings and the metrics name the sam
   assert.deepEqual(table, counted)
   const help = spawnSync(BINARY, ['dev', '--help'], { encoding: 'utf8' })
   const settings = [...(help.stdout + spawnSync(BINARY, ['--help'], { encoding: 'utf8' }).stdout).matchAll(/^ {2}--([a-z-]+)/gm)].map(m => m[1])
-  const ofRooms = ['document-bytes-max']
-  for (const limit of table) assert.ok(settings.includes(limit) || ofRooms.includes(limit), `${limit} is no setting`)
+  for (const limit of table) assert.ok(settings.includes(limit), `${limit} is no setting`)
   for (const setting of settings.filter(name => /-per-s$|-max$|^window-bytes$|^handshake-ms$/.test(name))) {
     const isOther = ['backup-copies-max', 'backend-calls-max'].includes(setting)
     assert.ok(isOther || table.includes(setting), `${setting} is in no row`)
