@@ -170,8 +170,8 @@ static bool would_wait(struct yd_doc *doc, yd_slice deletes)
 static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct update_plan *plan)
 {
     uint64_t cost = plan->structs * STRUCT_COST + plan->ranges * RANGE_COST + 2 * update.len;
-    // Tables grow by half their size at a time.
-    if (doc->bytes + doc->bytes / 2 + cost > doc->opts.doc_bytes_max) return YD_ETOOBIG;
+    if (doc_is_unlimited(doc)) return YD_OK;
+    if (!doc_has_room(doc, cost)) return YD_ETOOBIG;
     uint64_t clients =
         doc->clients.count + (uint64_t)doc->sections.count * 2 + plan->delete_clients;
     if (clients >= CLIENT_MAX - 1) return YD_ETOOBIG;

@@ -26,12 +26,17 @@ void yd_doc_limit(struct yd_doc *doc, const struct yd_doc_opts *limits)
 {
     // Content offsets have 32 bits; half of that keeps room for what a transaction moves.
     size_t most = sizeof(void *) == 4 ? 1024 * MIB : 2048 * MIB;
+    size_t update_most = most / 2;
     struct yd_doc_opts *o = &doc->opts;
     o->update_bytes_max = or_default(limits->update_bytes_max, 64 * MIB);
     o->pending_bytes_max = or_default(limits->pending_bytes_max, 16 * MIB);
     o->doc_bytes_max = or_default(limits->doc_bytes_max, most);
-    if (o->doc_bytes_max > most) o->doc_bytes_max = most;
-    if (o->update_bytes_max > most / 2) o->update_bytes_max = most / 2;
+    if (doc_is_unlimited(doc)) {
+        update_most = ARENA_MAX;
+    } else if (o->doc_bytes_max > most) {
+        o->doc_bytes_max = most;
+    }
+    if (o->update_bytes_max > update_most) o->update_bytes_max = update_most;
     doc->inner.bytes.max = o->update_bytes_max;
 }
 

@@ -33,6 +33,9 @@
 #define NONE       UINT32_MAX
 #define CLOCK_MAX  ((uint32_t)INT32_MAX) /* clocks are below; Yjs has 2^53, real ones never */
 #define CLIENT_MAX ((uint32_t)1 << 24)   /* clients of a document: 24 bits in an item */
+/* What the handles of a document can name: beyond it memory is refused, whatever its limits. */
+#define TABLE_MAX (((uint32_t)1 << 28) - 1) /* entries: 28 bits in an item */
+#define ARENA_MAX ((uint32_t)3 << 30)       /* bytes: a quarter more has 32 bits too */
 
 /* Content references of the format (info bits 0 to 4). */
 enum {
@@ -97,7 +100,7 @@ enum origin_kind {
     ORIGIN_SIDE = 2, /* the last clock of its left neighbour, the first of its right one */
     ORIGIN_KEPT = 3  /* in its anchor */
 };
-#define HOME_MASK  (((uint32_t)1 << 28) - 1) /* tables are far smaller, see yd_doc_new() */
+#define HOME_MASK  (((uint32_t)1 << 28) - 1)
 #define HOME_LEFT  28
 #define HOME_RIGHT 30
 
@@ -286,6 +289,7 @@ struct yd_doc {
     uint32_t sorted_count;
     uint32_t last_client; /* index of the last lookup */
     uint64_t structs;     /* index entries of all clients */
+    uint64_t named;       /* bytes of names that structs said: here each is once, encoded always */
 
     struct vec anchors; /* struct anchor */
     struct vec extents; /* struct extent */
@@ -331,6 +335,18 @@ struct yd_doc {
     struct kept kept_deletes; /* the delete set in V1 */
     struct kept kept_vector;  /* the state vector */
 };
+
+/* What is read was let in before: only what handles can name holds. */
+static inline bool doc_is_unlimited(const struct yd_doc *doc)
+{
+    return doc->opts.doc_bytes_max == SIZE_MAX;
+}
+/* Whether it may cost so much more. Tables grow by half their size at a time. */
+YD_ONCE bool doc_has_room(const struct yd_doc *doc, uint64_t cost)
+{
+    uint64_t held = (uint64_t)doc->bytes + doc->bytes / 2;
+    return held + doc->named + cost <= doc->opts.doc_bytes_max;
+}
 
 /* ---- mem.c */
 /* The document's allocator: as yd_alloc.resize, counted. */

@@ -47,9 +47,7 @@ struct yd_doc_opts document_limits(const struct room *room)
  * keep it from being read. They hold for what clients bring from then on. */
 yd_err document_load(struct room *room, yd_slice update)
 {
-    const struct yd_doc_opts none = {.update_bytes_max = SIZE_MAX / 2,
-                                     .pending_bytes_max = SIZE_MAX / 2,
-                                     .doc_bytes_max = SIZE_MAX / 2};
+    const struct yd_doc_opts none = {.update_bytes_max = SIZE_MAX, .doc_bytes_max = SIZE_MAX};
     const struct yd_doc_opts limits = document_limits(room);
     struct yd_applied applied;
     yd_doc_limit(room->doc, &none);

@@ -113,6 +113,27 @@ static void u71_a_document_stays_below_its_limit(void **state)
     bed_end(&bed);
 }
 
+/* A name of a thousand letters is here once, but in the encoded state as often as it was said. */
+static void u71_a_document_stays_below_its_limit_encoded_too(void **state)
+{
+    (void)state;
+    struct bed bed;
+    uint8_t bytes[1100] = {1, 1, 0, 0, 4, 1, 0xe8, 7};
+    memset(bytes + 8, 'n', 1000);
+    memcpy(bytes + 1008, "\x01x", 3); // a letter, no deletes
+    yd_err err = YD_OK;
+    bed_begin(&bed, &(struct yd_doc_opts){.doc_bytes_max = 100000});
+    for (uint8_t client = 1; err == YD_OK; client++) {
+        assert_true(client < 120);
+        bytes[2] = client;
+        err = yd_doc_apply(bed.doc, (yd_slice){bytes, 1011}, YD_V1, NULL);
+    }
+    assert_int_equal(YD_ETOOBIG, err);
+    assert_int_equal(YD_OK, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V1, &bed.out));
+    assert_true(bed.out.len > 50000 && bed.out.len < 100000);
+    bed_end(&bed);
+}
+
 static void u71_a_full_buffer_is_left_as_it_was(void **state)
 {
     (void)state;
@@ -165,6 +186,7 @@ int main(void)
         cmocka_unit_test(u70_after_a_refusal_nothing_but_free_works),
         cmocka_unit_test(u71_an_update_above_its_limit_is_refused),
         cmocka_unit_test(u71_a_document_stays_below_its_limit),
+        cmocka_unit_test(u71_a_document_stays_below_its_limit_encoded_too),
         cmocka_unit_test(u71_a_full_buffer_is_left_as_it_was),
         cmocka_unit_test(u22_typing_between_two_letters_costs_its_letters),
     };

@@ -29,7 +29,9 @@ struct yd_doc_opts {
     bool note_changes;        /* ydoc/changes.h: say what each transaction changed */
     size_t update_bytes_max;  /* one update, in V2 also as V1; default 64 MiB */
     size_t pending_bytes_max; /* parked for missing clocks; default 16 MiB */
-    size_t doc_bytes_max;     /* memory of the whole doc; default 2 GiB (1 GiB on wasm32) */
+    size_t doc_bytes_max;     /* memory of the whole doc; default, and at most, 2 GiB (1 GiB on
+                                 wasm32). SIZE_MAX: none, nor of what is parked, and for one update
+                                 3 GiB; what no table can name is YD_ENOMEM */
 };
 
 /* opts may be NULL: all defaults. *doc is set on YD_OK only. Errors: YD_ENOMEM. */
