@@ -45,6 +45,8 @@ export interface PartydConfig {
   'address-connections-max'?: number
   /** of these: that nobody has let into a room yet (1 to 16777216); default 1024 */
   'address-handshakes-max'?: number
+  /** rooms in memory that one address has brought there (1 to 16777216); default 10000 */
+  'address-rooms-max'?: number
   /** requests for a room of one address (0 to 1000000); default 100 */
   'address-connects-per-s'?: number
   /** messages of one address; beyond it is read more slowly (0 to 100000000); default 100000 */

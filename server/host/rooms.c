@@ -28,6 +28,7 @@ static void slot_free(struct shard *shard, struct room_slot *slot)
 {
     slot_expects_nothing(shard, slot);
     HASH_DEL(shard->rooms, slot);
+    if (slot->peer != NULL) slot->peer->rooms--;
     room_free(slot->room);
     for (uint32_t wire = 0; wire < SESSION_WIRES; wire++) outbox_disown(slot->outs[wire]);
     slot_forget_shared(slot);
@@ -106,8 +107,9 @@ struct room_slot *slot_find(const struct shard *shard, yd_slice name)
     return slot;
 }
 
-/* The room "party/room"; begins to load it if it is not in memory. */
-struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy)
+/* The room "party/room"; begins to load it, for this address, if it is not in memory. */
+struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy,
+                           struct peer *peer)
 {
     struct room_slot *slot = NULL;
     HASH_FIND(hh, shard->rooms, name.ptr, name.len, slot);
@@ -117,6 +119,8 @@ struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct poli
     memcpy(slot->name, name.ptr, name.len);
     slot->name_len = (uint32_t)name.len;
     slot->policy = policy;
+    slot->peer = peer;
+    if (peer != NULL) peer->rooms++;
     slot->state = SLOT_LOADING;
     HASH_ADD(hh, shard->rooms, name, slot->name_len, slot);
     if (!policy->stored) { // nothing to load: the store does not know of it

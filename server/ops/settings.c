@@ -54,6 +54,8 @@ static const struct setting table[] = {
      "connections of one address"},
     {"address-handshakes-max", NUMBER, AT(address_handshakes_max), "1024", 1, 1 << 24, NULL,
      "of these: that nobody has let into a room yet"},
+    {"address-rooms-max", NUMBER, AT(address_rooms_max), "10000", 1, 1 << 24, NULL,
+     "rooms in memory that one address has brought there"},
     {"address-connects-per-s", NUMBER, AT(address_connects_per_s), "100", 0, 1000000, NULL,
      "requests for a room of one address"},
     {"address-messages-per-s", NUMBER, AT(address_messages_per_s), "100000", 0, 100000000, NULL,

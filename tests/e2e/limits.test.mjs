@@ -204,6 +204,27 @@ test('L7: rooms in memory, and connections in a room', async () => {
   await server.stop()
 })
 
+test('L12: rooms that an address has brought into memory', async () => {
+  const server = await start('--address-rooms-max', '2', '--room-idle-ms', '0')
+  const [ann, bob] = [from('198.51.100.1'), from('198.51.100.2')]
+  const one = await openAll(server, 1, ann, 'one')
+  const two = [...await openAll(server, 1, ann, 'two'), ...await openAll(server, 1, bob, 'two')]
+  assert.deepEqual(await ask(server, 'three', ann).closed, { code: 4503, reason: 'busy' })
+  assert.equal(await hits(server, 'address-rooms-max'), 1)
+  // What is in memory is there for all, others have their own number, and whom no proxy names has none.
+  const others = [...await openAll(server, 1, bob, 'three'), ...await openAll(server, 1, ann, 'three')]
+  for (const room of ['four', 'five', 'six']) others.push(...await openAll(server, 1, {}, room))
+  await until('all to be in', async () => await metric(server, 'partyd_members') === 8)
+  // Who has gone keeps the count of a room that others are in.
+  endAll([two[0]])
+  await until('it to be gone', async () => await metric(server, 'partyd_members') === 7)
+  assert.deepEqual(await ask(server, 'seven', ann).closed, { code: 4503, reason: 'busy' })
+  endAll(one)
+  await until('a place', async () => { const ws = ask(server, 'seven', ann); await ws.result; await sleep(100); const open = ws.readyState === 1; ws.terminate(); return open }, 15000)
+  endAll([...two, ...others])
+  await server.stop()
+})
+
 /** What each family does when it is turned away: attempts in the first five seconds, and what it has to say when there is
  * room. `wires` counts, `free` makes room. */
 async function patience (server, rooms, free) {
@@ -234,6 +255,7 @@ const OWN_ADDRESS = ['--trusted-proxies', '']
 const turnedAway = {
   'room-connections-max': { args: ['--room-connections-max', '2'], take: server => Promise.all(Object.keys(families).map((_, i) => openAll(server, 2, {}, `room-${i}`))) },
   'rooms-max': { args: ['--rooms-max', '1', '--room-idle-ms', '0'], take: server => openAll(server, 1, {}, 'other'), oneRoom: true },
+  'address-rooms-max': { args: ['--address-rooms-max', '1', '--room-idle-ms', '0', ...OWN_ADDRESS], take: server => openAll(server, 1, {}, 'other'), oneRoom: true },
   'connections-max': { args: ['--connections-max', '16'], take: server => openAll(server, 16) },
   'handshakes-max': { args: ['--handshakes-max', '16'], take: server => strangers(server, 16) },
   'address-connections-max': { args: ['--address-connections-max', '16', ...OWN_ADDRESS], take: server => openAll(server, 16) },
