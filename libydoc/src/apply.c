@@ -16,6 +16,15 @@
 /* Scratch for V2 of more bytes is given back. */
 #define INNER_KEPT ((size_t)64 << 10)
 
+/* Of more spans the memory is given back: it would count for the limit of the document. */
+#define SPANS_KEPT 1024
+
+YD_ONCE void spans_begin(struct yd_doc *doc, struct vec *spans)
+{
+    spans->count = 0;
+    if (spans->cap > SPANS_KEPT) yd_vec_free(doc, spans, sizeof(struct span));
+}
+
 void yd_txn_begin(struct yd_doc *doc)
 {
     struct txn *txn = &doc->txn;
@@ -24,8 +33,9 @@ void yd_txn_begin(struct yd_doc *doc)
     txn->whole = false;
     txn->apart = false;
     txn->touched.count = 0;
-    txn->dels.count = 0;
-    txn->cands.count = 0;
+    spans_begin(doc, &txn->dels);
+    spans_begin(doc, &txn->cands);
+    spans_begin(doc, &doc->notes);
     doc->changes.count = 0;
 }
 
@@ -171,7 +181,8 @@ static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct upd
 {
     uint64_t cost = plan->structs * STRUCT_COST + plan->ranges * RANGE_COST + 2 * update.len;
     if (doc_is_unlimited(doc)) return YD_OK;
-    if (!doc_has_room(doc, cost)) return YD_ETOOBIG;
+    size_t most = plan->structs == 0 ? doc->deletes_max : doc->opts.doc_bytes_max;
+    if (doc_held(doc) + cost > most) return YD_ETOOBIG;
     uint64_t clients =
         doc->clients.count + (uint64_t)doc->sections.count * 2 + plan->delete_clients;
     if (clients >= CLIENT_MAX - 1) return YD_ETOOBIG;

@@ -38,6 +38,11 @@ void yd_doc_limit(struct yd_doc *doc, const struct yd_doc_opts *limits)
     }
     if (o->update_bytes_max > update_most) o->update_bytes_max = update_most;
     doc->inner.bytes.max = o->update_bytes_max;
+    // Deleting is the way out of being too large, and takes room first. Tables that have just grown
+    // count one and a half times.
+    size_t most_held = o->doc_bytes_max + o->doc_bytes_max / 2;
+    if (most_held < doc_held(doc)) most_held = doc_held(doc);
+    doc->deletes_max = most_held + o->doc_bytes_max / 8;
 }
 
 yd_err yd_doc_new(yd_alloc alloc, const struct yd_doc_opts *opts, struct yd_doc **doc)
@@ -105,6 +110,7 @@ void yd_doc_empty(struct yd_doc *doc)
     memset(doc, 0, sizeof *doc);
     doc->alloc = kept.alloc;
     doc->opts = kept.opts;
+    doc->deletes_max = kept.deletes_max;
     doc->bytes = kept.bytes;
     doc->inner = kept.inner;
     doc->txn.epoch = kept.txn.epoch;

@@ -270,6 +270,7 @@ struct kept {
 struct yd_doc {
     yd_alloc alloc;
     struct yd_doc_opts opts;
+    size_t deletes_max; /* as opts.doc_bytes_max, for updates that only delete */
     size_t bytes; /* memory held, this struct included */
     bool broken;  /* an allocation failed half-way */
     bool retry;   /* something parked can go on at the next apply */
@@ -289,7 +290,7 @@ struct yd_doc {
     uint32_t sorted_count;
     uint32_t last_client; /* index of the last lookup */
     uint64_t structs;     /* index entries of all clients */
-    uint64_t named;       /* bytes of names that structs said: here each is once, encoded always */
+    size_t named;         /* bytes of names that structs said: here each is once, encoded always */
 
     struct vec anchors; /* struct anchor */
     struct vec extents; /* struct extent */
@@ -341,11 +342,14 @@ static inline bool doc_is_unlimited(const struct yd_doc *doc)
 {
     return doc->opts.doc_bytes_max == SIZE_MAX;
 }
-/* Whether it may cost so much more. Tables grow by half their size at a time. */
-YD_ONCE bool doc_has_room(const struct yd_doc *doc, uint64_t cost)
+/* What counts for its limit. Tables grow by half their size at a time. */
+YD_ONCE size_t doc_held(const struct yd_doc *doc)
 {
-    uint64_t held = (uint64_t)doc->bytes + doc->bytes / 2;
-    return held + doc->named + cost <= doc->opts.doc_bytes_max;
+    return doc->bytes + doc->bytes / 2 + doc->named;
+}
+static inline bool doc_has_room(const struct yd_doc *doc, uint64_t cost)
+{
+    return doc_held(doc) + cost <= doc->opts.doc_bytes_max;
 }
 
 /* ---- mem.c */

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { BINARY, Client, Y, families, sleep, startServer, temporary, until } from './support.mjs'
+import { BINARY, Client, Y, families, same, sleep, startServer, temporary, until } from './support.mjs'
 import { wire } from './access-support.mjs'
 import { patienceAfterTooLarge } from './patience.mjs'
 import { ask, documentLimits, from, hits, metric, metrics, raw, state } from './limits-support.mjs'
@@ -359,6 +359,37 @@ test('D5 R5 R20: a document at its document-bytes-max is told to who writes, not
   await until('all that was saved', () => reader.text.length === length)
   reader.end()
   await again.stop()
+})
+
+test('R5 L11: a document at its limit takes what only deletes, and then more again; nothing is lost', async () => {
+  const server = await start('--document-bytes-max', String(small))
+  const clients = ['y-websocket 3', 'hocuspocus 4', 'y-websocket 2'].map(family => new Client(server, family, 'full'))
+  const [writer, tidier, witness] = clients
+  await Promise.all(clients.map(c => c.synced()))
+  await until('it to be saved', () => tidier.provider.unsaved === 0)
+  const { warn } = console
+  console.warn = () => {} // a provider says there what it is told
+  for (let before = -1; before < witness.text.length;) { // until one is refused
+    before = witness.text.length
+    const refused = await hits(server, 'document-bytes-max')
+    writer.text.insert(0, 'x'.repeat(10000))
+    await until('a word of it', async () => witness.text.length > before || await hits(server, 'document-bytes-max') > refused)
+  }
+  const full = witness.text.length
+  assert.ok(full >= 50000 && full < writer.text.length, `${full} letters`)
+  await until('all of it to come', () => tidier.text.length === full)
+  tidier.text.delete(0, full - 10)
+  assert.equal(tidier.provider.unsaved, 1)
+  await until('the deletion to be saved', () => tidier.provider.unsaved === 0)
+  await until('all to see it', () => witness.text.length === 10 && writer.text.length < full)
+  tidier.text.insert(0, 'there is room')
+  await until('it to be saved', () => tidier.provider.unsaved === 0)
+  writer.text.insert(0, 'and for me') // what was refused is missing now, and asked for (R7)
+  await until('all to have all', () => clients.every(c => c.text.length === 10 + 13 + 10 + 10000), 10000)
+  assert.ok(same(writer, witness) && same(tidier, witness))
+  console.warn = warn
+  for (const c of clients) c.end()
+  await server.stop()
 })
 
 test('L11: document-bytes-max is a setting, and the table of rooms says other numbers', async () => {

@@ -30,7 +30,7 @@ struct yd_doc_opts {
     size_t update_bytes_max;  /* one update, in V2 also as V1; default 64 MiB */
     size_t pending_bytes_max; /* parked for missing clocks; default 16 MiB */
     size_t doc_bytes_max;     /* memory of the whole doc; default, and at most, 2 GiB (1 GiB on
-                                 wasm32). SIZE_MAX: none, nor of what is parked, and for one update
+                                 wasm32). What only deletes has five eighths more. SIZE_MAX: none, nor of what is parked, and for one update
                                  3 GiB; what no table can name is YD_ENOMEM */
 };
 
