@@ -218,6 +218,7 @@ struct txn {
     bool whole;         /* it loaded all that there is; dels lack what came deleted, until
                            yd_txn_complete() */
     bool apart;         /* it loaded a state in which no neighbours fit together */
+    bool no_waiting;    /* the parking place has no room for any of it */
     struct vec touched; /* uint32_t: clients whose state grew */
     struct vec dels;    /* struct span: what was deleted */
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */

@@ -46,6 +46,8 @@ struct yd_applied {
     bool changed;    /* something became visible to state vector or delete set: Yjs would have
                         emitted an update event */
     bool parked;     /* something of this update waits for clocks that are missing */
+    bool dropped;    /* something of it waits, and was too much for pending_bytes_max: none of that is
+                        kept, as if the update had been only what yd_doc_last_update() says */
     bool known_part; /* a part was here before, or lost to a later section of its client (U13):
                         yd_doc_last_update() is smaller than the input */
     size_t error_at; /* on YD_EMALFORMED: offset of the first byte that could not be accepted */
