@@ -378,20 +378,32 @@ dist-check: $(DIST)/check/ydoc wasm ## what make dist makes: strict C11, used fr
 	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 112500 52200
 
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
-FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+FUZZ_CHECKS := address,undefined
+FUZZ_FLAGS := $(CSTD) -O1 -g -fsanitize=fuzzer-no-link,$(FUZZ_CHECKS) -fno-sanitize-recover=all -MMD -MP \
   -D_GNU_SOURCE $(INC_SERVER) -I. -Itests $(DEPS_CFLAGS) -DPARTYD_VERSION='"$(VERSION)"'
+FUZZ_LINK = $(CLANG) -fsanitize=fuzzer,$(FUZZ_CHECKS) $^
+FUZZ_LIBS := $(HTTP_L) -lwslay -lcrypto -ljansson -lz
 FUZZ_LIB_SRC := $(ENGINE_SRC) libydoc/driver/script.c $(ROOM_SRC) $(wildcard server/wire/*.c)
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB_SRC) $(wildcard libydoc/src/*.h room/src/*.h server/wire/*.h)
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_LIB_SRC) $(HTTP_L) -lwslay -lcrypto -ljansson -lz -o $@
-# Access needs the libraries that the others do without.
 FUZZ_AUTH_SRC := $(ENGINE_SRC) $(wildcard server/auth/*.c server/fetch/*.c) \
-  $(patsubst %,server/ops/%.c,heap settings policy sinks source nearest)
-$(BUILD)/fuzz/fuzz_auth_%: tests/fuzz/fuzz_auth_%.c tests/fuzz/fuzz_auth.h $(FUZZ_AUTH_SRC) $(wildcard libydoc/src/*.h server/auth/*.h server/fetch/*.h)
+  $(patsubst %,server/ops/%.c,heap settings policy naming sinks source nearest)
+# In tight/ tables grow with every element: whoever kept an address, or reserved too little, is caught.
+FO := $(BUILD)/fuzz/o
+FT := $(BUILD)/fuzz/tight
+FUZZ_TIGHT := $(BUILD)/fuzz/fuzz_apply $(BUILD)/fuzz/fuzz_edit
+$(FO)/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_AUTH_SRC) $(DEPS_LIBS) -o $@
-# Where tables grow, with every element: whoever kept an address, or reserved too little, is caught.
-$(BUILD)/fuzz/fuzz_apply $(BUILD)/fuzz/fuzz_edit: FUZZ_FLAGS += -DYD_TIGHT
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -c $< -o $@
+$(FT)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -DYD_TIGHT -c $< -o $@
+$(FUZZ_TIGHT): $(BUILD)/fuzz/%: $(FT)/tests/fuzz/%.o $(FUZZ_LIB_SRC:%.c=$(FT)/%.o)
+	$(Q)$(FUZZ_LINK) $(FUZZ_LIBS) -o $@
+# Access needs the libraries that the others do without.
+$(BUILD)/fuzz/fuzz_auth_%: $(FO)/tests/fuzz/fuzz_auth_%.o $(FUZZ_AUTH_SRC:%.c=$(FO)/%.o)
+	$(Q)$(FUZZ_LINK) $(DEPS_LIBS) -o $@
+$(BUILD)/fuzz/%: $(FO)/tests/fuzz/%.o $(FUZZ_LIB_SRC:%.c=$(FO)/%.o)
+	$(Q)$(FUZZ_LINK) $(FUZZ_LIBS) -o $@
+.PRECIOUS: $(FO)/%.o $(FT)/%.o
 fuzzers: $(FUZZERS)
 fuzz: fuzzers ## T seconds of each fuzzer, after its corpus and regressions
 	$(Q)tools/run-fuzzers $(T) $(FUZZERS)

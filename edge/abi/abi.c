@@ -163,6 +163,7 @@ static yd_err on_open(yd_slice bytes)
         .awareness_state_max = opts.presence_bytes_max,
         .member_clients_max = opts.presence_clients_max,
         .member_states_per_s = opts.presence_updates_per_s,
+        .naming = {opts.naming[0], opts.naming[1], opts.naming[2], opts.naming[3]},
     };
     return room_new(wasm_alloc(), &o, &room);
 }

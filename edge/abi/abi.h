@@ -54,6 +54,8 @@ struct abi_posted {
     uint32_t member, len;
 };
 
+#define ABI_KEY_MAX 32
+
 struct abi_opts {
     uint32_t message_bytes_max; /* 0: defaults, here and below */
     uint32_t doc_bytes_max;
@@ -67,6 +69,7 @@ struct abi_opts {
     uint32_t presence_bytes_max;
     uint32_t presence_clients_max;
     uint32_t presence_updates_per_s;
+    char naming[4][ABI_KEY_MAX]; /* of struct room_naming, in its order, each with a NUL */
 };
 
 enum abi_kind {

@@ -1,4 +1,5 @@
 // One room in wasm: events in, records out. The layout is that of edge/abi/abi.h.
+import { KEY_MAX, type Naming } from "./naming.ts";
 import wasm from "./room.wasm";
 
 export const Ev = {
@@ -29,6 +30,8 @@ export interface CoreOptions {
   presenceBytesMax: number;
   presenceClientsMax: number;
   presenceUpdatesPerS: number;
+  /** Where presence says who somebody is: the object, and the keys of id, name and color in it. */
+  naming: Naming;
 }
 
 export interface RoomRecord {
@@ -70,7 +73,10 @@ export class Core {
     const words = [o.messageBytesMax, o.documentBytesMax, o.keepaliveMs, o.compactUpdates, o.compactBytes,
       o.compactIdleMs, Number(o.keepDeleted), Number(o.presenceOnly), Number(o.joinsRelays),
       o.presenceBytesMax, o.presenceClientsMax, o.presenceUpdatesPerS];
-    this.step(Ev.OPEN, 0, 0, new Uint8Array(new Uint32Array(words).buffer), 0);
+    const bytes = new Uint8Array(words.length * 4 + o.naming.length * KEY_MAX);
+    bytes.set(new Uint8Array(new Uint32Array(words).buffer));
+    o.naming.forEach((key, i) => bytes.set(encoder.encode(key), words.length * 4 + i * KEY_MAX));
+    this.step(Ev.OPEN, 0, 0, bytes, 0);
   }
 
   /** Memory may have grown: a view of the old buffer is empty then. */

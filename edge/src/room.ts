@@ -254,7 +254,7 @@ export class Room extends DurableObject<Env> {
       compactUpdates: 512, compactBytes: 0, compactIdleMs: 3_600_000, // idle: by alarm
       keepDeleted: policy.keepDeleted, presenceOnly: !policy.stored, joinsRelays: true,
       presenceBytesMax: this.#settings.presenceBytesMax, presenceClientsMax: this.#settings.presenceClientsMax,
-      presenceUpdatesPerS: this.#settings.presenceUpdatesPerS,
+      presenceUpdatesPerS: this.#settings.presenceUpdatesPerS, naming: policy.naming,
     });
   }
 

@@ -1,6 +1,8 @@
 // Settings from the environment of the Worker: the names are those of the native server, in capitals and
 // with PARTYD_ in front. The table of rooms is in PARTYD_ROOMS as JSON. docs/edge.md, docs/access.md.
 
+import { NAMING_TAKES, namingOf, type Naming } from "./naming.ts";
+
 export type Mode = "none" | "ticket" | "convex" | "jwt" | "hook";
 
 export interface Env {
@@ -16,6 +18,7 @@ export interface Policy {
   documentBytesMax: number;
   backed: boolean;
   connectionsMax: number;
+  naming: Naming;
 }
 
 export interface Settings {
@@ -43,6 +46,7 @@ export interface Settings {
   presenceBytesMax: number;
   presenceClientsMax: number;
   presenceUpdatesPerS: number;
+  presenceIdentity: Naming;
   journalMs: number;
   journalBusyMs: number;
   journalAloneMs: number;
@@ -87,6 +91,11 @@ function read(env: Env): Settings {
     }
     return value;
   };
+  const naming = (name: string, initial: string): Naming => {
+    const value = namingOf(text(name, initial));
+    if (value === null) throw new SettingsError(`${name}: '${text(name)}' is no value; it takes ${NAMING_TAKES}`);
+    return value;
+  };
   const auth = text("PARTYD_AUTH", "none");
   if (!["none", "ticket", "convex", "jwt", "hook"].includes(auth)) {
     throw new SettingsError(`PARTYD_AUTH: '${auth}' is none of none, ticket, convex, jwt, hook`);
@@ -118,6 +127,7 @@ function read(env: Env): Settings {
     connectionsMax: number("PARTYD_ROOM_CONNECTIONS_MAX", 10_000, 1, SOCKETS_MAX),
     presenceBytesMax: number("PARTYD_PRESENCE_BYTES_MAX", 65_536, 64, 1 << 24),
     presenceClientsMax: number("PARTYD_PRESENCE_CLIENTS_MAX", 64, 1, 1 << 24),
+    presenceIdentity: naming("PARTYD_PRESENCE_IDENTITY", "user{id,name,color}"),
     presenceUpdatesPerS: number("PARTYD_PRESENCE_UPDATES_PER_S", 60, 1, 1_000_000),
     journalMs: number("PARTYD_JOURNAL_MS", 100, 0, 10000),
     journalBusyMs: number("PARTYD_JOURNAL_BUSY_MS", 350, 0, 10000),
@@ -176,14 +186,15 @@ function policyOf(pattern: string, entry: unknown, s: Settings): Policy {
       case "backup": policy.backed = policy.backed && (value === "none" ? false : Array.isArray(value) && value.every(one => one === "convex") ? value.length > 0 : bad('"none" or ["convex"]')); break;
       case "document-bytes-max": policy.documentBytesMax = Math.min(bytes(), 2 ** 31); break;
       case "connections-max": policy.connectionsMax = Number.isInteger(value) && (value as number) > 0 && (value as number) <= SOCKETS_MAX ? value as number : bad(`a number up to ${SOCKETS_MAX}`); break;
-      default: throw new SettingsError(`PARTYD_ROOMS: "${pattern}": there is no key "${key}"; the keys are store, auth, backup, gc, connections-max, message-bytes-max and document-bytes-max`);
+      case "presence-identity": policy.naming = (typeof value === "string" ? namingOf(value) : null) ?? bad(NAMING_TAKES); break;
+      default: throw new SettingsError(`PARTYD_ROOMS: "${pattern}": there is no key "${key}"; the keys are store, auth, backup, gc, connections-max, presence-identity, message-bytes-max and document-bytes-max`);
     }
   }
   return policy;
 }
 
 function plain(s: Settings): Policy {
-  return { stored: true, decided: true, keepDeleted: false, messageBytesMax: s.messageBytesMax, documentBytesMax: s.documentBytesMax, backed: s.backup, connectionsMax: s.connectionsMax };
+  return { stored: true, decided: true, keepDeleted: false, messageBytesMax: s.messageBytesMax, documentBytesMax: s.documentBytesMax, backed: s.backup, connectionsMax: s.connectionsMax, naming: s.presenceIdentity };
 }
 
 /** The policy of a room; null: the table has no entry for it (rules D1, D2). */

@@ -71,6 +71,8 @@ export interface PartydConfig {
   'presence-updates-per-s'?: number
   /** client ids with presence of one connection (1 to 16777216); default 64 */
   'presence-clients-max'?: number
+  /** where presence says who somebody is, as it was decided; default user{id,name,color} */
+  'presence-identity'?: string
   /** addresses and ranges, comma separated, that may say for whom they ask; also loopback, private; default loopback */
   'trusted-proxies'?: string
   /** where they say it; the other one is not read; default x-forwarded-for */
@@ -146,6 +148,8 @@ export interface RoomConfig {
   'history-days-max'?: number
   /** connections in one room; default: the setting room-connections-max (1 to 100000) */
   'connections-max'?: number
+  /** where presence says who somebody is; default: the setting of that name */
+  'presence-identity'?: string
   /** names of the sinks that get copies, or none; default: all */
   backup?: 'none' | string[]
 }

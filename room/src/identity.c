@@ -4,9 +4,10 @@
  * Source:          docs/access.md, rules D16..D18
  *
  * The state is the JSON object of a client: `{"user":{"name":"...","color":"..."},"cursor":...}`.
- * Whatever stands there under `user`.`id`, and under `name` and `color` if the host has them, is
- * replaced; everything else is kept byte for byte. Keys are compared as JSON.parse() would read
- * them: escapes decoded, of several equal keys the last one counts.
+ * Whatever stands there under `user`.`id` (or as struct room_naming says), and under `name` and
+ * `color` if the host has them, is replaced; everything else is kept byte for byte. Keys are
+ * compared as JSON.parse() would read them: escapes decoded, of several equal keys the last one
+ * counts.
  *
  * The text has passed yd_json_check(); here no byte beyond its end is read whatever it holds.
  */
@@ -118,89 +119,132 @@ bool identity_fits(yd_slice state)
     return object_begin(state, &r);
 }
 
-static yd_err put(struct yd_buf *out, const char *text)
+static yd_slice slice_of(const char *text)
 {
-    return yd_buf_append(out, (yd_slice){(const uint8_t *)text, strlen(text)});
+    return (yd_slice){(const uint8_t *)text, strlen(text)};
 }
 
-static yd_err put_string(struct yd_buf *out, yd_slice text)
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+/* What is appended behind a failure is left out. */
+struct writer {
+    struct yd_buf *out;
+    yd_err err;
+};
+
+static void put(struct writer *w, yd_slice bytes)
 {
-    static const char digits[] = "0123456789abcdef";
-    yd_err err = yd_buf_u8(out, '"');
-    for (size_t i = 0; i < text.len && err == YD_OK; i++) {
+    if (w->err == YD_OK) w->err = yd_buf_append(w->out, bytes);
+}
+
+static void put_char(struct writer *w, char c) { put(w, (yd_slice){(const uint8_t *)&c, 1}); }
+
+static void put_string(struct writer *w, yd_slice text)
+{
+    put_char(w, '"');
+    for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
         if (c < 0x20) {
-            const uint8_t escape[6] = {
-                '\\', 'u', '0', '0', (uint8_t)digits[c >> 4], (uint8_t)digits[c & 15u]};
-            err = yd_buf_append(out, (yd_slice){escape, sizeof escape});
+            put(w, c < 0x10 ? YD_LITERAL("\\u000") : YD_LITERAL("\\u001"));
+            put_char(w, "0123456789abcdef"[c & 15u]);
             continue;
         }
-        if (c == '"' || c == '\\') err = yd_buf_u8(out, '\\');
-        if (err == YD_OK) err = yd_buf_u8(out, c);
+        if (c == '"' || c == '\\') put_char(w, '\\');
+        put_char(w, (char)c);
     }
-    return err == YD_OK ? yd_buf_u8(out, '"') : err;
+    put_char(w, '"');
 }
 
-/* A comma, unless the object has just been opened. */
-static yd_err put_comma(struct yd_buf *out)
+/* "key": behind a comma, unless the object has just been opened. */
+static void put_key(struct writer *w, yd_slice key)
 {
-    return out->len > 0 && out->ptr[out->len - 1] == '{' ? YD_OK : yd_buf_u8(out, ',');
+    const struct yd_buf *out = w->out;
+    if (out->len > 0 && out->ptr[out->len - 1] != '{') put_char(w, ',');
+    put_char(w, '"');
+    put(w, key);
+    put(w, YD_LITERAL("\":"));
 }
 
-static yd_err put_own(struct yd_buf *out, const char *name, yd_slice value)
-{
-    if (value.len == 0) return YD_OK;
-    yd_err err = put_comma(out);
-    if (err == YD_OK) err = yd_buf_u8(out, '"');
-    if (err == YD_OK) err = put(out, name);
-    if (err == YD_OK) err = put(out, "\":");
-    return err == YD_OK ? put_string(out, value) : err;
-}
+/* A key of which the client has no say, and what the host says there. */
+struct own {
+    const char *key; /* "": there is none */
+    yd_slice value;  /* empty: nothing is said */
+};
+enum { OWN_ID, OWN_NAME, OWN_COLOR, OWN_COUNT };
 
-static yd_err put_member(struct yd_buf *out, const struct json_member *member)
+static void put_owns(struct writer *w, const struct own *owns)
 {
-    yd_err err = put_comma(out);
-    if (err == YD_OK) err = yd_buf_u8(out, '"');
-    if (err == YD_OK) err = yd_buf_append(out, member->key);
-    if (err == YD_OK) err = put(out, "\":");
-    return err == YD_OK ? yd_buf_append(out, member->value) : err;
-}
-
-static yd_err put_user(struct yd_buf *out, const struct room_identity *who, yd_slice given)
-{
-    yd_err err = put(out, "\"user\":{");
-    if (err == YD_OK) err = put_own(out, "id", who->user_id);
-    if (err == YD_OK) err = put_own(out, "name", who->name);
-    if (err == YD_OK) err = put_own(out, "color", who->color);
-    struct yd_reader r;
-    struct json_member member;
-    if (err != YD_OK || !object_begin(given, &r)) return err == YD_OK ? yd_buf_u8(out, '}') : err;
-    while (err == YD_OK && member_take(&r, &member)) {
-        if (key_is(member.key, "id")) continue; // nobody says who he is, the nameless neither
-        if (who->name.len > 0 && key_is(member.key, "name")) continue;
-        if (who->color.len > 0 && key_is(member.key, "color")) continue;
-        err = put_member(out, &member);
+    for (int i = 0; i < OWN_COUNT; i++) {
+        if (owns[i].key[0] == 0 || owns[i].value.len == 0) continue;
+        put_key(w, slice_of(owns[i].key));
+        put_string(w, owns[i].value);
     }
-    return err == YD_OK ? yd_buf_u8(out, '}') : err;
 }
 
-yd_err identity_write(const struct room_identity *who, yd_slice state, struct yd_buf *out)
+/* The client's member of this name is left out. Nobody says who he is, the nameless neither. */
+static bool is_taken(const struct own *owns, int i, yd_slice key)
+{
+    if (owns[i].key[0] == 0 || (i != OWN_ID && owns[i].value.len == 0)) return false;
+    return key_is(key, owns[i].key);
+}
+
+/* The members of an object that are the client's, and its end. What is no object has none. */
+static void put_rest(struct writer *w, const struct own *owns, int count, yd_slice given)
 {
     struct yd_reader r;
     struct json_member member;
-    yd_slice user = YD_EMPTY;
-    yd_err err = yd_buf_u8(out, '{');
+    bool is_object = object_begin(given, &r);
+    while (is_object && member_take(&r, &member)) {
+        int i = 0;
+        while (i < count && !is_taken(owns, i, member.key)) i++;
+        if (i < count) continue;
+        put_key(w, member.key);
+        put(w, member.value);
+    }
+    put_char(w, '}');
+}
+
+static yd_slice member_find(yd_slice state, const char *key)
+{
+    struct yd_reader r;
+    struct json_member member;
+    yd_slice found = YD_EMPTY;
     bool is_object = object_begin(state, &r);
     while (is_object && member_take(&r, &member)) {
-        if (key_is(member.key, "user")) user = member.value;
+        if (key_is(member.key, key)) found = member.value;
     }
-    bool has_own = who->user_id.len + who->name.len + who->color.len > 0;
-    if (err == YD_OK && (has_own || user.len > 0)) err = put_user(out, who, user);
-    is_object = object_begin(state, &r);
-    while (err == YD_OK && is_object && member_take(&r, &member)) {
-        if (!key_is(member.key, "user")) err = put_member(out, &member);
+    return found;
+}
+
+bool identity_is_told(const struct room_naming *as)
+{
+    return (as->id[0] | as->name[0] | as->color[0]) != 0;
+}
+
+yd_err identity_write(const struct room_naming *as, const struct room_identity *who, yd_slice state,
+                      struct yd_buf *out)
+{
+    const struct own owns[OWN_COUNT] = {[OWN_ID] = {as->id, who->user_id},
+                                        [OWN_NAME] = {as->name, who->name},
+                                        [OWN_COLOR] = {as->color, who->color}};
+    struct writer w = {out, YD_OK};
+    put_char(&w, '{');
+    if (as->object[0] == 0) {
+        put_owns(&w, owns);
+        put_rest(&w, owns, OWN_COUNT, state);
+        return w.err;
     }
-    return err == YD_OK ? yd_buf_u8(out, '}') : err;
+    const struct own around = {as->object, YD_EMPTY};
+    yd_slice given = member_find(state, as->object);
+    if (given.len + who->user_id.len + who->name.len + who->color.len > 0) {
+        put_key(&w, slice_of(as->object));
+        put_char(&w, '{');
+        put_owns(&w, owns);
+        put_rest(&w, owns, OWN_COUNT, given);
+    }
+    put_rest(&w, &around, 1, state);
+    return w.err;
 }
 
 /* ---- of a member ------------------------------------------------------------------------------

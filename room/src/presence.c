@@ -196,17 +196,25 @@ static yd_err nudge_back(struct room *room, struct incoming *in, uint64_t client
     return entry_append(&room->out, client, clock, null_state);
 }
 
+/* Who the member is has to stand in its states; NULL: they are as it says. */
+static const struct room_identity *identity_of(const struct room *room, uint32_t member)
+{
+    return identity_is_told(&room->opts.naming) ? room->members[member].identity : NULL;
+}
+
 /* The state of an entry as others are told it: with the identity of its member. */
 static yd_err presence_take(struct room *room, uint32_t index, uint32_t member,
                             const struct entry *e)
 {
-    const struct room_identity *who = room->members[member].identity;
-    if (who == NULL) return presence_set(room, index, member, e);
+    const struct room_identity *who = identity_of(room, member);
     struct entry told = *e;
-    yd_buf_clear(&room->told);
-    yd_err err = identity_write(who, e->state, &room->told);
-    told.state = yd_buf_slice(&room->told);
-    return err == YD_OK ? presence_set(room, index, member, &told) : err;
+    if (who != NULL) {
+        yd_buf_clear(&room->told);
+        yd_err err = identity_write(&room->opts.naming, who, e->state, &room->told);
+        if (err != YD_OK) return err;
+        told.state = yd_buf_slice(&room->told);
+    }
+    return presence_set(room, index, member, &told);
 }
 
 static bool wants_raise(const struct room *room, uint32_t member)
@@ -266,7 +274,7 @@ static const char *state_refusal(const struct room *room, uint32_t member, const
     *cause = ROOM_CAUSE_MALFORMED;
     // Clients read it as UTF-8 and throw where it is none.
     if (!yd_utf8_check(e->state) || !yd_json_check(e->state)) return "presence state is no JSON";
-    bool fits = room->members[member].identity == NULL || identity_fits(e->state);
+    bool fits = identity_of(room, member) == NULL || identity_fits(e->state);
     return fits ? NULL : "presence state is no object";
 }
 

@@ -13,6 +13,7 @@
 
 static struct room_opts opts_filled(const struct room_opts *given)
 {
+    static const struct room_naming usual = {"user", "id", "name", "color"};
     struct room_opts o = {0};
     if (given != NULL) o = *given;
     if (o.update_bytes_max == 0) o.update_bytes_max = (size_t)64 << 20;
@@ -29,6 +30,7 @@ static struct room_opts opts_filled(const struct room_opts *given)
     if (o.compact_bytes == 0) o.compact_bytes = 64 << 10;
     if (o.compact_idle_ms == 0) o.compact_idle_ms = 10000;
     if (o.compact_age_ms == 0) o.compact_age_ms = 120000;
+    if (o.naming.object == NULL) o.naming = usual;
     return o;
 }
 

@@ -178,10 +178,11 @@ YD_NODISCARD yd_err members_ask(struct room *room);
 void room_due_by(struct room *room, uint64_t when_ms);
 
 /* identity.c */
-bool identity_fits(yd_slice state); /* it is an object */
-/* Appends the state with this identity in it. state: JSON that identity_fits. */
-YD_NODISCARD yd_err identity_write(const struct room_identity *who, yd_slice state,
-                                   struct yd_buf *out);
+bool identity_fits(yd_slice state);                  /* it is an object */
+bool identity_is_told(const struct room_naming *as); /* anything is written at all */
+/* Appends the state with this identity in it, under these keys. state: JSON that identity_fits. */
+YD_NODISCARD yd_err identity_write(const struct room_naming *as, const struct room_identity *who,
+                                   yd_slice state, struct yd_buf *out);
 YD_NODISCARD yd_err identity_copy(struct room *room, const struct room_identity *who,
                                   struct room_identity **copy);
 void identity_free(struct room *room, struct room_identity *who); /* NULL is allowed */

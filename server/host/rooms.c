@@ -83,6 +83,13 @@ size_t policy_message_bytes(const struct shard *shard, const struct policy *poli
     return (size_t)(own > 0 ? own : shard->settings->message_bytes_max);
 }
 
+/* Lives as long as the settings, and so longer than the room. */
+static struct room_naming policy_naming(const struct policy *policy)
+{
+    const struct naming *n = &policy->naming;
+    return (struct room_naming){n->object, n->keys[0], n->keys[1], n->keys[2]};
+}
+
 static yd_err slot_begin(const struct shard *shard, struct room_slot *slot)
 {
     const struct policy *policy = slot->policy;
@@ -96,6 +103,7 @@ static yd_err slot_begin(const struct shard *shard, struct room_slot *slot)
         .awareness_state_max = (size_t)shard->settings->presence_bytes_max,
         .member_states_per_s = (uint32_t)shard->settings->presence_updates_per_s,
         .member_clients_max = (uint32_t)shard->settings->presence_clients_max,
+        .naming = policy_naming(policy),
     };
     return room_new(heap_alloc(), &opts, &slot->room);
 }

@@ -17,7 +17,7 @@
 #define HISTORY_BYTES   ((int64_t)64 << 20)
 #define HISTORY_DAYS    30
 
-enum form { CHOICE, BYTES, SWITCH, NAMES };
+enum form { CHOICE, BYTES, SWITCH, NAMES, NAMING };
 
 struct key {
     const char *name;
@@ -77,6 +77,12 @@ static const struct key keys[] = {
      1,
      100000,
      "connections in one room; default: the setting room-connections-max"},
+    {"presence-identity",
+     NAMING,
+     {NULL},
+     0,
+     0,
+     "where presence says who somebody is; default: the setting of that name"},
     {"backup", NAMES, {NULL}, 0, 0, "names of the sinks that get copies, or none; default: all"},
 };
 enum {
@@ -89,6 +95,7 @@ enum {
     KEY_HISTORY_BYTES,
     KEY_HISTORY_DAYS,
     KEY_CONNECTIONS,
+    KEY_IDENTITY,
     KEY_BACKUP,
     KEY_COUNT
 };
@@ -115,7 +122,7 @@ static yd_err bad_key(const struct place *at, const char *key)
     return BAD(at,
                "rooms.\"%.100s\": there is no key \"%.100s\"; the keys are store, auth, gc,"
                " message-bytes-max, document-bytes-max, history-updates-max, history-bytes-max,"
-               " history-days-max, connections-max and backup",
+               " history-days-max, connections-max, presence-identity and backup",
                at->pattern, key);
 }
 
@@ -137,6 +144,8 @@ static yd_err bad_value(const struct place *at, const struct key *key, const jso
                  (long long)key->max);
     } else if (key->form == SWITCH) {
         snprintf(takes, sizeof takes, "true or false");
+    } else if (key->form == NAMING) {
+        snprintf(takes, sizeof takes, NAMING_TAKES);
     } else if (key->form == NAMES) {
         snprintf(takes, sizeof takes, "a list of names of sinks, or \"none\"");
     } else {
@@ -221,6 +230,9 @@ static bool value_read(struct policy *policy, int key, const json_t *value)
     case KEY_HISTORY_BYTES: ok = bytes_read(&keys[key], value, &policy->history_bytes); break;
     case KEY_HISTORY_DAYS: ok = bytes_read(&keys[key], value, &policy->history_days); break;
     case KEY_CONNECTIONS: ok = bytes_read(&keys[key], value, &policy->connections_max); break;
+    case KEY_IDENTITY:
+        ok = json_is_string(value) && naming_read(json_string_value(value), &policy->naming);
+        break;
     case KEY_BACKUP: ok = names_read(value, &policy->backup); break;
     default: break;
     }
@@ -372,6 +384,7 @@ static json_t *key_schema(const struct key *key)
     case CHOICE: made = json_pack("{s:O}", "enum", choices); break;
     case BYTES: made = number_schema(key); break;
     case SWITCH: made = json_pack("{s:s}", "type", "boolean"); break;
+    case NAMING: made = json_pack("{s:s, s:s}", "type", "string", "pattern", NAMING_PATTERN); break;
     case NAMES:
         made = json_pack("{s:[{s:s}, {s:s, s:{s:s}}]}", "anyOf", "const", "none", "type", "array",
                          "items", "type", "string");

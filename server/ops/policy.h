@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+#include "ops/naming.h"
 #include "ops/source.h"
 #include "ydoc/base.h"
 
@@ -31,6 +32,7 @@ struct policy {
     int64_t message_bytes_max;  /* 0: the setting message-bytes-max holds */
     int64_t document_bytes_max; /* 0: the setting document-bytes-max holds */
     int64_t connections_max;    /* 0: the setting room-connections-max holds */
+    struct naming naming;       /* of presence; not set: by settings, as the process has it */
     char *backup;               /* names of sinks, comma separated; NULL: all, "": none */
     uint32_t sinks;             /* these as bits; by settings */
 };

@@ -4,7 +4,7 @@
 
 #include "ops/settings.h"
 
-enum kind { TEXT, NUMBER, SWITCH };
+enum kind { TEXT, NUMBER, SWITCH, NAMING };
 
 struct setting {
     const char *name; /* --name, PARTYD_NAME, "name" in the file */

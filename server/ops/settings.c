@@ -80,6 +80,8 @@ static const struct setting table[] = {
      "presence of one connection is told on so often, the newest"},
     {"presence-clients-max", NUMBER, AT(presence_clients_max), "64", 1, 1 << 24, NULL,
      "client ids with presence of one connection"},
+    {"presence-identity", NAMING, AT(presence_identity), "user{id,name,color}", 0, 0, NULL,
+     "where presence says who somebody is, as it was decided"},
     {"trusted-proxies", TEXT, AT(trusted_proxies), "loopback", 0, 0, NULL,
      "addresses and ranges, comma separated, that may say for whom they ask; also loopback, "
      "private"},
@@ -202,6 +204,8 @@ static void allowed(const struct setting *s, char out[96])
         snprintf(out, 96, "a whole number from %lld to %lld", (long long)s->min, (long long)s->max);
     } else if (s->kind == SWITCH) {
         snprintf(out, 96, "true or false");
+    } else if (s->kind == NAMING) {
+        snprintf(out, 96, NAMING_TAKES);
     } else {
         snprintf(out, 96, "%s%s", s->choices == NULL ? "text" : "one of ",
                  s->choices == NULL ? "" : s->choices);
@@ -248,6 +252,7 @@ static yd_err put(struct settings *to, const struct setting *s, const char *valu
         *(char **)field = copy(value);
         return YD_OK;
     }
+    if (s->kind == NAMING) return naming_read(value, field) ? YD_OK : bad(why, s, value, source);
     if (s->kind == SWITCH) {
         bool yes = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
         if (!yes && strcmp(value, "false") != 0 && strcmp(value, "0") != 0) {
@@ -385,7 +390,8 @@ static bool value_text(const struct setting *s, const json_t *value, char number
                        const char **text)
 {
     switch (s->kind) {
-    case TEXT: *text = json_string_value(value); return json_is_string(value);
+    case TEXT:
+    case NAMING: *text = json_string_value(value); return json_is_string(value);
     case SWITCH: *text = json_is_true(value) ? "true" : "false"; return json_is_boolean(value);
     case NUMBER:
         snprintf(number, 32, "%lld", (long long)json_integer_value(value));
@@ -416,11 +422,12 @@ static yd_err read_key(struct settings *to, const struct source *source, const j
     if (s == NULL || s->offset == AT(config)) return no_such_key(source, key, why);
     if (value_text(s, value, number, &text)) return put(to, s, text, SETTINGS_FILE, place, why);
     allowed(s, takes);
-    return SOURCE_BAD(source, why, SETTINGS_ERROR_MAX,
-                      "%s: that is no value of the right type; it"
-                      " takes %s%s",
-                      key, takes,
-                      s->kind != TEXT && json_is_string(value) ? ", without quotes" : "");
+    return SOURCE_BAD(
+        source, why, SETTINGS_ERROR_MAX,
+        "%s: that is no value of the right type; it"
+        " takes %s%s",
+        key, takes,
+        s->kind != TEXT && s->kind != NAMING && json_is_string(value) ? ", without quotes" : "");
 }
 
 /* What the library found, without the piece of text that it adds: it may be part of a secret. */
@@ -515,6 +522,15 @@ static yd_err no_such_sink(const struct settings *s, const struct policy *policy
                       near.best == NULL ? "" : near.best, near.best == NULL ? "" : "\"?");
 }
 
+/* What the table of rooms leaves open. */
+static void fill_rooms(struct settings *s)
+{
+    for (size_t i = 0; i < s->rooms.count; i++) {
+        struct naming *own = &s->rooms.list[i].naming;
+        if (own->text[0] == 0) *own = s->presence_identity;
+    }
+}
+
 /* Which sinks there are, and which of them a room goes to. */
 static yd_err read_sinks(struct settings *s, char *why)
 {
@@ -554,6 +570,7 @@ yd_err settings_read_for(enum settings_command command, struct settings *setting
     if (err == YD_OK && settings->rooms.count == 0) {
         policies_default(&settings->rooms, strcmp(settings->auth, "none") != 0);
     }
+    fill_rooms(settings);
     if (err == YD_OK) err = read_sinks(settings, why);
     return err;
 }

@@ -9,7 +9,7 @@
 #include "ops/sinks.h"
 #include "ydoc/base.h"
 
-#define SETTINGS_MAX 64 /* rows of the table */
+#define SETTINGS_MAX 80 /* rows of the table */
 
 /* Later ones win. */
 enum settings_source { SETTINGS_DEFAULT, SETTINGS_FILE, SETTINGS_ENVIRONMENT, SETTINGS_FLAG };
@@ -41,6 +41,7 @@ struct settings {
     int64_t room_connections_max, room_messages_per_s, room_bytes_per_s;
     int64_t document_bytes_max;
     int64_t presence_bytes_max, presence_updates_per_s, presence_clients_max;
+    struct naming presence_identity; /* docs/access.md D16 */
     char *trusted_proxies;
     char *proxy_header;
     char *metrics;

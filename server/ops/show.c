@@ -54,6 +54,10 @@ static json_t *row_schema(const struct setting *s)
                          "maximum", (json_int_t)s->max, "default",
                          (json_int_t)strtoll(s->initial, NULL, 10));
         break;
+    case NAMING:
+        made = json_pack("{s:s, s:s, s:s}", "type", "string", "pattern", NAMING_PATTERN, "default",
+                         s->initial);
+        break;
     case SWITCH:
         made =
             json_pack("{s:s, s:b}", "type", "boolean", "default", strcmp(s->initial, "true") == 0);
@@ -99,6 +103,8 @@ static void value_of(const struct settings *settings, const struct setting *s, c
         const char *text = *(char *const *)field;
         if (setting_extra(s)->secret) text = text[0] != 0 ? "set" : "not set";
         snprintf(out, 256, "%s", text);
+    } else if (s->kind == NAMING) {
+        snprintf(out, 256, "%s", ((const struct naming *)field)->text);
     } else if (s->kind == SWITCH) {
         snprintf(out, 256, "%s", *(const int64_t *)field != 0 ? "true" : "false");
     } else {

@@ -15,7 +15,7 @@ const config = (...parts) => {
   fs.writeFileSync(file, JSON.stringify(Object.assign({}, ...parts)))
   return file
 }
-const table = { rooms: { 'doc-*': {}, 'workspace-*': { store: 'none' }, 'small-*': { 'message-bytes-max': 2000 }, 'open-*': { auth: 'none' } } }
+const table = { rooms: { 'doc-*': {}, 'workspace-*': { store: 'none' }, 'small-*': { 'message-bytes-max': 2000 }, 'open-*': { auth: 'none' }, 'doc-flat-*': { 'presence-identity': '{userId,username}' }, 'doc-said-*': { 'presence-identity': 'off' } } }
 
 let server, author
 const servers = [] // all that ever ran here: their output is searched at the end
@@ -89,6 +89,18 @@ for (const family of familyNames) {
     await until('the next one', () => ann.seesUser(eve)?.avatar === undefined)
     assert.equal(ann.seesUser(eve).id, 'eve')
     ann.end(); eve.end()
+  })
+
+  test(`D16: ${family}: who somebody is stands where the table of rooms says`, async () => {
+    const said = { userId: 'ann', username: 'Ann', color: 'red', user: { id: 'ann' } }
+    for (const [room, told] of [['doc-flat-1', { ...said, userId: 'eve', username: 'Eve' }], ['doc-said-1', said]]) {
+      const ann = await enter(family, room, 'write', { sub: 'ann', name: 'Ann' })
+      const eve = await enter(family, room, 'read', { sub: 'eve', name: 'Eve' })
+      eve.awareness.setLocalState(said)
+      await until('the presence', () => ann.awareness.getStates().get(eve.id)?.color !== undefined)
+      assert.deepEqual(ann.awareness.getStates().get(eve.id), told)
+      ann.end(); eve.end()
+    }
   })
 }
 

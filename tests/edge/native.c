@@ -142,7 +142,7 @@ static void step(struct room_event ev)
 
 static void on_open(yd_slice bytes)
 {
-    struct abi_opts o;
+    static struct abi_opts o; // the room borrows its names
     memcpy(&o, bytes.ptr, sizeof o);
     const struct room_opts opts = {.update_bytes_max = o.message_bytes_max,
                                    .doc_bytes_max = o.doc_bytes_max,
@@ -155,7 +155,8 @@ static void on_open(yd_slice bytes)
                                    .presence_only = o.presence_only != 0,
                                    .awareness_state_max = o.presence_bytes_max,
                                    .member_clients_max = o.presence_clients_max,
-                                   .member_states_per_s = o.presence_updates_per_s};
+                                   .member_states_per_s = o.presence_updates_per_s,
+                                   .naming = {o.naming[0], o.naming[1], o.naming[2], o.naming[3]}};
     presence_only = opts.presence_only;
     joins_relays = o.joins_relays != 0;
     must(room_new(heap_alloc(), &opts, &room));

@@ -13,6 +13,9 @@ const NATIVE = path.resolve(process.env.NATIVE_ROOM ?? '../build/release/nativer
 const WASM = path.resolve(process.env.EDGE ?? '../edge', 'dist/room.wasm')
 const SCENARIOS = Number(process.env.SCENARIOS ?? 60)
 const Ev = { OPEN: 0, JOIN: 4, RESUME: 5, LEAVE: 6, TEXT: 7, BINARY: 8, TICK: 9, TIMER: 10, COMPACT: 11, ROW: 12, PRESENCE: 13, STATE: 14, VECTOR: 15, RIGHT: 16, MANY: 17 }
+const NAMINGS = [['user', 'id', 'name', 'color'], ['', 'id', 'name', ''], ['', '', '', '']]
+/** What OPEN says: struct abi_opts. */
+const opened = (opts, naming = NAMINGS[0]) => Buffer.concat([Buffer.from(new Uint32Array(opts).buffer), ...naming.map(key => Buffer.concat([Buffer.from(key), Buffer.alloc(32 - key.length)]))])
 const module = new WebAssembly.Module(fs.readFileSync(WASM))
 
 function random (seed) {
@@ -25,7 +28,7 @@ function record (seed) {
   let now = 1000, clients = 1, chunk = 0
   const add = (event, member = 0, flags = 0, bytes = Buffer.alloc(0)) => { now += dice(40); events.push({ event, member, flags, now, bytes: Buffer.from(bytes) }) }
   const opts = [0, 0, 12000, dice(2) ? 0 : 5, 0, 0, dice(4) === 0 ? 1 : 0, dice(12) === 0 ? 1 : 0, dice(2), dice(2) * 300, dice(2) * 4, dice(2) * 10]
-  add(Ev.OPEN, 0, 0, Buffer.from(new Uint32Array(opts).buffer))
+  add(Ev.OPEN, 0, 0, opened(opts, dice(3) === 0 ? NAMINGS[1 + dice(2)] : NAMINGS[0]))
   const say = (member, bytes) => add(Ev.BINARY, member, 0, Buffer.concat([docs.get(member).address, bytes]))
   const join = member => {
     const named = dice(3) === 0, doc = new Y.Doc()
@@ -181,7 +184,7 @@ test(`E24: messages that are worked off together do what they do one by one, in 
 test('E24: who lends bytes of the room ends the work, which goes on behind it', () => {
   const list = updates(doc => { for (let i = 0; i < 4; i++) doc.getText('t').insert(0, String(i).repeat(90_000)) }, 7)
   const opts = [0, 0, 12000, 2, 0, 0, 0, 0, 1, 0, 0, 0] // a snapshot with the second update, and not again at once
-  const events = [{ event: Ev.OPEN, bytes: Buffer.from(new Uint32Array(opts).buffer) }, { event: Ev.JOIN, flags: 1, bytes: Buffer.alloc(0) },
+  const events = [{ event: Ev.OPEN, bytes: opened(opts) }, { event: Ev.JOIN, flags: 1, bytes: Buffer.alloc(0) },
     ...list.map(u => ({ event: Ev.BINARY, bytes: message.update(u) })), { event: Ev.STATE, bytes: Buffer.alloc(0) }].map(e => ({ member: 0, flags: 0, now: 5000, ...e }))
   const { single, many } = together(events)
   const got = playWasm(many)

@@ -57,6 +57,8 @@ static void h11_a_bad_value_is_named_with_its_source_and_what_is_allowed(void **
     (void)unused;
     REFUSED(port, "command line", "70000", "port", "1 to 65535");
     REFUSED(level, "loud", "log-level", "debug|info|warn|error");
+    char *identity[] = {"--presence-identity", "user.id"};
+    REFUSED(identity, "user.id", "presence-identity", "off, or keys as in user{id,name,color}");
     assert_int_equal(setenv("PARTYD_ROOM_IDLE_MS", "soon", 1), 0);
     REFUSED(ok, "PARTYD_ROOM_IDLE_MS", "soon", "room-idle-ms");
 }
@@ -156,6 +158,25 @@ static void d2_the_table_of_rooms_is_a_key_of_the_file(void **unused)
     settings_deinit(&s);
 }
 
+static void d16_the_table_of_rooms_says_other_keys_than_the_process(void **unused)
+{
+    (void)unused;
+    write_file("{\"rooms\": {\"a\": {\"presence-identity\": \"off\"}, \"b\": {}},"
+               " \"presence-identity\": \"{sub}\"}");
+    char *flags[] = {"--config", file}, why[SETTINGS_ERROR_MAX] = "";
+    struct settings s;
+    assert_int_equal(settings_read(&s, 2, flags, why), YD_OK);
+    assert_string_equal(s.presence_identity.text, "{sub}");
+    for (size_t i = 0; i < s.rooms.count; i++) {
+        bool is_a = strcmp(s.rooms.list[i].pattern, "a") == 0;
+        assert_string_equal(s.rooms.list[i].naming.text, is_a ? "off" : "{sub}");
+    }
+    settings_deinit(&s);
+    assert_int_equal(settings_read(&s, 0, NULL, why), YD_OK);
+    assert_string_equal(s.rooms.list[0].naming.keys[1], "name");
+    settings_deinit(&s);
+}
+
 static void d3_the_nearest_name_is_told(void **unused)
 {
     char *flag[] = {"--prot", "1"}, *far[] = {"--zzzzzz", "1"}, *config[] = {"--config", file};
@@ -181,6 +202,8 @@ int main(void)
         cmocka_unit_test_teardown(d6_a_cookie_needs_origins, clear_env),
         cmocka_unit_test_teardown(d6_serve_has_defaults_of_its_own, clear_env),
         cmocka_unit_test_teardown(d2_the_table_of_rooms_is_a_key_of_the_file, clear_env),
+        cmocka_unit_test_teardown(d16_the_table_of_rooms_says_other_keys_than_the_process,
+                                  clear_env),
         cmocka_unit_test_teardown(d3_the_nearest_name_is_told, clear_env),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

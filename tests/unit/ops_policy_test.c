@@ -135,6 +135,56 @@ static void d3_an_entry_says_what_holds(void **unused)
     policies_deinit(&table);
 }
 
+/* Object, and the keys of id, name and color; "-": it is none. */
+static void names(const char *text, const char *object, const char *id, const char *name,
+                  const char *color)
+{
+    struct naming n = {.text = "before"};
+    if (strcmp(object, "-") == 0) {
+        if (naming_read(text, &n)) fail_msg("%s is taken", text);
+        assert_string_equal(n.text, "before");
+        return;
+    }
+    if (!naming_read(text, &n)) fail_msg("%s is not taken", text);
+    assert_string_equal(n.text, text);
+    assert_string_equal(n.object, object);
+    assert_string_equal(n.keys[0], id);
+    assert_string_equal(n.keys[1], name);
+    assert_string_equal(n.keys[2], color);
+}
+
+#define LONG31 "abcdefghijklmnopqrstuvwxyz01234"
+
+static void d16_keys_of_presence_are_read_or_refused(void **unused)
+{
+    (void)unused;
+    names("user{id,name,color}", "user", "id", "name", "color");
+    names("user{id}", "user", "id", "", "");
+    names("{userId,username}", "", "userId", "username", "");
+    names("user{,name}", "user", "", "name", "");
+    names("u-s_e$r{,,c}", "u-s_e$r", "", "", "c");
+    names("{}", "", "", "", "");
+    names("off", "", "", "", "");
+    names(LONG31 "{" LONG31 "," LONG31 "0", "-", "", "", "");
+    names(LONG31 "{" LONG31 "}", LONG31, LONG31, "", "");
+    static const char *const wrong[] = {"",
+                                        "Off",
+                                        "user",
+                                        "user{",
+                                        "user{id",
+                                        "user{id,name,color,more}",
+                                        "user{id,name,color,}",
+                                        "user{id}x",
+                                        "user {id}",
+                                        "user{id, name}",
+                                        "user{id,id}",
+                                        "user{id,,id}",
+                                        "us\"er{id}",
+                                        "user{i\\d}",
+                                        "\xc3\xa4{id}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) names(wrong[i], "-", "", "", "");
+}
+
 static void d3_mistakes_are_told_with_file_key_and_what_was_meant(void **unused)
 {
     (void)unused;
@@ -146,6 +196,9 @@ static void d3_mistakes_are_told_with_file_key_and_what_was_meant(void **unused)
     REFUSED("{\"doc-*\":{\"gc\":1}}", "gc", "true or false");
     REFUSED("{\"doc-*\":{\"message-bytes-max\":10}}", "message-bytes-max: 10", "1024 to");
     REFUSED("{\"doc-*\":{\"message-bytes-max\":\"8MB\"}}", "\"8MB\"", "whole number");
+    REFUSED("{\"doc-*\":{\"presence-identity\":\"user\"}}", "presence-identity: \"user\"",
+            "off, or keys as in user{id,name,color}");
+    REFUSED("{\"doc-*\":{\"presence-identity\":false}}", "presence-identity: false", "off, or");
     REFUSED("{\"doc-*\":[]}", "rooms.\"doc-*\"", "object");
     REFUSED("{\"do*c\":{}}", "\"do*c\"", "prefix");
     REFUSED("{\"\":{}}", "pattern");
@@ -160,6 +213,7 @@ int main(void)
         cmocka_unit_test(d2_a_room_without_an_entry_is_refused),
         cmocka_unit_test(d2_without_a_table_every_name_is_a_room),
         cmocka_unit_test(d3_an_entry_says_what_holds),
+        cmocka_unit_test(d16_keys_of_presence_are_read_or_refused),
         cmocka_unit_test(d3_mistakes_are_told_with_file_key_and_what_was_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,14 +14,15 @@ static yd_slice text(const char *chars)
     return (yd_slice){(const uint8_t *)chars, strlen(chars)};
 }
 
-static void becomes(const struct room_identity *who, const char *state, const char *want)
+static void becomes_as(const struct room_naming *as, const struct room_identity *who,
+                       const char *state, const char *want)
 {
     struct heap heap = {0};
     struct yd_buf out;
     yd_buf_init(&out, (yd_alloc){heap_resize, &heap}, 1 << 20);
     assert_true(yd_json_check(text(state)));
     assert_true(identity_fits(text(state)));
-    assert_int_equal(identity_write(who, text(state), &out), YD_OK);
+    assert_int_equal(identity_write(as, who, text(state), &out), YD_OK);
     assert_true(yd_json_check(yd_buf_slice(&out)));
     if (!yd_slice_equal(yd_buf_slice(&out), text(want))) {
         fail_msg("%s\n  became %.*s\n  want   %s", state, (int)out.len, (const char *)out.ptr,
@@ -29,6 +30,13 @@ static void becomes(const struct room_identity *who, const char *state, const ch
     }
     yd_buf_deinit(&out);
     assert_int_equal(heap.live, 0);
+}
+
+static const struct room_naming usual = {"user", "id", "name", "color"};
+
+static void becomes(const struct room_identity *who, const char *state, const char *want)
+{
+    becomes_as(&usual, who, state, want);
 }
 
 #define ANN "\"user\":{\"id\":\"u1\",\"name\":\"Ann\",\"color\":\"#f00\""
@@ -91,6 +99,36 @@ static void d17_the_nameless_cannot_take_an_id(void **unused)
     becomes(&nobody, "{\"a\":1}", "{\"a\":1}");
 }
 
+static void d16_it_stands_under_the_keys_that_were_chosen(void **unused)
+{
+    static const struct room_naming as = {"who", "sub", "label", ""};
+    (void)unused;
+    becomes_as(
+        &as, &ann,
+        "{\"user\":{\"id\":\"x\"},\"who\":{\"sub\":\"x\",\"label\":1,\"color\":\"red\",\"id\":2}}",
+        "{\"who\":{\"sub\":\"u1\",\"label\":\"Ann\",\"color\":\"red\",\"id\":2},"
+        "\"user\":{\"id\":\"x\"}}");
+    becomes_as(&as, &nobody, "{\"who\":{\"sub\":1,\"label\":\"x\"}}",
+               "{\"who\":{\"label\":\"x\"}}");
+    // Without an id of the host's the client may say one.
+    static const struct room_naming nameless = {"user", "", "name", "color"};
+    becomes_as(&nameless, &ann, "{\"user\":{\"id\":7,\"name\":1,\"\":2}}",
+               "{\"user\":{\"name\":\"Ann\",\"color\":\"#f00\",\"id\":7,\"\":2}}");
+}
+
+static void d16_it_may_stand_in_the_state_itself(void **unused)
+{
+    static const struct room_naming as = {"", "userId", "username", ""};
+    (void)unused;
+    becomes_as(
+        &as, &ann,
+        "{\"userId\":\"x\",\"user\\u0049d\":\"y\",\"username\":1,\"color\":2,\"user\":{\"id\":3}}",
+        "{\"userId\":\"u1\",\"username\":\"Ann\",\"color\":2,\"user\":{\"id\":3}}");
+    becomes_as(&as, &bob, "{\"username\":\"b\"}", "{\"userId\":\"u2\",\"username\":\"b\"}");
+    becomes_as(&as, &nobody, "{\"userId\":1,\"a\":2}", "{\"a\":2}");
+    becomes_as(&as, &nobody, "{}", "{}");
+}
+
 /* Cut anywhere it is no JSON any more, but must not be read beyond its end either. */
 static void d16_broken_text_is_read_within_its_bounds(void **unused)
 {
@@ -105,7 +143,7 @@ static void d16_broken_text_is_read_within_its_bounds(void **unused)
         memcpy(copy, whole, n);
         uint8_t *exact = realloc(copy, n == 0 ? 1 : n);
         yd_buf_init(&out, (yd_alloc){heap_resize, &heap}, 1 << 20);
-        assert_int_equal(identity_write(&ann, (yd_slice){exact, n}, &out), YD_OK);
+        assert_int_equal(identity_write(&usual, &ann, (yd_slice){exact, n}, &out), YD_OK);
         yd_buf_deinit(&out);
         free(exact);
     }
@@ -172,6 +210,24 @@ static void d16_others_are_told_who_the_host_says_it_is(void **unused)
     world_end(&w);
 }
 
+static void d16_where_it_is_off_presence_is_what_clients_say(void **unused)
+{
+    struct world w;
+    (void)unused;
+    world_begin(&w, (struct room_opts){.naming = {"", "", "", ""}});
+    joins_as(&w, 0, &ann);
+    joins_as(&w, 1, &bob);
+    announces(&w, 0, 7, 1, "{\"user\":{\"id\":\"u9\"}}");
+    told(&w, 7, 1, "{\"user\":{\"id\":\"u9\"}}");
+    announces(&w, 0, 7, 2, "[1]");
+    told(&w, 7, 2, "[1]");
+    announces(&w, 1, 7, 3, "{}"); // D18 holds all the same
+    assert_string_equal(effect(&w, w.fx.count - 1)->why, "presence of somebody else");
+    leaves(&w, 0);
+    leaves(&w, 1);
+    world_end(&w);
+}
+
 static void d18_nobody_speaks_for_a_client_of_another_user_who_is_here(void **unused)
 {
     struct world w;
@@ -228,6 +284,9 @@ int main(void)
         cmocka_unit_test(d16_names_are_escaped),
         cmocka_unit_test(d16_what_the_decision_leaves_open_the_client_says),
         cmocka_unit_test(d17_the_nameless_cannot_take_an_id),
+        cmocka_unit_test(d16_it_stands_under_the_keys_that_were_chosen),
+        cmocka_unit_test(d16_it_may_stand_in_the_state_itself),
+        cmocka_unit_test(d16_where_it_is_off_presence_is_what_clients_say),
         cmocka_unit_test(d16_broken_text_is_read_within_its_bounds),
         cmocka_unit_test(d16_others_are_told_who_the_host_says_it_is),
         cmocka_unit_test(d18_nobody_speaks_for_a_client_of_another_user_who_is_here),

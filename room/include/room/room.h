@@ -69,8 +69,16 @@ enum room_event_kind {
     ROOM_EV_COMPACT  /* asks for a snapshot effect now, whatever the triggers say */
 };
 
-/* Who a member is, UTF-8. What is not empty stands in the `user` of each presence state that the
- * member announces; no client can say an `id` of its own. */
+/* Under which keys a presence state says who somebody is: in an object of that name, or, of the
+ * name
+ * "", in the state itself. "" for a key: this is not written, and the client may say it. ASCII
+ * without quotes, backslashes and control characters. */
+struct room_naming {
+    const char *object, *id, *name, *color;
+};
+
+/* Who a member is, UTF-8. What is not empty stands in each presence state that the member
+ * announces, where room_opts.naming says; no client can say an `id` of its own. */
 struct room_identity {
     yd_slice user_id; /* empty: nameless */
     yd_slice name;    /* empty: as the client says */
@@ -159,6 +167,8 @@ struct room_opts {
     size_t part_bytes;              /* a larger sync is sent in parts of this size; 256 KiB */
     bool keep_deleted;              /* keep deleted content (Yjs gc:false) */
     bool presence_only;             /* no member may write, whatever its right */
+    struct room_naming naming;      /* object NULL: `user`, with `id`, `name` and `color`. Borrowed
+                                       until room_free() */
 };
 
 /* Makes an empty room with no members. opts may be NULL. Errors: YD_ENOMEM. */
