@@ -67,12 +67,12 @@ export function state (client, clock, json) {
   return Buffer.concat([Buffer.from([1, ...varuint(body.length)]), body])
 }
 
-/** A text of half of `bytes` is refused in the room `doc`, and taken in `big-1`, whose entry in the table of rooms allows more. */
+/** A text of three quarters of `bytes` is refused in the room `doc`, and taken in `big-1`, whose entry in the table of rooms allows more. */
 export async function documentLimits (server, bytes) {
   const clients = ['doc', 'big-1'].map(room => new Client(server, 'hocuspocus 4', room))
   await Promise.all(clients.map(c => c.synced()))
   await until('all to be saved', () => clients.every(c => c.provider.unsaved === 0))
-  for (const c of clients) c.text.insert(0, 'x'.repeat(bytes / 2))
+  for (const c of clients) c.text.insert(0, 'x'.repeat(bytes / 4 * 3))
   await until('the larger room to be saved', () => clients[1].provider.unsaved === 0)
   const reader = new Client(server, 'y-websocket 3', 'doc')
   await reader.synced()
