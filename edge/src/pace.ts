@@ -20,10 +20,10 @@ export class Pace {
   /** When the next tick may be, with so many in the room. */
   tickAt(members: number): number { return this.#tickedAt + Math.min(Math.max(TICK_MS, members * TICK_EACH_MS), TICK_MS_MAX); }
 
-  /** When the next row may be. Whoever is alone has nobody waiting for what it writes. */
+  /** When the next row may be, in whole milliseconds as the clock has them. Whoever is alone has nobody waiting for what it writes. */
   rowAt(members: number): number {
     const { journalMs, journalAloneMs } = this.#settings;
-    return this.#wroteAt + (members <= 1 ? journalAloneMs : Math.max(this.#busyMs, journalMs));
+    return this.#wroteAt + (members <= 1 ? journalAloneMs : Math.ceil(Math.max(this.#busyMs, journalMs)));
   }
 
   ticked(now: number): void { this.#tickedAt = now; }

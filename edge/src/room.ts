@@ -463,28 +463,23 @@ export class Room extends DurableObject<Env> {
   get #tickAt(): number { return this.#pace.tickAt(this.#members.size); }
   get #rowAt(): number { return this.#pace.rowAt(this.#members.size); }
 
-  /** After each event: what may wait is planned, what may not is done. */
+  /** After each event: what is due is done, and what is not is planned. */
   #after(): void {
     const core = this.#core!, now = Date.now();
-    let next = Infinity;
     if (core.due <= now) this.#step(Ev.TIMER, 0);
-    if (core.due <= now + SOON_MS) next = core.due;
-    if (core.wantsTick) next = Math.min(next, this.#tickAt);
-    if (core.rowBytes >= ROW_BYTES_MAX) this.#row();
-    else if (core.rowBytes > 0) next = Math.min(next, this.#rowAt);
-    if (next <= now) this.#act(now);
-    else if (next < Infinity) this.#actAt(next);
-    if (core.hasGap) this.#alarm.by(now + GAP_MS);
-    this.#keepSoon();
-  }
-
-  #act(now: number): void {
-    const core = this.#core!;
     if (core.wantsTick && this.#tickAt <= now) {
       this.#pace.ticked(now);
       this.#step(Ev.TICK, 0);
     }
-    if (core.rowBytes > 0 && this.#rowAt <= now) this.#row();
+    if (core.rowBytes >= ROW_BYTES_MAX || (core.rowBytes > 0 && this.#rowAt <= now)) this.#row();
+    // The clock may have gone on: what has become due meanwhile is done by a turn that comes at once.
+    let next = Infinity;
+    if (core.due <= now + SOON_MS) next = core.due;
+    if (core.wantsTick) next = Math.min(next, this.#tickAt);
+    if (core.rowBytes > 0) next = Math.min(next, this.#rowAt);
+    if (next < Infinity) this.#actAt(next);
+    if (core.hasGap) this.#alarm.by(now + GAP_MS);
+    this.#keepSoon();
   }
 
   #actAt(when: number): void {
@@ -496,7 +491,6 @@ export class Room extends DurableObject<Env> {
       if (this.#core === null) return;
       this.#guarded(() => {
         this.#catchUp();
-        this.#act(Date.now());
         this.#after();
       });
     }, Math.max(0, when - Date.now()));

@@ -95,8 +95,8 @@ static yd_err deletes_apply(struct yd_doc *doc, yd_slice deletes, bool *parked)
     return YD_OK;
 }
 
-/* Refuses an update that could pass a limit, before anything is changed. What would have to wait may
- * be too much alone: then only that is refused, as a whole, so that what is parked is what came. */
+/* Refuses an update that could pass a limit, before anything is changed. If it is too much only for
+ * what waits, none of it may wait: what is parked is what came. */
 static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct update_plan *plan)
 {
     uint64_t cost = plan->structs * STRUCT_COST + plan->ranges * RANGE_COST + 2 * update.len;

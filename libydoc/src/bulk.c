@@ -22,24 +22,27 @@
 
 /* How far a client is linked. */
 struct progress {
-    struct smap_pos pos; /* entry that comes next */
-    uint32_t last;       /* value of the entry before it */
-    uint32_t waiter;     /* client that waits for this one, or NONE */
-    uint32_t end;        /* clock behind its last struct */
-    uint32_t buckets;    /* where those of the client begin */
-    uint32_t shift;      /* clocks of a bucket: 1 << shift */
+    uint32_t first;  /* where its entries begin */
+    uint32_t count;  /* entries */
+    uint32_t at;     /* entry that comes next */
+    uint32_t last;   /* value of the entry before it */
+    uint32_t waiter; /* client that waits for this one, or NONE */
+    uint32_t end;    /* clock behind its last struct */
+    uint32_t pitch;  /* 2^32 times entries for each clock, less than 2^32 */
     bool waits;
 };
 
 struct bulk {
     struct yd_doc *doc;
     yd_slice update;
+    struct vec entries;        /* struct smap_entry: the indices of all clients */
     struct progress *progress; /* per client */
-    uint32_t *buckets; /* per client and bucket: number of the entry that holds its first clock */
     struct wire wire;
-    struct vec origins;           /* struct origins by item handle, until items are linked */
-    struct codec_id own;          /* the client of the section */
-    uint32_t dels_from, dels_end; /* deleted clocks that its ranges lack so far */
+    uint32_t parent;     /* the client of wire.parent, unless that is a root */
+    struct vec order;    /* uint32_t: clients as their sections came */
+    bool descends;       /* from the highest id down, as every state is written */
+    struct codec_id own; /* the client of the section */
+    struct vec dels;     /* the same for the deleted clocks of the section */
 };
 
 /* ---- 1. decode */
@@ -54,22 +57,25 @@ static yd_err id_intern(struct bulk *b, const struct id *id, uint32_t own, uint3
     return yd_client_intern(b->doc, id->client, index);
 }
 
-/* Ranges in order: what touches the last one becomes part of it. */
-static yd_err dels_put(struct bulk *b, uint32_t index)
+YD_NODISCARD static yd_err entry_put(struct bulk *b, struct vec *to, struct smap_entry entry)
 {
-    uint32_t len = b->dels_end - b->dels_from;
-    if (len == 0) return YD_OK;
-    return smap_push(b->doc, &client_at(b->doc, index)->dels, b->dels_from, len);
+    YD_TRY(yd_vec_reserve(b->doc, to, 1, sizeof entry));
+    ((struct smap_entry *)to->at)[to->count++] = entry;
+    return YD_OK;
 }
 
-static yd_err dels_add(struct bulk *b, uint32_t index, uint32_t clock)
+/* Ranges in order: what touches the last one becomes part of it. */
+static yd_err dels_add(struct bulk *b, uint32_t clock)
 {
-    if (clock != b->dels_end) {
-        YD_TRY(dels_put(b, index));
-        b->dels_from = clock;
+    struct vec *dels = &b->dels;
+    if (dels->count > 0) {
+        struct smap_entry *last = (struct smap_entry *)dels->at + dels->count - 1;
+        if (last->key + last->value == clock) {
+            last->value += b->wire.len;
+            return YD_OK;
+        }
     }
-    b->dels_end = clock + b->wire.len;
-    return YD_OK;
+    return entry_put(b, dels, (struct smap_entry){clock, b->wire.len});
 }
 
 static yd_err content_keep(struct bulk *b, uint32_t handle)
@@ -92,13 +98,14 @@ static yd_err content_keep(struct bulk *b, uint32_t handle)
     return YD_OK;
 }
 
-static struct origins *origins_at(const struct bulk *b, uint32_t handle)
+/* An item that is not linked yet has its origins where linked ones have other things: the clocks in
+ * `left` and `right`, the clients in `home` and `clock`. Without origins `left` says where in the
+ * update its parent is named, and `right` whether it has a key. */
+static struct origins item_origins(const struct item *it)
 {
-    return (struct origins *)b->origins.at + item_number(handle);
+    return (struct origins){{it->home, it->left}, {it->clock, it->right}};
 }
 
-/* An item that is not linked yet. Without origins `left` says where in the update its parent is
- * named, and `right` whether it has a key. */
 static yd_err item_decode(struct bulk *b, uint32_t index, uint32_t clock, const uint8_t *parent)
 {
     struct yd_doc *doc = b->doc;
@@ -106,28 +113,22 @@ static yd_err item_decode(struct bulk *b, uint32_t index, uint32_t clock, const 
     YD_TRY(yd_items_reserve(doc, 1));
     uint32_t handle = yd_item_new(doc);
     struct item *it = item_at(doc, handle);
-    *it = (struct item){.clock = clock,
+    bool placed = (wire->flags & WIRE_ORIGINS) != 0;
+    *it = (struct item){.clock = NONE,
                         .len = wire->len,
-                        .left = (uint32_t)(parent - b->update.ptr),
-                        .right = wire->flags & WIRE_KEY,
+                        .left = placed ? wire->origin.clock : (uint32_t)(parent - b->update.ptr),
+                        .right = placed ? wire->right.clock : wire->flags & WIRE_KEY,
+                        .home = NONE,
                         .who = index | (uint32_t)wire->ref << 24 | ITEM_LIVE};
-    YD_TRY(yd_vec_reserve(doc, &b->origins, 1, sizeof(struct origins)));
-    struct origins *origins = (struct origins *)b->origins.at + b->origins.count++;
-    origins->left = (struct origin){NONE, wire->origin.clock};
-    origins->right = (struct origin){NONE, wire->right.clock};
-    if (wire->flags & WIRE_ORIGIN) {
-        YD_TRY(id_intern(b, &wire->origin, index, &origins->left.client));
-    }
-    if (wire->flags & WIRE_RIGHT) {
-        YD_TRY(id_intern(b, &wire->right, index, &origins->right.client));
-    }
+    if (wire->flags & WIRE_ORIGIN) YD_TRY(id_intern(b, &wire->origin, index, &it->home));
+    if (wire->flags & WIRE_RIGHT) YD_TRY(id_intern(b, &wire->right, index, &it->clock));
     if (wire->ref == REF_DELETED) {
         it->who |= ITEM_DELETED;
-        YD_TRY(dels_add(b, index, clock));
+        YD_TRY(dels_add(b, clock));
     } else {
         YD_TRY(content_keep(b, handle));
     }
-    return smap_push(doc, &client_at(doc, index)->index, clock, handle);
+    return entry_put(b, &b->entries, (struct smap_entry){clock, handle});
 }
 
 static yd_err struct_decode(struct bulk *b, struct yd_reader *r, bool inner, uint32_t index,
@@ -140,8 +141,21 @@ static yd_err struct_decode(struct bulk *b, struct yd_reader *r, bool inner, uin
     if (doc->bytes > doc->opts.doc_bytes_max) return BULK_UNFIT;
     doc->structs++;
     if (b->wire.ref != REF_GC) return item_decode(b, index, clock, start + 1);
-    YD_TRY(smap_push(doc, &client_at(doc, index)->index, clock, INDEX_GC));
-    return dels_add(b, index, clock);
+    YD_TRY(entry_put(b, &b->entries, (struct smap_entry){clock, INDEX_GC}));
+    return dels_add(b, clock);
+}
+
+/* Sorting clients is a tenth of a load of many. In wasm it would be some more of the module. */
+static yd_err order_note(struct bulk *b, uint32_t index)
+{
+    const struct yd_doc *doc = b->doc;
+    uint32_t n = b->order.count, *order;
+    YD_TRY(yd_vec_reserve(b->doc, &b->order, 1, sizeof *order));
+    order = b->order.at;
+    if (n > 0 && client_at(doc, order[n - 1])->id <= client_at(doc, index)->id) b->descends = false;
+    order[n] = index;
+    b->order.count++;
+    return YD_OK;
 }
 
 static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
@@ -156,18 +170,21 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
     if (doc->clients.count + 2 >= CLIENT_MAX) return BULK_UNFIT;
     uint32_t index;
     YD_TRY(yd_client_intern(doc, id, &index));
-    struct smap *entries = &client_at(doc, index)->index;
-    if (entries->total > 0) return BULK_UNFIT; // the client twice
+    if (SMAP_PACKS) YD_TRY(order_note(b, index));
+    if (client_at(doc, index)->next > 0) return BULK_UNFIT; // the client twice
     YD_TRY(yd_items_expect(doc, (uint32_t)count));
-    YD_TRY(yd_smap_expect(doc, entries, (uint32_t)count));
-    b->dels_from = 0;
-    b->dels_end = 0;
+    uint32_t first = b->entries.count;
+    b->dels.count = 0;
     for (uint64_t i = 0; i < count; i++) {
         YD_TRY(struct_decode(b, r, inner, index, (uint32_t)clock));
         clock += b->wire.len;
     }
-    client_at(doc, index)->next = (uint32_t)clock; // for all_link()
-    return dels_put(b, index);
+    struct client *client = client_at(doc, index);
+    client->next = (uint32_t)clock; // for progress_begin()
+    client->before = first;
+    const struct smap_entry *entries = (const struct smap_entry *)b->entries.at + first;
+    YD_TRY(yd_smap_fill(doc, &client->index, entries, (uint32_t)count));
+    return yd_smap_fill(doc, &client->dels, b->dels.at, b->dels.count);
 }
 
 static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
@@ -215,43 +232,39 @@ static uint32_t bulk_missing(struct bulk *b, uint32_t handle, const struct origi
     }
     if (left.client != NONE || right.client != NONE) return NONE;
     parent_read(b, item_at(doc, handle), &b->wire);
+    b->parent = own;
     if (b->wire.root || b->wire.parent.client == client_at(doc, own)->id) return NONE;
-    uint32_t parent = yd_client_find(b->doc, b->wire.parent.client);
-    if (parent == NONE) return own; // nowhere in the update: cannot go on
-    return b->wire.parent.clock < client_at(doc, parent)->next ? NONE : parent;
+    b->parent = yd_client_find(b->doc, b->wire.parent.client);
+    if (b->parent == NONE) return own; // nowhere in the update: cannot go on
+    return b->wire.parent.clock < client_at(doc, b->parent)->next ? NONE : b->parent;
 }
 
-/* Numbers entries by their clocks, so that an origin is found in a step or two. There are at most
- * as many buckets as entries, and one. */
-static void buckets_fill(struct bulk *b, const struct smap *index, struct progress *p)
+static const struct smap_entry *entries_of(const struct bulk *b, const struct progress *p)
 {
-    uint32_t *bucket = b->buckets + p->buckets;
-    uint32_t entry = 0;
-    struct smap_pos pos = smap_first();
-    for (uint32_t clock = 0; clock < p->end;) {
-        struct smap_pos next = smap_next(index, pos);
-        uint32_t end = smap_is_end(index, next) ? p->end : smap_key(index, next);
-        for (; clock < end; clock += (uint32_t)1 << p->shift) *bucket++ = entry;
-        pos = next;
-        entry++;
-    }
-}
-
-/* Entries lie in full chunks, because they came in order. */
-static uint32_t entry_key(const struct smap *index, uint32_t entry)
-{
-    return smap_chunk_at(index, entry / SMAP_CHUNK)->cells[entry % SMAP_CHUNK];
+    return (const struct smap_entry *)b->entries.at + p->first;
 }
 
 /* The struct that holds a clock below the end of its client: item handle or INDEX_GC. */
 static uint32_t entry_at(const struct bulk *b, uint32_t client, uint32_t clock)
 {
     const struct progress *p = &b->progress[client];
-    const struct smap *index = &client_at(b->doc, client)->index;
-    uint32_t entry = b->buckets[p->buckets + (clock >> p->shift)];
-    while (entry + 1 < index->total && entry_key(index, entry + 1) <= clock) entry++;
-    const struct smap_chunk *chunk = smap_chunk_at(index, entry / SMAP_CHUNK);
-    return chunk->cells[chunk->cap + entry % SMAP_CHUNK];
+    const struct smap_entry *entries = entries_of(b, p);
+    // From where it would be if all were of one length, twice as far each time; then by halves.
+    uint32_t i = (uint32_t)(((uint64_t)clock * p->pitch) >> 32), n = 4;
+    if (entries[i].key <= clock) {
+        for (; p->count - i > n && entries[i + n].key <= clock; n *= 2) i += n;
+        if (n > p->count - i) n = p->count - i;
+    } else {
+        for (; i > n && entries[i - n].key > clock; n *= 2) i -= n;
+        if (n > i) n = i;
+        i -= n;
+    }
+    for (entries += i; n > 1;) {
+        uint32_t half = n / 2;
+        entries = entries[half].key <= clock ? entries + half : entries;
+        n -= half;
+    }
+    return entries->value;
 }
 
 /* The item that begins with the right origin; mostly the one behind `left`. */
@@ -295,7 +308,10 @@ static yd_err item_place(struct bulk *b, uint32_t handle, const struct origins *
     struct yd_doc *doc = b->doc;
     struct place place = {NONE, NONE, NONE, *origins};
     if (place.origins.left.client == NONE && place.origins.right.client == NONE) {
-        YD_TRY(yd_list_of(doc, &b->wire, &place.list)); // as bulk_missing() left it
+        // As bulk_missing() left it.
+        const struct wire *wire = &b->wire;
+        uint32_t owner = wire->root ? INDEX_GC : entry_at(b, b->parent, wire->parent.clock);
+        YD_TRY(yd_list_of(doc, wire, owner, &place.list));
     } else {
         YD_TRY(bulk_place(b, item_at(doc, handle), last, &place));
     }
@@ -303,44 +319,53 @@ static yd_err item_place(struct bulk *b, uint32_t handle, const struct origins *
     return yd_item_place(doc, handle, &place);
 }
 
-/* Links the next struct of client `at`, or finds the client that has to go first. */
-static yd_err step_link(struct bulk *b, uint32_t at, uint32_t *missing)
+/* Links an item of client `at`, or finds the client that has to go first. */
+static yd_err step_link(struct bulk *b, uint32_t at, uint32_t handle, uint32_t *missing)
 {
-    struct yd_doc *doc = b->doc;
-    struct client *client = client_at(doc, at);
-    struct progress *progress = &b->progress[at];
-    if (smap_is_end(&client->index, progress->pos)) return BULK_UNFIT;
-    if (!doc_has_room(doc, 0)) return BULK_UNFIT;
-    uint32_t handle = smap_value(&client->index, progress->pos);
-    *missing = NONE;
-    if (handle == INDEX_GC) {
-        struct smap_pos next = smap_next(&client->index, progress->pos);
-        bool is_last = smap_is_end(&client->index, next);
-        client->next = is_last ? progress->end : smap_key(&client->index, next);
-    } else {
-        const struct item *it = item_at(doc, handle);
-        const struct origins *origins = origins_at(b, handle);
-        *missing = bulk_missing(b, handle, origins, at);
-        if (*missing == at) return BULK_UNFIT;
-        if (*missing != NONE) return YD_OK;
-        uint32_t len = it->len;
-        YD_TRY(item_place(b, handle, origins, progress->last));
-        client->next += len;
-    }
-    progress->last = handle;
-    progress->pos = smap_next(&client->index, progress->pos);
+    if (!doc_has_room(b->doc, 0)) return BULK_UNFIT;
+    struct client *client = client_at(b->doc, at);
+    struct item *it = item_at(b->doc, handle);
+    struct origins origins = item_origins(it);
+    *missing = bulk_missing(b, handle, &origins, at);
+    if (*missing == at) return BULK_UNFIT;
+    if (*missing != NONE) return YD_OK;
+    uint32_t len = it->len;
+    it->clock = client->next;
+    YD_TRY(item_place(b, handle, &origins, b->progress[at].last));
+    client->next += len;
     return YD_OK;
 }
 
-/* Links all of a client and what it waits for. */
+/* Links at most so many structs of client `at`, as far as they need no other client. */
+static yd_err run_link(struct bulk *b, uint32_t at, uint32_t most, uint32_t *missing)
+{
+    struct client *client = client_at(b->doc, at);
+    struct progress *p = &b->progress[at];
+    const struct smap_entry *entries = entries_of(b, p);
+    *missing = NONE;
+    for (; most > 0 && p->at < p->count; most--) {
+        uint32_t value = entries[p->at].value;
+        if (value == INDEX_GC) {
+            client->next = p->at + 1 < p->count ? entries[p->at + 1].key : p->end;
+        } else {
+            YD_TRY(step_link(b, at, value, missing));
+            if (*missing != NONE) return YD_OK;
+        }
+        p->last = value;
+        p->at++;
+    }
+    return YD_OK;
+}
+
+/* Links all of a client and what it waits for: one struct of that each time, as schedule.c does. */
 static yd_err client_link(struct bulk *b, uint32_t top)
 {
     uint32_t at = top;
     for (;;) {
         struct progress *progress = &b->progress[at];
-        if (at == top && smap_is_end(&client_at(b->doc, at)->index, progress->pos)) return YD_OK;
+        if (progress->at == progress->count) return at == top ? YD_OK : BULK_UNFIT;
         uint32_t missing;
-        YD_TRY(step_link(b, at, &missing));
+        YD_TRY(run_link(b, at, at == top ? NONE : 1, &missing));
         if (missing != NONE) {
             if (b->progress[missing].waits || missing == at) return BULK_UNFIT; // a circle
             progress->waits = true;
@@ -356,22 +381,28 @@ static yd_err client_link(struct bulk *b, uint32_t top)
 static void progress_begin(struct bulk *b)
 {
     struct yd_doc *doc = b->doc;
-    uint32_t buckets = 0;
     for (uint32_t i = 0; i < doc->clients.count; i++) {
         struct client *client = client_at(doc, i);
         struct progress *p = &b->progress[i];
-        *p = (struct progress){
-            .last = NONE, .waiter = NONE, .end = client->next, .buckets = buckets};
-        while (p->end >> p->shift > client->index.total) p->shift++;
-        buckets += client->index.total + 1;
+        *p = (struct progress){.first = client->before,
+                               .count = client->index.total,
+                               .last = NONE,
+                               .waiter = NONE,
+                               .end = client->next};
+        if (p->end > 0) p->pitch = (uint32_t)((((uint64_t)p->count << 32) - 1) / p->end);
         client->next = 0;
-        if (p->end > 0) buckets_fill(b, &client->index, p);
     }
 }
 
 static yd_err all_link(struct bulk *b)
 {
     struct yd_doc *doc = b->doc;
+    uint32_t n = doc->by_id.count;
+    if (SMAP_PACKS && b->descends && b->order.count == n) {
+        const uint32_t *order = b->order.at;
+        for (uint32_t i = 0; i < n; i++) ((uint32_t *)doc->by_id.at)[i] = order[n - 1 - i];
+        doc->sorted_count = n;
+    }
     YD_TRY(yd_clients_sort(doc));
     progress_begin(b);
     for (uint32_t i = 0; i < doc->clients.count; i++) YD_TRY(yd_client_touch(doc, i));
@@ -386,25 +417,36 @@ static yd_err bulk_run(struct bulk *b, bool inner, yd_slice *deletes)
     struct yd_doc *doc = b->doc;
     YD_TRY(update_decode(b, inner, deletes));
     size_t size = (doc->clients.count + 1) * sizeof *b->progress;
-    size_t buckets_size = ((size_t)doc->structs + doc->clients.count + 1) * sizeof *b->buckets;
     b->progress = yd_mem(doc, NULL, 0, size);
-    b->buckets = yd_mem(doc, NULL, 0, buckets_size);
-    yd_err err = YD_ENOMEM;
-    if (b->progress != NULL && b->buckets != NULL) err = all_link(b);
-    if (b->progress != NULL) yd_mem(doc, b->progress, size, 0);
-    if (b->buckets != NULL) yd_mem(doc, b->buckets, buckets_size, 0);
+    if (b->progress == NULL) return YD_ENOMEM;
+    yd_err err = all_link(b);
+    yd_mem(doc, b->progress, size, 0);
     return err;
+}
+
+/* A clean-up that joins neighbours goes over all entries. */
+static yd_err indices_open(struct yd_doc *doc)
+{
+    for (uint32_t i = 0; i < doc->clients.count; i++) {
+        struct smap *index = &client_at(doc, i)->index;
+        for (uint32_t c = 0; c < index->chunk_count; c++) {
+            if (smap_is_packed(smap_chunk_at(index, c))) YD_TRY(yd_smap_open(doc, index, c, 0));
+        }
+    }
+    return YD_OK;
 }
 
 yd_err yd_bulk_apply(struct yd_doc *doc, yd_slice update, bool inner, yd_slice *deletes)
 {
-    struct bulk b = {.doc = doc, .update = update};
+    struct bulk b = {.doc = doc, .update = update, .descends = true};
     yd_err err = bulk_run(&b, inner, deletes);
-    yd_vec_free(doc, &b.origins, sizeof(struct origins));
+    yd_vec_free(doc, &b.entries, sizeof(struct smap_entry));
+    yd_vec_free(doc, &b.dels, sizeof(struct smap_entry));
+    yd_vec_free(doc, &b.order, sizeof(uint32_t));
     if (err == BULK_UNFIT) yd_doc_empty(doc);
     doc->txn.whole = err == YD_OK;
     doc->txn.apart = err == YD_OK && !yd_any_fit(doc);
-    return err;
+    return SMAP_PACKS && err == YD_OK && !doc->txn.apart ? indices_open(doc) : err;
 }
 
 /* As Yjs: an item that came deleted is deleted by the transaction, a collected struct is not. */

@@ -7,11 +7,13 @@
 #include <string.h>
 
 /* A body that is compiled wherever it is used, for what is constant there. In wasm, where every
- * copy travels, it is there once: docs/decisions/0225. */
+ * copy travels, it is there once: docs/decisions/0225. A part is never in place there. */
 #ifdef __wasm__
 #define YD_BODY static inline
+#define YD_PART static __attribute__((noinline))
 #else
 #define YD_BODY static inline __attribute__((always_inline))
+#define YD_PART YD_BODY
 #endif
 
 /* Tables grow by half their size. For tests, built with YD_TIGHT, by what is needed only, up to a
@@ -108,6 +110,25 @@ static inline uint8_t *codec_put(uint8_t *out, uint64_t value)
     for (; value >= 0x80; value >>= 7) *out++ = (uint8_t)(value | 0x80);
     *out++ = (uint8_t)value;
     return out;
+}
+
+/* The bytes of a varUint of up to 56 bits as a word of this machine, and how many they are. */
+static inline uint32_t codec_spell(uint64_t value, uint64_t *word)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined(__wasm__)
+    uint32_t len =
+        (70u - (uint32_t)__builtin_clzll(value | 1)) / 7; // groups of seven bits, at once
+    uint64_t w = (value & 0x0fffffffu) | (value & 0xfffffff0000000u) << 4;
+    w = (w & 0x00003fff00003fffu) | (w & 0x0fffc0000fffc000u) << 2;
+    w = (w & 0x007f007f007f007fu) | (w & 0x3f803f803f803f80u) << 1;
+    *word = w | (0x8080808080808080u & (((uint64_t)1 << 8 * (len - 1)) - 1));
+    return len;
+#else
+    uint8_t bytes[10] = {0};
+    uint32_t len = (uint32_t)yd_varuint_put(bytes, value);
+    memcpy(word, bytes, sizeof *word);
+    return len;
+#endif
 }
 
 /* Appends a lib0 varInt. -0 is 0 with `negative`. */

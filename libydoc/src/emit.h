@@ -21,9 +21,28 @@ static inline yd_slice kept_bytes(const struct kept *kept)
 void yd_kept_note(struct yd_doc *doc, struct kept *kept, yd_slice bytes);
 
 /* ---- emit_v1.c */
-/* Appends all structs from an entry on, the first one whole, in format V1. */
-YD_NODISCARD yd_err yd_emit_v1(const struct yd_doc *doc, const struct client *client,
-                               struct smap_pos pos, struct yd_buf *out);
+/* A client's id as it is written: its bytes as a word of this machine. */
+struct spelled {
+    uint64_t word;
+    uint32_t len;
+    uint32_t client;
+};
+#define EMIT_OTHERS (SMAP_PACKS ? 4 : 1) /* a power of two */
+/* What is needed for each item. */
+struct emit {
+    const struct yd_doc *doc;
+    struct spelled own;     /* the client of the section at hand */
+    struct spelled *others; /* clients that were asked for, by their last bits */
+};
+/* Sections in format V1. Until the last one the document must stay as it is. */
+struct emit_v1 {
+    struct emit each;
+    struct spelled others[EMIT_OTHERS];
+    struct yd_buf *out;
+};
+void yd_emit_v1_begin(struct emit_v1 *e, const struct yd_doc *doc, struct yd_buf *out);
+/* Appends what a client has from a clock on, which is below its state. */
+YD_NODISCARD yd_err yd_emit_v1_section(struct emit_v1 *e, struct client *client, uint32_t from);
 
 /* All that is deleted, and the state vector. by_id must be sorted. */
 YD_NODISCARD yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink);

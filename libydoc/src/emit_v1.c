@@ -11,10 +11,11 @@
 
 #include <string.h>
 
-/* All varUints of one struct. */
+/* All varUints of one struct, and what emit_bytes() may write behind its content. */
 #define EMIT_MAX ((size_t)96)
 
-static inline uint8_t *put_u32(uint8_t *p, uint32_t value)
+/* Where the next byte goes should be guessed, not computed: all that follows waits for it. */
+YD_BODY uint8_t *put_u32(uint8_t *p, uint32_t value)
 {
     if (value < 0x80) {
         p[0] = (uint8_t)value;
@@ -34,73 +35,56 @@ static inline uint8_t *put_u32(uint8_t *p, uint32_t value)
     return codec_put(p + 3, value >> 21);
 }
 
-/* A client's id as it is written, for the client that was asked for last. */
-struct spelled {
-    uint32_t client;
-    uint32_t len;
-    uint8_t bytes[16];
-};
-
-static inline uint8_t *put_spelled(uint8_t *p, const struct spelled *s)
+static struct spelled spell(uint64_t id, uint32_t client)
 {
-    memcpy(p, s->bytes, 8);
-    if (s->len > 8) memcpy(p + 8, s->bytes + 8, sizeof s->bytes - 8);
+    struct spelled s = {.client = client};
+    s.len = codec_spell(id, &s.word);
+    return s;
+}
+
+YD_BODY uint8_t *put_spelled(uint8_t *p, const struct spelled *s)
+{
+    memcpy(p, &s->word, sizeof s->word);
     return p + s->len;
 }
 
-static inline uint8_t *put_client(const struct yd_doc *doc, uint8_t *p, struct spelled *s,
-                                  uint32_t client)
+YD_PART uint8_t *emit_id(const struct emit *e, uint8_t *p, uint32_t client, uint32_t clock)
 {
-    if (s->client != client) {
-        s->client = client;
-        s->len = (uint32_t)(codec_put(s->bytes, client_at(doc, client)->id) - s->bytes);
+    if (client == e->own.client) return put_u32(put_spelled(p, &e->own), clock);
+    struct spelled *other = &e->others[client % EMIT_OTHERS];
+    if (client != other->client) *other = spell(client_at(e->doc, client)->id, client);
+    return put_u32(put_spelled(p, other), clock);
+}
+
+/* Bytes of content and names are copied so many at a time where there are that many: a copy of a
+ * fixed size needs no call, and no guess of how long it will be. Up to EMIT_STEP more may be
+ * written behind them. Where content of no bytes is may be beyond the text. */
+#define EMIT_STEP ((uint32_t)32)
+YD_PART uint8_t *emit_bytes(const struct arena *from, uint8_t *p, uint32_t off, uint32_t len)
+{
+    if (len <= EMIT_STEP && from->cap >= EMIT_STEP && off <= from->cap - EMIT_STEP) {
+        memcpy(p, from->ptr + off, EMIT_STEP);
+    } else if (len > 0) {
+        memcpy(p, from->ptr + off, len);
     }
-    return put_spelled(p, s);
+    return p + len;
 }
 
-struct emit {
-    const struct yd_doc *doc;
-    struct yd_buf *out;
-    struct spelled own;
-    struct spelled other;
-};
-
-static inline uint8_t *emit_id(struct emit *e, uint8_t *p, struct origin id)
+YD_PART uint8_t *emit_name(const struct yd_doc *doc, uint8_t *p, uint32_t name)
 {
-    if (id.client == e->own.client) return put_u32(put_spelled(p, &e->own), id.clock);
-    return put_u32(put_client(e->doc, p, &e->other, id.client), id.clock);
-}
-
-/* Content bytes; up to 16 more may be written behind them. Where content of no bytes once was may
- * lie beyond the text by now. */
-static inline uint8_t *emit_bytes(const struct arena *text, uint8_t *p, struct extent from)
-{
-    if (from.bytes <= 16 && text->cap >= 16 && from.off <= text->cap - 16) {
-        memcpy(p, text->ptr + from.off, 16); // a copy of a fixed size needs no call
-    } else if (from.bytes > 0) {
-        memcpy(p, text->ptr + from.off, from.bytes);
-    }
-    return p + from.bytes;
-}
-
-static uint8_t *emit_name(const struct yd_doc *doc, uint8_t *p, uint32_t name)
-{
-    yd_slice text = name_text(doc, name);
-    p = put_u32(p, (uint32_t)text.len);
-    memcpy(p, text.ptr, text.len);
-    return p + text.len;
+    const struct name *n = name_at(doc, name);
+    return emit_bytes(&doc->name_bytes, put_u32(p, n->len), n->off, n->len);
 }
 
 /* Bytes that names in a struct may take. */
-static size_t names_size(const struct yd_doc *doc, const struct item *it, const struct list *list)
+static size_t names_size(const struct yd_doc *doc, const struct list *list)
 {
-    if (item_left_kind(it) != ORIGIN_NONE || item_right_kind(it) != ORIGIN_NONE) return 0;
     const struct type *type = type_at(doc, list->type);
     size_t size = list->key == NONE ? 0 : name_at(doc, list->key)->len;
     return size + (type->owner == NONE ? name_at(doc, type->name)->len : 0);
 }
 
-static uint8_t *emit_parent(struct emit *e, uint8_t *p, const struct list *list)
+YD_BODY uint8_t *emit_parent(const struct emit *e, uint8_t *p, const struct list *list)
 {
     const struct type *type = type_at(e->doc, list->type);
     *p++ = type->owner == NONE ? 1 : 0;
@@ -108,93 +92,157 @@ static uint8_t *emit_parent(struct emit *e, uint8_t *p, const struct list *list)
         p = emit_name(e->doc, p, type->name);
     } else {
         const struct item *owner = item_at(e->doc, type->owner);
-        p = emit_id(e, p, (struct origin){item_client(owner), owner->clock});
+        p = emit_id(e, p, item_client(owner), owner->clock);
     }
     return list->key == NONE ? p : emit_name(e->doc, p, list->key);
 }
 
-static inline uint8_t *emit_content(struct emit *e, uint8_t *p, const struct item *it, uint32_t ref,
-                                    struct extent from)
+static uint8_t *emit_type(const struct yd_doc *doc, uint8_t *p, const struct type *type)
 {
-    switch (ref) {
-    case REF_DELETED: return put_u32(p, it->len);
-    case REF_STRING:
-    case REF_BINARY:
-    case REF_EMBED: p = put_u32(p, from.bytes); break;
-    case REF_ANY:
-    case REF_JSON: p = put_u32(p, it->len); break;
-    case REF_TYPE: {
-        const struct type *type = type_at(e->doc, it->content);
-        p = put_u32(p, type->ref);
-        if (!wire_type_has_name(type->ref)) return p;
-        p = put_u32(p, type->name_len);
-        if (type->name_len > 0) memcpy(p, e->doc->text.ptr + type->name, type->name_len);
-        return p + type->name_len;
-    }
-    default: break;
-    }
-    return emit_bytes(&e->doc->text, p, from);
+    p = put_u32(p, type->ref);
+    if (!wire_type_has_name(type->ref)) return p;
+    return emit_bytes(&doc->text, put_u32(p, type->name_len), type->name, type->name_len);
 }
 
-static inline uint8_t *emit_item(struct emit *e, uint8_t *p, const struct item *it,
-                                 const struct list *list, struct extent from)
+/* Contents whose bytes stand behind their number, and behind the number of their clocks. */
+#define REF_BIT(ref)  ((uint32_t)1 << (ref))
+#define COUNTS_BYTES  (REF_BIT(REF_STRING) | REF_BIT(REF_BINARY) | REF_BIT(REF_EMBED))
+#define COUNTS_CLOCKS (REF_BIT(REF_DELETED) | REF_BIT(REF_ANY) | REF_BIT(REF_JSON))
+
+YD_BODY uint8_t *emit_content(const struct emit *e, uint8_t *p, const struct item *it,
+                              struct extent from)
 {
-    uint32_t ref = item_ref(it);
-    uint32_t left = item_left_kind(it), right = item_right_kind(it);
-    *p++ = (uint8_t)(ref | (left != ORIGIN_NONE ? WIRE_ORIGIN : 0) |
-                     (right != ORIGIN_NONE ? WIRE_RIGHT : 0) | (list->key != NONE ? WIRE_KEY : 0));
-    if (left == ORIGIN_OWN) {
+    uint32_t bit = REF_BIT(item_ref(it));
+    if ((bit & (COUNTS_BYTES | COUNTS_CLOCKS)) != 0) {
+        p = put_u32(p, (bit & COUNTS_BYTES) != 0 ? from.bytes : it->len);
+    } else if (bit == REF_BIT(REF_TYPE)) {
+        return emit_type(e->doc, p, type_at(e->doc, it->content));
+    }
+    return emit_bytes(&e->doc->text, p, from.off, from.bytes);
+}
+
+/* What the kinds of an item's origins say, by its home: info bits, and whether the left one is its
+ * author's last clock. */
+#define KIND_OWN 1
+static const uint8_t kinds[16] = {0x00, 0x81, 0x80, 0x80, 0x40, 0xc1, 0xc0, 0xc0,
+                                  0x40, 0xc1, 0xc0, 0xc0, 0x40, 0xc1, 0xc0, 0xc0};
+
+YD_BODY uint8_t *emit_item(const struct emit *e, uint8_t *p, const struct item *it, uint32_t kind,
+                           const struct list *list, struct extent from)
+{
+    *p++ = (uint8_t)(item_ref(it) | (kind & WIRE_ORIGINS) | (list->key != NONE ? WIRE_KEY : 0));
+    if ((kind & KIND_OWN) != 0) {
         p = put_u32(put_spelled(p, &e->own), it->clock - 1);
-    } else if (left != ORIGIN_NONE) {
-        p = emit_id(e, p, item_origin(e->doc, it));
+    } else if ((kind & WIRE_ORIGIN) != 0) {
+        struct origin id = item_origin(e->doc, it);
+        p = emit_id(e, p, id.client, id.clock);
     }
-    if (right != ORIGIN_NONE) p = emit_id(e, p, item_right_origin(e->doc, it));
-    if (left == ORIGIN_NONE && right == ORIGIN_NONE) p = emit_parent(e, p, list);
-    return emit_content(e, p, it, ref, from);
+    if ((kind & WIRE_RIGHT) != 0) {
+        struct origin id = item_right_origin(e->doc, it);
+        p = emit_id(e, p, id.client, id.clock);
+    }
+    if (kind == 0) p = emit_parent(e, p, list);
+    return emit_content(e, p, it, from);
 }
 
-static yd_err entry_long(struct emit *e, const struct client *client, struct smap_pos pos)
+static yd_err entry_long(const struct emit_v1 *e, const struct client *client, struct smap_pos pos,
+                         uint32_t offset)
 {
     struct wire wire;
     struct id id = {client->id, smap_key(&client->index, pos)};
-    yd_entry_wire(e->doc, client, pos, &wire);
-    return yd_v1_write(e->out, &wire, id, 0, false);
+    yd_entry_wire(e->each.doc, client, pos, &wire);
+    return yd_v1_write(e->out, &wire, id, offset, false);
+}
+
+/* Bytes that an item may take. */
+YD_BODY size_t item_size(const struct yd_doc *doc, const struct item *it, uint32_t kind,
+                         const struct list *list, uint32_t bytes)
+{
+    size_t size = EMIT_MAX + bytes;
+    if (kind == 0) size += names_size(doc, list);
+    return item_ref(it) == REF_TYPE ? size + type_at(doc, it->content)->name_len : size;
+}
+
+/* The same for room in the output, written as far as p. */
+static yd_err room_make(struct yd_buf *out, const uint8_t *p, size_t need)
+{
+    out->len = (size_t)(p - out->ptr);
+    return yd_buf_reserve(out, need);
 }
 
 /* Entries of one chunk, from pos on. */
-static yd_err emit_chunk(struct emit *e, const struct client *client, struct smap_pos pos)
+static yd_err emit_chunk(struct emit_v1 *at, const struct client *client, struct smap_pos pos)
 {
-    const struct yd_doc *doc = e->doc;
+    struct yd_buf *out = at->out;
+    const struct yd_doc *doc = at->each.doc;
+    // A copy whose address goes nowhere stays in registers: bytes that are written may lie in
+    // anything else. In wasm, where parts are not in place, it would be one more copy.
+    const struct emit copy = at->each, *e = SMAP_PACKS ? &copy : &at->each;
     const struct smap_chunk *chunk = smap_chunk_at(&client->index, pos.chunk);
     uint32_t room[SMAP_CHUNK];
-    const uint32_t *handles =
-        smap_is_packed(chunk) ? yd_smap_unpack_values(chunk, room) : chunk->cells + chunk->cap;
-    struct yd_buf *out = e->out;
-    for (; pos.at < chunk->count; pos.at++) {
-        uint32_t handle = handles[pos.at];
-        const struct item *it = handle == INDEX_GC ? NULL : item_at(doc, handle);
-        if (it == NULL || item_ref(it) > REF_SKIP) {
-            YD_TRY(entry_long(e, client, pos));
+    const uint32_t *handles = smap_chunk_values(chunk, room);
+    uint8_t *p = out->ptr + out->len, *limit = out->ptr + out->cap;
+    for (uint32_t i = pos.at; i < chunk->count; i++) {
+        if (handles[i] == INDEX_GC || item_ref(item_at(doc, handles[i])) > REF_SKIP) {
+            out->len = (size_t)(p - out->ptr);
+            YD_TRY(entry_long(at, client, (struct smap_pos){pos.chunk, i}, 0));
+            p = out->ptr + out->len;
+            limit = out->ptr + out->cap;
             continue;
         }
+        const struct item *it = item_at(doc, handles[i]);
+        uint32_t kind = kinds[it->home >> HOME_LEFT];
         const struct list *list = list_at(doc, item_list(doc, it));
         struct extent from = item_extent(doc, it);
-        size_t need = EMIT_MAX + from.bytes + names_size(doc, it, list);
-        if (item_ref(it) == REF_TYPE) need += type_at(doc, it->content)->name_len;
-        if (need > out->cap - out->len) YD_TRY(yd_buf_reserve(out, need));
-        out->len = (size_t)(emit_item(e, out->ptr + out->len, it, list, from) - out->ptr);
+        size_t need = item_size(doc, it, kind, list, from.bytes);
+        if (need > (size_t)(limit - p)) {
+            YD_TRY(room_make(out, p, need));
+            p = out->ptr + out->len;
+            limit = out->ptr + out->cap;
+        }
+        p = emit_item(e, p, it, kind, list, from);
     }
+    out->len = (size_t)(p - out->ptr);
     return YD_OK;
 }
 
-yd_err yd_emit_v1(const struct yd_doc *doc, const struct client *client, struct smap_pos pos,
-                  struct yd_buf *out)
+void yd_emit_v1_begin(struct emit_v1 *e, const struct yd_doc *doc, struct yd_buf *out)
 {
-    struct emit e = {doc, out, {.client = NONE}, {.client = NONE}};
-    e.own.client = (uint32_t)(client - client_at(doc, 0));
-    e.own.len = (uint32_t)(codec_put(e.own.bytes, client->id) - e.own.bytes);
-    for (; !smap_is_end(&client->index, pos); pos = (struct smap_pos){pos.chunk + 1, 0}) {
-        YD_TRY(emit_chunk(&e, client, pos));
-    }
+    e->each.doc = doc;
+    e->each.others = e->others;
+    e->out = out;
+    for (uint32_t i = 0; i < EMIT_OTHERS; i++) e->others[i].client = NONE;
+}
+
+static yd_err emit_head(const struct emit_v1 *e, uint32_t count, uint32_t from)
+{
+    struct yd_buf *out = e->out;
+    YD_TRY(yd_buf_reserve(out, EMIT_MAX));
+    uint8_t *p = put_u32(out->ptr + out->len, count);
+    p = put_u32(put_spelled(p, &e->each.own), from);
+    out->len = (size_t)(p - out->ptr);
     return YD_OK;
+}
+
+yd_err yd_emit_v1_section(struct emit_v1 *e, struct client *client, uint32_t from)
+{
+    struct smap *index = &client->index;
+    struct smap_pos pos = smap_first();
+    uint32_t count = index->total, offset = 0;
+    if (from > 0) {
+        bool found = yd_smap_find(index, from, &pos);
+        YD_ASSERT(found);
+        count = yd_smap_count_from(index, pos);
+        offset = from - smap_key(index, pos);
+    }
+    e->each.own = spell(client->id, (uint32_t)(client - client_at(e->each.doc, 0)));
+    yd_err err = emit_head(e, count, from);
+    if (err == YD_OK && offset > 0) {
+        err = entry_long(e, client, pos, offset);
+        pos = smap_next(index, pos);
+    }
+    for (; err == YD_OK && !smap_is_end(index, pos); pos = (struct smap_pos){pos.chunk + 1, 0}) {
+        err = emit_chunk(e, client, pos);
+    }
+    return err;
 }

@@ -50,16 +50,13 @@ static yd_err right_of(struct yd_doc *doc, uint32_t left, uint32_t client, uint3
     return clean_start(doc, client, clock, handle);
 }
 
-yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t *list)
+yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t owner, uint32_t *list)
 {
     uint32_t type;
     if (wire->root) {
         doc->named += wire->name.len;
         YD_TRY(yd_root_intern(doc, wire->name, &type));
     } else {
-        struct smap_pos pos;
-        uint32_t client = yd_client_find(doc, wire->parent.client);
-        uint32_t owner = struct_at(doc, client, wire->parent.clock, &pos);
         if (owner == INDEX_GC || item_ref(item_at(doc, owner)) != REF_TYPE) return YD_OK;
         type = item_at(doc, owner)->content;
     }
@@ -102,7 +99,13 @@ static yd_err place_find(struct yd_doc *doc, const struct item *it, const struct
     } else if (place->right != NONE) {
         place->list = item_list(doc, item_at(doc, place->right));
     } else {
-        return yd_list_of(doc, wire, &place->list);
+        uint32_t owner = INDEX_GC;
+        if (!wire->root) {
+            struct smap_pos pos;
+            uint32_t client = yd_client_find(doc, wire->parent.client);
+            owner = struct_at(doc, client, wire->parent.clock, &pos);
+        }
+        return yd_list_of(doc, wire, owner, &place->list);
     }
     return YD_OK;
 }

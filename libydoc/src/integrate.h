@@ -33,8 +33,10 @@ static inline uint32_t struct_at(const struct yd_doc *doc, uint32_t client, uint
     return smap_value(index, *pos);
 }
 
-/* The list that a struct without origins names; *list stays as it is if there is none. */
-YD_NODISCARD yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t *list);
+/* The list that a struct without origins names; *list stays as it is if there is none. owner: what
+ * stands at the parent's clock, unless that is a root: item handle or INDEX_GC. */
+YD_NODISCARD yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t owner,
+                               uint32_t *list);
 /* Links an item, of which only left, right and home are not set yet: finds its place among
  * concurrent ones, and deletes what has to go with it. */
 YD_NODISCARD yd_err yd_item_place(struct yd_doc *doc, uint32_t handle, struct place *place);

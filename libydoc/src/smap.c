@@ -210,16 +210,6 @@ yd_err yd_smap_insert_first(struct yd_doc *doc, struct smap *map, uint32_t key, 
     return place_put(doc, map, &pos, key, value);
 }
 
-yd_err yd_smap_expect(struct yd_doc *doc, struct smap *map, uint32_t n)
-{
-    if (map->chunk_count > 0 || n == 0) return YD_OK;
-    struct smap_chunk *chunk = chunk_new(doc, n < SMAP_CHUNK ? n : SMAP_CHUNK);
-    if (chunk == NULL) return YD_ENOMEM;
-    map->u.one = chunk;
-    map->chunk_count = 1;
-    return YD_OK;
-}
-
 yd_err yd_smap_append(struct yd_doc *doc, struct smap *map, uint32_t key, uint32_t value)
 {
     if (map->chunk_count == 0) {

@@ -59,6 +59,11 @@ struct smap {
     uint32_t hint;  /* chunk of the last find */
 };
 
+struct smap_entry {
+    uint32_t key;
+    uint32_t value;
+};
+
 /* Where an entry is. Valid until the map changes, unless a function says it keeps it. */
 struct smap_pos {
     uint32_t chunk;
@@ -86,6 +91,9 @@ bool yd_smap_packed_find(const struct smap_chunk *chunk, uint32_t c, uint32_t ke
 size_t yd_smap_packed_bytes(const struct smap_chunk *chunk);
 /* Makes a packed chunk a wide one with room for `more` entries, so that it can be changed. */
 YD_NODISCARD yd_err yd_smap_open(struct yd_doc *doc, struct smap *map, uint32_t c, uint32_t more);
+/* Fills an empty map, packed, with entries in order. */
+YD_NODISCARD yd_err yd_smap_fill(struct yd_doc *doc, struct smap *map,
+                                 const struct smap_entry *entries, uint32_t n);
 /* Packs all chunks; positions stay valid. Memory refused: not all. */
 void yd_smap_pack(struct yd_doc *doc, struct smap *map);
 
@@ -96,6 +104,11 @@ static inline uint32_t smap_chunk_key(const struct smap_chunk *chunk, uint32_t a
 static inline uint32_t smap_chunk_value(const struct smap_chunk *chunk, uint32_t at)
 {
     return smap_is_packed(chunk) ? yd_smap_packed_value(chunk, at) : chunk->cells[chunk->cap + at];
+}
+/* All values of a chunk; those of a packed one are written to `room`, for SMAP_CHUNK. */
+static inline const uint32_t *smap_chunk_values(const struct smap_chunk *chunk, uint32_t *room)
+{
+    return smap_is_packed(chunk) ? yd_smap_unpack_values(chunk, room) : chunk->cells + chunk->cap;
 }
 static inline uint32_t smap_key(const struct smap *map, struct smap_pos pos)
 {
@@ -159,8 +172,6 @@ YD_NODISCARD yd_err yd_smap_insert_after(struct yd_doc *doc, struct smap *map, s
 /* Inserts before the first entry. */
 YD_NODISCARD yd_err yd_smap_insert_first(struct yd_doc *doc, struct smap *map, uint32_t key,
                                          uint32_t value);
-/* Makes room for n entries in an empty map. */
-YD_NODISCARD yd_err yd_smap_expect(struct yd_doc *doc, struct smap *map, uint32_t n);
 /* Inserts behind the last entry. */
 YD_NODISCARD yd_err yd_smap_append(struct yd_doc *doc, struct smap *map, uint32_t key,
                                    uint32_t value);

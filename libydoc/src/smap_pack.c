@@ -28,7 +28,7 @@ size_t yd_smap_packed_bytes(const struct smap_chunk *chunk)
     return packed_bytes(chunk->count, chunk->u.key_size, chunk->value_size);
 }
 
-static uint32_t narrow_at(const uint8_t *at, uint32_t size, uint32_t i)
+static inline uint32_t narrow_at(const uint8_t *at, uint32_t size, uint32_t i)
 {
     uint16_t half;
     uint32_t word;
@@ -70,18 +70,33 @@ uint32_t yd_smap_packed_key(const struct smap_chunk *chunk, uint32_t at)
     return chunk->cells[0] + narrow_at(packed_keys(chunk), chunk->u.key_size, at);
 }
 
+static const uint8_t *packed_values(const struct smap_chunk *chunk)
+{
+    return packed_keys(chunk) + (size_t)chunk->count * (chunk->u.key_size & SIZE_MASK);
+}
+
 uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at)
 {
-    const uint8_t *values =
-        packed_keys(chunk) + (size_t)chunk->count * (chunk->u.key_size & SIZE_MASK);
-    return chunk->cells[1] + narrow_at(values, chunk->value_size, at);
+    return chunk->cells[1] + narrow_at(packed_values(chunk), chunk->value_size, at);
 }
 
 const uint32_t *yd_smap_unpack_values(const struct smap_chunk *chunk, uint32_t *room)
 {
-    uint32_t step = chunk->value_size >> SIZE_BITS;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        room[i] = step > 0 ? chunk->cells[1] + i * step : yd_smap_packed_value(chunk, i);
+    const uint8_t *values = packed_values(chunk);
+    uint32_t n = chunk->count, size = chunk->value_size, base = chunk->cells[1];
+    switch (size) { // each of them a loop of its own
+    case 1:
+        for (uint32_t i = 0; i < n; i++) room[i] = base + narrow_at(values, 1, i);
+        break;
+    case 2:
+        for (uint32_t i = 0; i < n; i++) room[i] = base + narrow_at(values, 2, i);
+        break;
+    case 4:
+        for (uint32_t i = 0; i < n; i++) room[i] = base + narrow_at(values, 4, i);
+        break;
+    default:
+        for (uint32_t i = 0; i < n; i++) room[i] = base + i * (size >> SIZE_BITS);
+        break;
     }
     return room;
 }
@@ -158,28 +173,99 @@ static uint32_t size_of_keys(const uint32_t *cells, uint32_t count, uint32_t *ba
     return span <= UINT8_MAX ? 1 : span <= UINT16_MAX ? 2 : 4;
 }
 
+/* What entries take when they are packed. */
+struct shape {
+    uint32_t base[SMAP_PACKED_CELLS];
+    uint32_t key_size;
+    uint32_t value_size;
+    size_t bytes;
+};
+
+static struct shape shape_of(const uint32_t *keys, const uint32_t *values, uint32_t n)
+{
+    struct shape shape;
+    shape.key_size = size_of_keys(keys, n, &shape.base[0]);
+    shape.value_size = size_of_distances(values, n, &shape.base[1]);
+    shape.bytes = packed_bytes(n, shape.key_size, shape.value_size);
+    return shape;
+}
+
+/* A chunk of so many entries, packed if that is smaller. NULL: memory refused. */
+static struct smap_chunk *chunk_of(struct yd_doc *doc, const struct shape *shape,
+                                   const uint32_t *keys, const uint32_t *values, uint32_t n)
+{
+    bool is_wide = shape->bytes >= smap_wide_bytes(n);
+    struct smap_chunk *chunk = yd_mem(doc, NULL, 0, is_wide ? smap_wide_bytes(n) : shape->bytes);
+    if (chunk == NULL) return NULL;
+    if (is_wide) {
+        *chunk = (struct smap_chunk){.count = (uint8_t)n, .cap = (uint8_t)n};
+        memcpy(chunk->cells, keys, n * sizeof *keys);
+        memcpy(chunk->cells + n, values, n * sizeof *values);
+        return chunk;
+    }
+    *chunk = (struct smap_chunk){.count = (uint8_t)n,
+                                 .u.key_size = (uint8_t)shape->key_size,
+                                 .value_size = (uint8_t)shape->value_size};
+    memcpy(chunk->cells, shape->base, sizeof shape->base);
+    uint8_t *at = (uint8_t *)(chunk->cells + SMAP_PACKED_CELLS);
+    at = narrow_put(at, shape->key_size, keys, n, shape->base[0]);
+    narrow_put(at, shape->value_size, values, n, shape->base[1]);
+    return chunk;
+}
+
 /* Memory refused: it stays as it is. */
 static void chunk_pack(struct yd_doc *doc, struct smap *map, uint32_t c)
 {
     struct smap_chunk *wide = smap_chunk_at(map, c);
-    if (smap_is_packed(wide)) return;
-    uint32_t n = wide->count;
+    if (smap_is_packed(wide) || wide->cap == 1) return;
     const uint32_t *keys = wide->cells, *values = keys + wide->cap;
-    uint32_t base[2];
-    uint32_t key_size = size_of_keys(keys, n, &base[0]);
-    uint32_t value_size = size_of_distances(values, n, &base[1]);
-    size_t size = packed_bytes(n, key_size, value_size);
-    if (size >= smap_wide_bytes(wide->cap)) return;
-    struct smap_chunk *packed = yd_mem(doc, NULL, 0, size);
+    struct shape shape = shape_of(keys, values, wide->count);
+    if (shape.bytes >= smap_wide_bytes(wide->cap)) return;
+    struct smap_chunk *packed = chunk_of(doc, &shape, keys, values, wide->count);
     if (packed == NULL) return;
-    *packed = (struct smap_chunk){
-        .count = wide->count, .u.key_size = (uint8_t)key_size, .value_size = (uint8_t)value_size};
-    memcpy(packed->cells, base, sizeof base);
-    uint8_t *at = (uint8_t *)(packed->cells + SMAP_PACKED_CELLS);
-    at = narrow_put(at, key_size, keys, n, base[0]);
-    narrow_put(at, value_size, values, n, base[1]);
     yd_mem(doc, wide, smap_wide_bytes(wide->cap), 0);
     chunk_store(map, c, packed);
+}
+
+/* In chunks as full as can be. */
+static yd_err packed_fill(struct yd_doc *doc, struct smap *map, const struct smap_entry *entries,
+                          uint32_t n)
+{
+    uint32_t keys[SMAP_CHUNK], values[SMAP_CHUNK];
+    uint32_t chunks = (n + SMAP_CHUNK - 1) / SMAP_CHUNK;
+    if (chunks > 1) {
+        map->u.many = yd_mem(doc, NULL, 0, chunks * sizeof *map->u.many);
+        if (map->u.many == NULL) return YD_ENOMEM;
+        map->dir_cap = chunks;
+    }
+    for (uint32_t c = 0; c < chunks; c++) {
+        uint32_t m = n < SMAP_CHUNK ? n : SMAP_CHUNK;
+        for (uint32_t i = 0; i < m; i++) {
+            keys[i] = entries[i].key;
+            values[i] = entries[i].value;
+        }
+        struct shape shape = shape_of(keys, values, m);
+        struct smap_chunk *chunk = chunk_of(doc, &shape, keys, values, m);
+        if (chunk == NULL) return YD_ENOMEM;
+        if (chunks > 1) map->u.many[c] = (struct smap_dir){chunk, keys[0], 0};
+        if (chunks == 1) map->u.one = chunk;
+        map->chunk_count++;
+        map->total += m;
+        entries += m;
+        n -= m;
+    }
+    return YD_OK;
+}
+
+yd_err yd_smap_fill(struct yd_doc *doc, struct smap *map, const struct smap_entry *entries,
+                    uint32_t n)
+{
+    if (SMAP_PACKS) return packed_fill(doc, map, entries, n);
+    yd_err err = YD_OK;
+    for (uint32_t i = 0; i < n && err == YD_OK; i++) {
+        err = smap_push(doc, map, entries[i].key, entries[i].value);
+    }
+    return err;
 }
 
 void yd_smap_pack(struct yd_doc *doc, struct smap *map)

@@ -150,7 +150,8 @@ static bool client_fits(const struct yd_doc *doc, const struct smap *index)
     uint32_t last = NONE;
     for (uint32_t c = 0; c < index->chunk_count; c++) {
         const struct smap_chunk *chunk = smap_chunk_at(index, c);
-        const uint32_t *values = chunk->cells + chunk->cap; // not packed yet
+        uint32_t room[SMAP_CHUNK];
+        const uint32_t *values = smap_chunk_values(chunk, room);
         for (uint32_t i = 0; i < chunk->count; last = values[i++]) {
             bool joins = values[i] == INDEX_GC
                              ? last == INDEX_GC

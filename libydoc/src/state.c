@@ -69,30 +69,24 @@ void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct
     wire->len = client_entry_end(client, pos) - smap_key(&client->index, pos);
 }
 
-/* Structs from `pos` on; the first one only from clock `from` on. */
-static yd_err emit_own(const struct yd_doc *doc, const struct client *client, struct smap_pos pos,
-                       uint32_t from, struct sink *sink)
-{
-    for (; !smap_is_end(&client->index, pos); pos = smap_next(&client->index, pos)) {
-        struct wire wire;
-        struct id id = {client->id, smap_key(&client->index, pos)};
-        if (!sink->is_v2 && from <= id.clock) return yd_emit_v1(doc, client, pos, sink->out);
-        yd_entry_wire(doc, client, pos, &wire);
-        YD_TRY(sink_struct(sink, &wire, id, from > id.clock ? from - id.clock : 0, false));
-    }
-    return YD_OK;
-}
-
 /* One section: what a client has from a clock on. */
-static yd_err emit_section(const struct yd_doc *doc, struct client *client, uint32_t from,
+static yd_err emit_section(struct emit_v1 *v1, struct client *client, uint32_t from,
                            struct sink *sink)
 {
+    if (!sink->is_v2) return yd_emit_v1_section(v1, client, from);
     struct smap_pos pos;
     bool found = yd_smap_find(&client->index, from, &pos);
     YD_ASSERT(found);
     uint32_t count = yd_smap_count_from(&client->index, pos);
     YD_TRY(yd_sink_section(sink, count, client->id, from));
-    return emit_own(doc, client, pos, from, sink);
+    for (; !smap_is_end(&client->index, pos); pos = smap_next(&client->index, pos)) {
+        struct wire wire;
+        struct id id = {client->id, smap_key(&client->index, pos)};
+        yd_entry_wire(v1->each.doc, client, pos, &wire);
+        uint32_t offset = from > id.clock ? from - id.clock : 0;
+        YD_TRY(yd_v2_write(&sink->v2, &wire, id, offset, false));
+    }
+    return YD_OK;
 }
 
 /* A client's ranges. */
@@ -233,11 +227,13 @@ static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct sin
         if (client_at(doc, i)->next > targets[i]) count++;
     }
     YD_TRY(sink_uint(sink, count));
+    struct emit_v1 v1;
+    yd_emit_v1_begin(&v1, doc, sink->out);
     for (uint32_t i = doc->by_id.count; i-- > 0;) {
         uint32_t index = by_id_at(doc, i);
         struct client *client = client_at(doc, index);
         if (client->next <= targets[index]) continue;
-        YD_TRY(emit_section(doc, client, targets[index], sink));
+        YD_TRY(emit_section(&v1, client, targets[index], sink));
     }
     return emit_deletes(doc, sink);
 }
@@ -332,9 +328,12 @@ static yd_err emit_last(struct yd_doc *doc, struct sink *sink)
     YD_TRY(yd_txn_complete(doc));
     YD_TRY(touched_sort(doc));
     YD_TRY(sink_uint(sink, doc->sections.count));
+    struct emit_v1 v1;
+    yd_emit_v1_begin(&v1, doc, sink->out);
     for (uint32_t i = 0; i < doc->sections.count; i++) {
         const struct section *section = section_at(doc, i);
-        YD_TRY(emit_section(doc, client_at(doc, section->client), section->next.clock, sink));
+        struct client *client = client_at(doc, section->client);
+        YD_TRY(emit_section(&v1, client, section->next.clock, sink));
     }
     return yd_emit_spans(doc, sink);
 }

@@ -272,9 +272,9 @@ struct yd_doc {
     yd_alloc alloc;
     struct yd_doc_opts opts;
     size_t deletes_max; /* as opts.doc_bytes_max, for updates that only delete */
-    size_t bytes; /* memory held, this struct included */
-    bool broken;  /* an allocation failed half-way */
-    bool retry;   /* something parked can go on at the next apply */
+    size_t bytes;       /* memory held, this struct included */
+    bool broken;        /* an allocation failed half-way */
+    bool retry;         /* something parked can go on at the next apply */
 
     uint32_t **slabs;
     uint32_t slab_count;
@@ -606,11 +606,12 @@ static inline struct extent *extent_at(const struct yd_doc *doc, uint32_t handle
 {
     return (struct extent *)doc->extents.at + handle;
 }
-/* Where the content of an item lies. */
+/* Where the content of an item lies; of one that has none, anywhere. Plain ones and those without
+ * alternate, so what they have is computed, not guessed. */
 YD_ONCE struct extent item_extent(const struct yd_doc *doc, const struct item *it)
 {
-    if ((it->who & ITEM_PLAIN) != 0) return (struct extent){it->content, it->len};
-    return (it->who & ITEM_EXTENT) != 0 ? *extent_at(doc, it->content) : (struct extent){0, 0};
+    if ((it->who & ITEM_EXTENT) != 0) return *extent_at(doc, it->content);
+    return (struct extent){it->content, it->len & -(it->who >> 30 & 1)};
 }
 YD_ONCE yd_slice item_bytes(const struct yd_doc *doc, const struct item *it)
 {

@@ -1,8 +1,9 @@
 /* limit/peers.h - what is counted of each address, in memory of a fixed size.
  *
  * An entry may be taken for another address only when forgetting it changes nothing: nobody is
- * connected from there, no room counts for it and its buckets are full again. So nobody gets rid of a debt by bringing
- * many addresses; where no place is left the newcomers share one entry, and its limits. */
+ * connected from there, no room counts for it and its buckets are full again. So nobody gets rid of
+ * a debt by bringing many addresses; where no place is left the newcomers share one entry, and its
+ * limits. */
 #ifndef LIMIT_PEERS_H
 #define LIMIT_PEERS_H
 
@@ -28,7 +29,9 @@ struct peers {
  * be connections and rooms. */
 void peers_init(struct peers *peers, uint32_t connections_max, uint32_t rooms_max, uint64_t seed);
 void peers_deinit(struct peers *peers);
-/* The entry of an address, or the shared one. Good while a connection or a room of it is counted. */
+/* The entry of an address, or the shared one. Good while one of its connections or rooms is
+ * counted.
+ */
 struct peer *peers_get(struct peers *peers, struct address address, uint64_t now_us);
 
 #endif

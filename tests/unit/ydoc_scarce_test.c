@@ -199,6 +199,12 @@ static yd_err wild_mark(struct stage *s)
     "0504 01 84 0505 0161 81 0506 01 84 0507 0161 81 0508 01 84 0509 0161 81 050a 01 "             \
     "84 050b 0161 81 050c 01 84 050d 0161 81 050e 01 84 050f 0161 81 0510 01 84 0511 "             \
     "0161 81 0512 01 01 05 0a 0101 0301 0501 0701 0901 0b01 0d01 0f01 1101 1301 "
+/* Twenty letters, each a struct of its own as in no state: all are joined. */
+#define LETTERS                                                                                    \
+    "01 14 0500 04 0101 74 0161 84 0500 0161 84 0501 0161 84 0502 0161 84 050"                     \
+    "3 0161 84 0504 0161 84 0505 0161 84 0506 0161 84 0507 0161 84 0508 0161 "                     \
+    "84 0509 0161 84 050a 0161 84 050b 0161 84 050c 0161 84 050d 0161 84 050e"                     \
+    " 0161 84 050f 0161 84 0510 0161 84 0511 0161 84 0512 0161 00"
 #define LOADED "0101 0500 04 0101 74 40 " A16 A16 A16 A16 " 00"
 #define PAIRED "0101 0500 04 0101 74 06 61f09f988062 00" // "a", a pair, "b"
 
@@ -269,6 +275,7 @@ static const struct scene scenes[] = {
      {"01 02 0500 07 0101 61 01 28 00 0500 016b 01 7d01 00", "0001 05 01 0101", "0001 05 01 0001"},
      NULL},
     {"a delete in what was loaded", false, {LOADED, "0001 05 01 0201"}, NULL},
+    {"letters that are joined when they are loaded", false, {LETTERS}, NULL},
     {"a delete beside those that were loaded", false, {HOLES, "0001 05 01 0201"}, NULL},
     {"a delete between two chunks of those", false, {HOLES, "0001 05 01 0801"}, NULL},
     {"a delete in what was put before something",
