@@ -41,6 +41,7 @@ export interface Settings {
   cookie: string;
   maxSessionMs: number;
   messageBytesMax: number;
+  documentBytesMax: number;
   connectionsMax: number;
   presenceBytesMax: number;
   presenceClientsMax: number;
@@ -63,6 +64,7 @@ export interface Settings {
 export class SettingsError extends Error {}
 
 const MESSAGE_BYTES_MAX = 32 << 20; // the platform's own
+const DOCUMENT_BYTES_MAX = 64 << 20; // an isolate has 128 MB for the document, its encodings and messages
 const SOCKETS_MAX = 32_768; // the platform's, of one object
 
 const KNOWN = new Map<Env, Settings>();
@@ -121,6 +123,7 @@ function read(env: Env): Settings {
     cookie: text("PARTYD_COOKIE"),
     maxSessionMs: number("PARTYD_MAX_SESSION_MS", 0, 0, 31536000000),
     messageBytesMax,
+    documentBytesMax: number("PARTYD_DOCUMENT_BYTES_MAX", DOCUMENT_BYTES_MAX, 1024, 2 ** 31),
     connectionsMax: number("PARTYD_ROOM_CONNECTIONS_MAX", 10_000, 1, SOCKETS_MAX),
     presenceBytesMax: number("PARTYD_PRESENCE_BYTES_MAX", 65_536, 64, 1 << 24),
     presenceClientsMax: number("PARTYD_PRESENCE_CLIENTS_MAX", 64, 1, 1 << 24),
@@ -181,7 +184,7 @@ function policyOf(pattern: string, entry: unknown, s: Settings): Policy {
       case "gc": policy.keepDeleted = typeof value === "boolean" ? !value : bad("true or false"); break;
       case "message-bytes-max": policy.messageBytesMax = Math.min(bytes(), MESSAGE_BYTES_MAX); break;
       case "backup": policy.backed = policy.backed && (value === "none" ? false : Array.isArray(value) && value.every(one => one === "convex") ? value.length > 0 : bad('"none" or ["convex"]')); break;
-      case "document-bytes-max": policy.documentBytesMax = bytes(); break;
+      case "document-bytes-max": policy.documentBytesMax = Math.min(bytes(), 2 ** 31); break;
       case "connections-max": policy.connectionsMax = Number.isInteger(value) && (value as number) > 0 && (value as number) <= SOCKETS_MAX ? value as number : bad(`a number up to ${SOCKETS_MAX}`); break;
       case "presence-identity": policy.naming = (typeof value === "string" ? namingOf(value) : null) ?? bad(NAMING_TAKES); break;
       default: throw new SettingsError(`PARTYD_ROOMS: "${pattern}": there is no key "${key}"; the keys are store, auth, backup, gc, connections-max, presence-identity, message-bytes-max and document-bytes-max`);
@@ -191,7 +194,7 @@ function policyOf(pattern: string, entry: unknown, s: Settings): Policy {
 }
 
 function plain(s: Settings): Policy {
-  return { stored: true, decided: true, keepDeleted: false, messageBytesMax: s.messageBytesMax, documentBytesMax: 0, backed: s.backup, connectionsMax: s.connectionsMax, naming: s.presenceIdentity };
+  return { stored: true, decided: true, keepDeleted: false, messageBytesMax: s.messageBytesMax, documentBytesMax: s.documentBytesMax, backed: s.backup, connectionsMax: s.connectionsMax, naming: s.presenceIdentity };
 }
 
 /** The policy of a room; null: the table has no entry for it (rules D1, D2). */

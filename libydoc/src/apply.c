@@ -16,6 +16,15 @@
 /* Scratch for V2 of more bytes is given back. */
 #define INNER_KEPT ((size_t)64 << 10)
 
+/* Of more spans the memory is given back: it would count for the limit of the document. */
+#define SPANS_KEPT 1024
+
+YD_ONCE void spans_begin(struct yd_doc *doc, struct vec *spans)
+{
+    spans->count = 0;
+    if (spans->cap > SPANS_KEPT) yd_vec_free(doc, spans, sizeof(struct span));
+}
+
 void yd_txn_begin(struct yd_doc *doc)
 {
     struct txn *txn = &doc->txn;
@@ -23,9 +32,11 @@ void yd_txn_begin(struct yd_doc *doc)
     txn->known_part = false;
     txn->whole = false;
     txn->apart = false;
+    txn->no_waiting = false;
     txn->touched.count = 0;
-    txn->dels.count = 0;
-    txn->cands.count = 0;
+    spans_begin(doc, &txn->dels);
+    spans_begin(doc, &txn->cands);
+    spans_begin(doc, &doc->notes);
     doc->changes.count = 0;
 }
 
@@ -41,6 +52,7 @@ static yd_err range_apply(struct yd_doc *doc, uint64_t id, uint32_t clock, uint3
     }
     if (end <= state) return YD_OK;
     *parked = true;
+    if (doc->txn.no_waiting) return YD_OK;
     uint32_t from = clock > state ? clock : state;
     return yd_pending_delete(doc, id, from, end - from);
 }
@@ -83,101 +95,20 @@ static yd_err deletes_apply(struct yd_doc *doc, yd_slice deletes, bool *parked)
     return YD_OK;
 }
 
-/* Whether a clock of another client will be there: it is, or the update brings it. */
-static bool clock_will_be_here(struct yd_doc *doc, uint64_t id, uint32_t clock)
-{
-    uint32_t client = yd_client_find(doc, id);
-    if (client != NONE && clock < client_at(doc, client)->next) return true;
-    uint32_t low = 0;
-    uint32_t high = doc->sections.count;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        const struct section *section = section_at(doc, mid);
-        if (section->id == id) return clock < section->park.clock;
-        if (section->id > id) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return false;
-}
-
-/* Fills park.clock of each section with the clock behind it; false at a gap. */
-static bool sections_are_whole(struct yd_doc *doc)
-{
-    bool whole = true;
-    for (uint32_t i = 0; i < doc->sections.count; i++) {
-        struct section *section = section_at(doc, i);
-        struct yd_reader r = {section->next.at, section->next.end, false};
-        uint32_t clock = section->next.clock;
-        uint32_t client = yd_client_find(doc, section->id);
-        if (clock > (client == NONE ? 0 : client_at(doc, client)->next)) whole = false;
-        for (uint32_t k = 0; k < section->next.left; k++) {
-            struct wire wire;
-            yd_v1_read(&r, &wire);
-            if (wire.ref == REF_SKIP) whole = false;
-            clock += wire.len;
-        }
-        section->park.clock = clock;
-    }
-    return whole;
-}
-
-static bool wire_has_all(struct yd_doc *doc, const struct wire *wire)
-{
-    if (wire->ref == REF_GC) return true;
-    if ((wire->flags & WIRE_ORIGIN) &&
-        !clock_will_be_here(doc, wire->origin.client, wire->origin.clock)) {
-        return false;
-    }
-    if ((wire->flags & WIRE_RIGHT) &&
-        !clock_will_be_here(doc, wire->right.client, wire->right.clock)) {
-        return false;
-    }
-    if ((wire->flags & WIRE_ORIGINS) != 0 || wire->root) return true;
-    return clock_will_be_here(doc, wire->parent.client, wire->parent.clock);
-}
-
-/* Asked only when the parking place is nearly full: would any of the update have to wait? */
-static bool would_wait(struct yd_doc *doc, yd_slice deletes)
-{
-    if (!sections_are_whole(doc)) return true;
-    for (uint32_t i = 0; i < doc->sections.count; i++) {
-        struct section *section = section_at(doc, i);
-        struct yd_reader r = {section->next.at, section->next.end, false};
-        for (uint32_t k = 0; k < section->next.left; k++) {
-            struct wire wire;
-            yd_v1_read(&r, &wire);
-            if (!wire_has_all(doc, &wire)) return true;
-        }
-    }
-    struct yd_reader r = yd_reader_of(deletes);
-    uint64_t clients = codec_varuint(&r);
-    for (uint64_t i = 0; i < clients; i++) {
-        uint64_t id = codec_varuint(&r);
-        uint64_t count = codec_varuint(&r);
-        for (uint64_t k = 0; k < count; k++) {
-            uint64_t clock = codec_varuint(&r);
-            uint64_t len = codec_varuint(&r);
-            if (len > 0 && !clock_will_be_here(doc, id, (uint32_t)(clock + len - 1))) return true;
-        }
-    }
-    return false;
-}
-
-/* Refuses an update that could pass a limit, before anything is changed. */
+/* Refuses an update that could pass a limit, before anything is changed. If it is too much only for
+ * what waits, none of it may wait: what is parked is what came. */
 static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct update_plan *plan)
 {
     uint64_t cost = plan->structs * STRUCT_COST + plan->ranges * RANGE_COST + 2 * update.len;
-    // Tables grow by half their size at a time.
-    if (doc->bytes + doc->bytes / 2 + cost > doc->opts.doc_bytes_max) return YD_ETOOBIG;
+    if (doc_is_unlimited(doc)) return YD_OK;
+    size_t most = plan->structs == 0 ? doc->deletes_max : doc->opts.doc_bytes_max;
+    if (doc_held(doc) + cost > most) return YD_ETOOBIG;
     uint64_t clients =
         doc->clients.count + (uint64_t)doc->sections.count * 2 + plan->delete_clients;
     if (clients >= CLIENT_MAX - 1) return YD_ETOOBIG;
     uint64_t parked = yd_doc_pending(doc).bytes + update.len +
                       doc->sections.count * sizeof(struct run) + plan->ranges * sizeof(struct span);
-    if (parked > doc->opts.pending_bytes_max && would_wait(doc, plan->deletes)) return YD_ETOOBIG;
+    doc->txn.no_waiting = parked > doc->opts.pending_bytes_max;
     return YD_OK;
 }
 
@@ -195,8 +126,10 @@ static yd_err update_integrate(struct yd_doc *doc, const struct update_plan *pla
     bool due = yd_pending_is_due(doc);
     if (any_closed(doc)) {
         *parked = true;
-        YD_TRY(yd_pending_park(doc));
-        YD_TRY(yd_pending_note(doc));
+        if (!doc->txn.no_waiting) {
+            YD_TRY(yd_pending_park(doc));
+            YD_TRY(yd_pending_note(doc));
+        }
     }
     YD_TRY(deletes_apply(doc, plan->deletes, parked));
     YD_TRY(yd_pending_apply_deletes(doc));
@@ -283,7 +216,8 @@ yd_err yd_doc_apply(struct yd_doc *doc, yd_slice update, enum yd_format format,
         return err;
     }
     applied->changed = doc->txn.touched.count > 0 || doc->txn.dels.count > 0;
-    applied->parked = parked;
+    applied->parked = parked && !doc->txn.no_waiting;
+    applied->dropped = parked && doc->txn.no_waiting;
     applied->known_part |= doc->txn.known_part;
     return YD_OK;
 }

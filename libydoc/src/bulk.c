@@ -192,7 +192,6 @@ static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
     struct yd_doc *doc = b->doc;
     struct yd_reader r = yd_reader_of(b->update);
     struct update_plan plan = {.structs = 0};
-    size_t bytes = doc->bytes;
     uint64_t count = yd_count_read(&r, 3);
     YD_TRY(yd_arena_reserve(doc, &doc->text, b->update.len)); // given back below
     for (uint64_t i = 0; i < count; i++) {
@@ -200,8 +199,7 @@ static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
     }
     yd_deletes_check(&r, &plan);
     if (r.failed) return BULK_UNFIT;
-    uint64_t cost = doc->structs * STRUCT_COST + plan.ranges * RANGE_COST + 2 * b->update.len;
-    if (bytes + bytes / 2 + cost > doc->opts.doc_bytes_max) return BULK_UNFIT;
+    if (!doc_has_room(doc, plan.ranges * RANGE_COST)) return BULK_UNFIT;
     *deletes = plan.deletes;
     return YD_OK;
 }
@@ -324,6 +322,7 @@ static yd_err item_place(struct bulk *b, uint32_t handle, const struct origins *
 /* Links an item of client `at`, or finds the client that has to go first. */
 static yd_err step_link(struct bulk *b, uint32_t at, uint32_t handle, uint32_t *missing)
 {
+    if (!doc_has_room(b->doc, 0)) return BULK_UNFIT;
     struct client *client = client_at(b->doc, at);
     struct item *it = item_at(b->doc, handle);
     struct origins origins = item_origins(it);

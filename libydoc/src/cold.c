@@ -280,7 +280,7 @@ yd_err yd_cold_compact(struct yd_cold *cold)
 {
     struct yd_doc *doc;
     // What lies here was let in: no limit of a live document may keep it from being read.
-    struct yd_doc_opts opts = {.update_bytes_max = SIZE_MAX, .pending_bytes_max = SIZE_MAX};
+    struct yd_doc_opts opts = {.update_bytes_max = SIZE_MAX, .doc_bytes_max = SIZE_MAX};
     YD_TRY(yd_cold_open(cold, cold->alloc, &opts, &doc));
     struct yd_buf state;
     yd_buf_init(&state, cold->alloc, SIZE_MAX / 2);

@@ -26,13 +26,23 @@ void yd_doc_limit(struct yd_doc *doc, const struct yd_doc_opts *limits)
 {
     // Content offsets have 32 bits; half of that keeps room for what a transaction moves.
     size_t most = sizeof(void *) == 4 ? 1024 * MIB : 2048 * MIB;
+    size_t update_most = most / 2;
     struct yd_doc_opts *o = &doc->opts;
     o->update_bytes_max = or_default(limits->update_bytes_max, 64 * MIB);
     o->pending_bytes_max = or_default(limits->pending_bytes_max, 16 * MIB);
     o->doc_bytes_max = or_default(limits->doc_bytes_max, most);
-    if (o->doc_bytes_max > most) o->doc_bytes_max = most;
-    if (o->update_bytes_max > most / 2) o->update_bytes_max = most / 2;
+    if (doc_is_unlimited(doc)) {
+        update_most = ARENA_MAX;
+    } else if (o->doc_bytes_max > most) {
+        o->doc_bytes_max = most;
+    }
+    if (o->update_bytes_max > update_most) o->update_bytes_max = update_most;
     doc->inner.bytes.max = o->update_bytes_max;
+    // Deleting is the way out of being too large, and takes room first. Tables that have just grown
+    // count one and a half times.
+    size_t most_held = o->doc_bytes_max + o->doc_bytes_max / 2;
+    if (most_held < doc_held(doc)) most_held = doc_held(doc);
+    doc->deletes_max = most_held + o->doc_bytes_max / 8;
 }
 
 yd_err yd_doc_new(yd_alloc alloc, const struct yd_doc_opts *opts, struct yd_doc **doc)
@@ -100,6 +110,7 @@ void yd_doc_empty(struct yd_doc *doc)
     memset(doc, 0, sizeof *doc);
     doc->alloc = kept.alloc;
     doc->opts = kept.opts;
+    doc->deletes_max = kept.deletes_max;
     doc->bytes = kept.bytes;
     doc->inner = kept.inner;
     doc->txn.epoch = kept.txn.epoch;

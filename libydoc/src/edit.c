@@ -115,7 +115,7 @@ yd_err yd_edit_room(struct yd_doc *doc, uint64_t structs, uint64_t bytes, uint64
 {
     uint64_t cost = structs * STRUCT_COST + 2 * bytes;
     if (structs > NONE || bytes > NONE) return YD_ETOOBIG;
-    if (doc->bytes + doc->bytes / 2 + cost > doc->opts.doc_bytes_max) return YD_ETOOBIG;
+    if (!doc_has_room(doc, cost)) return YD_ETOOBIG;
     uint32_t next = client_at(doc, doc->edit->me)->next;
     return clocks >= CLOCK_MAX - next ? YD_ETOOBIG : YD_OK;
 }

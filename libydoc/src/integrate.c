@@ -54,12 +54,16 @@ yd_err yd_list_of(struct yd_doc *doc, const struct wire *wire, uint32_t owner, u
 {
     uint32_t type;
     if (wire->root) {
+        doc->named += wire->name.len;
         YD_TRY(yd_root_intern(doc, wire->name, &type));
     } else {
         if (owner == INDEX_GC || item_ref(item_at(doc, owner)) != REF_TYPE) return YD_OK;
         type = item_at(doc, owner)->content;
     }
-    if (wire->flags & WIRE_KEY) return yd_key_intern(doc, type, wire->key, list);
+    if (wire->flags & WIRE_KEY) {
+        doc->named += wire->key.len;
+        return yd_key_intern(doc, type, wire->key, list);
+    }
     *list = type_at(doc, type)->seq;
     return YD_OK;
 }

@@ -24,7 +24,7 @@ yd_err yd_vec_grow(struct yd_doc *doc, struct vec *vec, uint32_t more, size_t si
     uint64_t need = (uint64_t)vec->count + more;
     uint64_t cap = vec->cap < 4 ? 4 : (uint64_t)vec->cap + vec->cap / 2;
     if (cap < need || grows_tight(need)) cap = need;
-    if (cap > NONE || cap > SIZE_MAX / size) return YD_ENOMEM;
+    if (need > TABLE_MAX || cap > SIZE_MAX / size) return YD_ENOMEM;
     void *at = yd_mem(doc, vec->at, vec->cap * size, (size_t)cap * size);
     if (at == NULL) return YD_ENOMEM;
     vec->at = at;
@@ -44,7 +44,7 @@ yd_err yd_arena_reserve(struct yd_doc *doc, struct arena *arena, size_t more)
     uint64_t need = (uint64_t)arena->len + more;
     uint64_t cap = arena->cap < 64 ? 64 : (uint64_t)arena->cap + arena->cap / 2;
     if (cap < need || grows_tight(need)) cap = need;
-    if (cap > NONE) cap = NONE;
+    if (cap > ARENA_MAX) cap = ARENA_MAX;
     if (cap < need) return YD_ENOMEM;
     uint8_t *ptr = yd_mem(doc, arena->ptr, arena->cap, (size_t)cap);
     if (ptr == NULL) return YD_ENOMEM;

@@ -33,6 +33,9 @@
 #define NONE       UINT32_MAX
 #define CLOCK_MAX  ((uint32_t)INT32_MAX) /* clocks are below; Yjs has 2^53, real ones never */
 #define CLIENT_MAX ((uint32_t)1 << 24)   /* clients of a document: 24 bits in an item */
+/* What the handles of a document can name: beyond it memory is refused, whatever its limits. */
+#define TABLE_MAX (((uint32_t)1 << 28) - 1) /* entries: 28 bits in an item */
+#define ARENA_MAX ((uint32_t)3 << 30)       /* bytes: a quarter more has 32 bits too */
 
 /* Content references of the format (info bits 0 to 4). */
 enum {
@@ -97,7 +100,7 @@ enum origin_kind {
     ORIGIN_SIDE = 2, /* the last clock of its left neighbour, the first of its right one */
     ORIGIN_KEPT = 3  /* in its anchor */
 };
-#define HOME_MASK  (((uint32_t)1 << 28) - 1) /* tables are far smaller, see yd_doc_new() */
+#define HOME_MASK  (((uint32_t)1 << 28) - 1)
 #define HOME_LEFT  28
 #define HOME_RIGHT 30
 
@@ -215,6 +218,7 @@ struct txn {
     bool whole;         /* it loaded all that there is; dels lack what came deleted, until
                            yd_txn_complete() */
     bool apart;         /* it loaded a state in which no neighbours fit together */
+    bool no_waiting;    /* the parking place has no room for any of it */
     struct vec touched; /* uint32_t: clients whose state grew */
     struct vec dels;    /* struct span: what was deleted */
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
@@ -267,9 +271,10 @@ struct kept {
 struct yd_doc {
     yd_alloc alloc;
     struct yd_doc_opts opts;
-    size_t bytes; /* memory held, this struct included */
-    bool broken;  /* an allocation failed half-way */
-    bool retry;   /* something parked can go on at the next apply */
+    size_t deletes_max; /* as opts.doc_bytes_max, for updates that only delete */
+    size_t bytes;       /* memory held, this struct included */
+    bool broken;        /* an allocation failed half-way */
+    bool retry;         /* something parked can go on at the next apply */
 
     uint32_t **slabs;
     uint32_t slab_count;
@@ -286,6 +291,7 @@ struct yd_doc {
     uint32_t sorted_count;
     uint32_t last_client; /* index of the last lookup */
     uint64_t structs;     /* index entries of all clients */
+    size_t named;         /* bytes of names that structs said: here each is once, encoded always */
 
     struct vec anchors; /* struct anchor */
     struct vec extents; /* struct extent */
@@ -331,6 +337,21 @@ struct yd_doc {
     struct kept kept_deletes; /* the delete set in V1 */
     struct kept kept_vector;  /* the state vector */
 };
+
+/* What is read was let in before: only what handles can name holds. */
+static inline bool doc_is_unlimited(const struct yd_doc *doc)
+{
+    return doc->opts.doc_bytes_max == SIZE_MAX;
+}
+/* What counts for its limit. Tables grow by half their size at a time. */
+YD_ONCE size_t doc_held(const struct yd_doc *doc)
+{
+    return doc->bytes + doc->bytes / 2 + doc->named;
+}
+static inline bool doc_has_room(const struct yd_doc *doc, uint64_t cost)
+{
+    return doc_held(doc) + cost <= doc->opts.doc_bytes_max;
+}
 
 /* ---- mem.c */
 /* The document's allocator: as yd_alloc.resize, counted. */

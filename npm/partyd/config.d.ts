@@ -45,6 +45,8 @@ export interface PartydConfig {
   'address-connections-max'?: number
   /** of these: that nobody has let into a room yet (1 to 16777216); default 1024 */
   'address-handshakes-max'?: number
+  /** rooms in memory that one address has brought there (1 to 16777216); default 10000 */
+  'address-rooms-max'?: number
   /** requests for a room of one address (0 to 1000000); default 100 */
   'address-connects-per-s'?: number
   /** messages of one address; beyond it is read more slowly (0 to 100000000); default 100000 */
@@ -61,6 +63,8 @@ export interface PartydConfig {
   'room-messages-per-s'?: number
   /** bytes into one room; beyond who sends is read more slowly (0 to 1099511627776); default 67108864 */
   'room-bytes-per-s'?: number
+  /** memory of the document in one room; the table of rooms may say other numbers (1024 to 2147483648); default 536870912 */
+  'document-bytes-max'?: number
   /** one presence state; a larger one is ignored (64 to 16777216); default 65536 */
   'presence-bytes-max'?: number
   /** presence of one connection is told on so often, the newest (1 to 1000000); default 60 */
@@ -134,7 +138,7 @@ export interface RoomConfig {
   gc?: boolean
   /** one message; default: the setting of that name (1024 to 1073741824) */
   'message-bytes-max'?: number
-  /** memory of the document; what goes beyond is ignored (1024 to 1099511627776) */
+  /** memory of the document; default: the setting of that name (1024 to 2147483648) */
   'document-bytes-max'?: number
   /** updates kept with store history; 0: no limit; default 100000 (0 to any) */
   'history-updates-max'?: number

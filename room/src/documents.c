@@ -47,9 +47,7 @@ struct yd_doc_opts document_limits(const struct room *room)
  * keep it from being read. They hold for what clients bring from then on. */
 yd_err document_load(struct room *room, yd_slice update)
 {
-    const struct yd_doc_opts none = {.update_bytes_max = SIZE_MAX / 2,
-                                     .pending_bytes_max = SIZE_MAX / 2,
-                                     .doc_bytes_max = SIZE_MAX / 2};
+    const struct yd_doc_opts none = {.update_bytes_max = SIZE_MAX, .doc_bytes_max = SIZE_MAX};
     const struct yd_doc_opts limits = document_limits(room);
     struct yd_applied applied;
     yd_doc_limit(room->doc, &none);
@@ -133,7 +131,8 @@ static yd_err pass_on(struct room *room, yd_slice update, const struct yd_applie
     yd_err err = flow_note_deletes(room);
     if (err != YD_OK) return err;
     // What was parked is in no "last update": then the whole goes on.
-    if (!applied->known_part || applied->parked) return append_and_relay(room, update, FX_BORROWED);
+    bool in_part = applied->dropped || (applied->known_part && !applied->parked);
+    if (!in_part) return append_and_relay(room, update, FX_BORROWED);
     size_t at = room->out.len;
     err = yd_doc_last_update(room->doc, YD_V1, &room->out);
     if (err != YD_OK) return err;
@@ -189,6 +188,7 @@ yd_err document_update(struct room *room, uint32_t member, enum room_message mes
 
     gap_watch(room);
     err = pass_on(room, update, &applied);
+    if (err == YD_OK && applied.dropped) return update_beyond(room, member, message);
     return err == YD_OK ? member_status(room, member, message, true) : err;
 }
 

@@ -255,16 +255,22 @@ static void guest_begin(struct seat *seat, const struct auth_decision *d)
     seat->guest = guest;
 }
 
-/* In memory, for the room; in the room, for one more. */
-static bool has_place(struct shard *shard, const struct visit *visit)
+/* What has no place: the room in memory, or one more in the room. */
+static enum limit over(const struct seat *seat)
 {
+    const struct shard *shard = seat->conn->shard;
+    const struct settings *s = shard->settings;
+    const struct visit *visit = seat->visit;
+    const struct peer *peer = seat->conn->allowance.peer;
     const struct room_slot *slot = slot_find(shard, visit->name);
     int64_t most = visit->policy->connections_max;
-    if (most == 0) most = shard->settings->room_connections_max;
-    bool is_full = slot == NULL ? HASH_COUNT(shard->rooms) >= (uint64_t)shard->settings->rooms_max
-                                : slot->member_count >= (uint64_t)most;
-    if (is_full) limits_hit(shard, slot == NULL ? LIMIT_ROOMS : LIMIT_ROOM_CONNECTIONS);
-    return !is_full;
+    if (most == 0) most = s->room_connections_max;
+    if (slot != NULL) {
+        return slot->member_count >= (uint64_t)most ? LIMIT_ROOM_CONNECTIONS : LIMIT_COUNT;
+    }
+    if (HASH_COUNT(shard->rooms) >= (uint64_t)s->rooms_max) return LIMIT_ROOMS;
+    bool is_greedy = peer != NULL && peer->rooms >= (uint64_t)s->address_rooms_max;
+    return is_greedy ? LIMIT_ADDRESS_ROOMS : LIMIT_COUNT;
 }
 
 static void admit(struct seat *seat)
@@ -280,8 +286,10 @@ static void admit(struct seat *seat)
         }
         return;
     }
-    if (!has_place(shard, visit)) {
-        refuse(seat, slot_find(shard, visit->name) == NULL ? REFUSE_BUSY : REFUSE_ROOM_FULL);
+    enum limit limit = over(seat);
+    if (limit != LIMIT_COUNT) {
+        limits_hit(shard, limit);
+        refuse(seat, limit == LIMIT_ROOM_CONNECTIONS ? REFUSE_ROOM_FULL : REFUSE_BUSY);
         return;
     }
     if (visit->upgrade != NULL) {
@@ -290,7 +298,7 @@ static void admit(struct seat *seat)
     }
     seat->deadline_ms = 0;
     limits_admitted(conn);
-    slot_add(slot_get(shard, visit->name, visit->policy), seat);
+    slot_add(slot_get(shard, visit->name, visit->policy, conn->allowance.peer), seat);
     visit_free(visit);
     seat->visit = NULL;
     seat_enter(seat);

@@ -31,6 +31,7 @@ static const char *const names[LIMIT_COUNT] = {
     [LIMIT_ROOMS] = "rooms-max",
     [LIMIT_ADDRESS_CONNECTIONS] = "address-connections-max",
     [LIMIT_ADDRESS_HANDSHAKES] = "address-handshakes-max",
+    [LIMIT_ADDRESS_ROOMS] = "address-rooms-max",
     [LIMIT_ADDRESS_CONNECTS] = "address-connects-per-s",
     [LIMIT_ADDRESS_MESSAGES] = "address-messages-per-s",
     [LIMIT_ADDRESS_BYTES] = "address-bytes-per-s",
@@ -89,7 +90,7 @@ bool limits_open(struct shard *shard, char *why, size_t size)
     }
     (void)RAND_bytes((unsigned char *)&seed, sizeof seed);
     l->connections_max = connections_max(s);
-    peers_init(&l->peers, l->connections_max, seed);
+    peers_init(&l->peers, l->connections_max, (uint32_t)s->rooms_max, seed);
     l->connect_rate = rate_of(s->connects_per_s);
     l->address_connect_rate = rate_of(s->address_connects_per_s);
     l->address_messages = rate_of(s->address_messages_per_s);

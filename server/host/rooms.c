@@ -28,6 +28,7 @@ static void slot_free(struct shard *shard, struct room_slot *slot)
 {
     slot_expects_nothing(shard, slot);
     HASH_DEL(shard->rooms, slot);
+    if (slot->peer != NULL) slot->peer->rooms--;
     room_free(slot->room);
     for (uint32_t wire = 0; wire < SESSION_WIRES; wire++) outbox_disown(slot->outs[wire]);
     slot_forget_shared(slot);
@@ -92,9 +93,10 @@ static struct room_naming policy_naming(const struct policy *policy)
 static yd_err slot_begin(const struct shard *shard, struct room_slot *slot)
 {
     const struct policy *policy = slot->policy;
+    int64_t own = policy->document_bytes_max;
     struct room_opts opts = {
         .update_bytes_max = policy_message_bytes(shard, policy),
-        .doc_bytes_max = (size_t)policy->document_bytes_max,
+        .doc_bytes_max = (size_t)(own > 0 ? own : shard->settings->document_bytes_max),
         .part_bytes = (size_t)shard->settings->sync_part_bytes,
         .keep_deleted = policy->keeps_deleted,
         .presence_only = !policy->stored,
@@ -113,8 +115,9 @@ struct room_slot *slot_find(const struct shard *shard, yd_slice name)
     return slot;
 }
 
-/* The room "party/room"; begins to load it if it is not in memory. */
-struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy)
+/* The room "party/room"; begins to load it, for this address, if it is not in memory. */
+struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy,
+                           struct peer *peer)
 {
     struct room_slot *slot = NULL;
     HASH_FIND(hh, shard->rooms, name.ptr, name.len, slot);
@@ -124,6 +127,8 @@ struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct poli
     memcpy(slot->name, name.ptr, name.len);
     slot->name_len = (uint32_t)name.len;
     slot->policy = policy;
+    slot->peer = peer;
+    if (peer != NULL) peer->rooms++;
     slot->state = SLOT_LOADING;
     HASH_ADD(hh, shard->rooms, name, slot->name_len, slot);
     if (!policy->stored) { // nothing to load: the store does not know of it

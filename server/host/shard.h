@@ -153,6 +153,7 @@ struct room_slot {
     UT_hash_handle hh;       /* by name */
     UT_hash_handle by_token; /* while loading */
     struct room *room;
+    struct peer *peer;     /* the address that it counts for; NULL: none */
     struct seat **members; /* by member number; NULL: free */
     uint32_t member_cap, member_count;
     uint32_t wire_counts[SESSION_WIRES + 1]; /* members that are in, by their wire */
@@ -283,7 +284,8 @@ void conn_answer(struct conn *conn, int status, const char *type, yd_slice body)
 
 /* rooms.c */
 struct room_slot *slot_find(const struct shard *shard, yd_slice name); /* NULL: not in memory */
-struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy);
+struct room_slot *slot_get(struct shard *shard, yd_slice name, const struct policy *policy,
+                           struct peer *peer);
 /* One message to such a room, in one piece or in chunks; policy may be NULL. */
 size_t policy_message_bytes(const struct shard *shard, const struct policy *policy);
 void slot_loaded(struct shard *shard, struct store_event *ev);

@@ -9,11 +9,15 @@
 #define SIZE_MIN         1024u
 #define SIZE_MAX_ENTRIES (1u << 22)
 
-void peers_init(struct peers *peers, uint32_t connections_max, uint64_t seed)
+void peers_init(struct peers *peers, uint32_t connections_max, uint32_t rooms_max, uint64_t seed)
 {
+    uint32_t holders = connections_max + rooms_max;
     memset(peers, 0, sizeof *peers);
     peers->size = SIZE_MIN;
-    while (peers->size / 2 < connections_max && peers->size < SIZE_MAX_ENTRIES) peers->size *= 2;
+    while ((peers->size / 2 < connections_max || peers->size / 4 * 3 < holders) &&
+           peers->size < SIZE_MAX_ENTRIES) {
+        peers->size *= 2;
+    }
     peers->seed = seed;
     // Pages that no address falls on are never touched and cost nothing.
     peers->list = calloc(peers->size, sizeof *peers->list);
@@ -45,7 +49,7 @@ static uint32_t place_of(const struct peers *peers, const struct address *addres
 
 static bool is_forgettable(const struct peer *peer, uint64_t now_us)
 {
-    return peer->connections == 0 && bucket_is_full(&peer->connects, now_us) &&
+    return peer->connections == 0 && peer->rooms == 0 && bucket_is_full(&peer->connects, now_us) &&
            bucket_is_full(&peer->messages, now_us) && bucket_is_full(&peer->bytes, now_us);
 }
 

@@ -9,7 +9,8 @@
 
 #define MESSAGE_BYTES_MIN  1024
 #define MESSAGE_BYTES_MAX  ((int64_t)1 << 30)
-#define DOCUMENT_BYTES_MAX ((int64_t)1 << 40)
+#define DOCUMENT_BYTES_MAX ((int64_t)1 << 31) /* what an engine's document can hold */
+#define HISTORY_BYTES_MAX  ((int64_t)1 << 40)
 
 /* What a history is limited to if its entry says nothing else. */
 #define HISTORY_UPDATES 100000
@@ -51,7 +52,7 @@ static const struct key keys[] = {
      {NULL},
      MESSAGE_BYTES_MIN,
      DOCUMENT_BYTES_MAX,
-     "memory of the document; what goes beyond is ignored"},
+     "memory of the document; default: the setting of that name"},
     {"history-updates-max",
      BYTES,
      {NULL},
@@ -62,7 +63,7 @@ static const struct key keys[] = {
      BYTES,
      {NULL},
      0,
-     DOCUMENT_BYTES_MAX,
+     HISTORY_BYTES_MAX,
      "bytes kept with store history; 0: no limit; default 64 MiB"},
     {"history-days-max",
      BYTES,

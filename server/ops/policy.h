@@ -30,7 +30,7 @@ struct policy {
     bool decided;               /* entry is decided as the setting auth says; false: open to all */
     bool keeps_deleted;         /* no garbage collection, for version histories */
     int64_t message_bytes_max;  /* 0: the setting message-bytes-max holds */
-    int64_t document_bytes_max; /* memory of the document; 0: no limit */
+    int64_t document_bytes_max; /* 0: the setting document-bytes-max holds */
     int64_t connections_max;    /* 0: the setting room-connections-max holds */
     struct naming naming;       /* of presence; not set: by settings, as the process has it */
     char *backup;               /* names of sinks, comma separated; NULL: all, "": none */

@@ -35,10 +35,11 @@ struct settings {
 
     /* How much somebody may ask of the server: docs/limits.md. Rates: 0 is none. */
     int64_t connections_max, handshakes_max, handshake_ms, connects_per_s, rooms_max;
-    int64_t address_connections_max, address_handshakes_max;
+    int64_t address_connections_max, address_handshakes_max, address_rooms_max;
     int64_t address_connects_per_s, address_messages_per_s, address_bytes_per_s;
     int64_t connection_messages_per_s, connection_bytes_per_s;
     int64_t room_connections_max, room_messages_per_s, room_bytes_per_s;
+    int64_t document_bytes_max;
     int64_t presence_bytes_max, presence_updates_per_s, presence_clients_max;
     struct naming presence_identity; /* docs/access.md D16 */
     char *trusted_proxies;

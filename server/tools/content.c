@@ -28,8 +28,7 @@ struct yd_doc *content_doc_new(bool keep_deleted)
 {
     struct yd_doc_opts opts = {.keep_deleted = keep_deleted,
                                .update_bytes_max = (size_t)1 << 30,
-                               .pending_bytes_max = (size_t)1 << 30,
-                               .doc_bytes_max = (size_t)16 << 30};
+                               .doc_bytes_max = SIZE_MAX};
     struct yd_doc *doc = NULL;
     if (yd_doc_new(heap_alloc(), &opts, &doc) != YD_OK) abort();
     return doc;

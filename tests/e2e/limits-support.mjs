@@ -1,6 +1,7 @@
 // What the tests of limits and metrics need: numbers from /metrics, and clients that say who they are.
+import assert from 'node:assert/strict'
 import net from 'node:net'
-import { WebSocket } from './support.mjs'
+import { Client, WebSocket, until } from './support.mjs'
 
 /** Reads /metrics into a map from a line's name and labels to its number; fails on a line that is none. */
 export function parse (text) {
@@ -64,4 +65,18 @@ export function state (client, clock, json) {
   const text = Buffer.from(json)
   const body = Buffer.concat([Buffer.from([1, ...varuint(client), ...varuint(clock), ...varuint(text.length)]), text])
   return Buffer.concat([Buffer.from([1, ...varuint(body.length)]), body])
+}
+
+/** A text of three quarters of `bytes` is refused in the room `doc`, and taken in `big-1`, whose entry in the table of rooms allows more. */
+export async function documentLimits (server, bytes) {
+  const clients = ['doc', 'big-1'].map(room => new Client(server, 'hocuspocus 4', room))
+  await Promise.all(clients.map(c => c.synced()))
+  await until('all to be saved', () => clients.every(c => c.provider.unsaved === 0))
+  for (const c of clients) c.text.insert(0, 'x'.repeat(bytes / 4 * 3))
+  await until('the larger room to be saved', () => clients[1].provider.unsaved === 0)
+  const reader = new Client(server, 'y-websocket 3', 'doc')
+  await reader.synced()
+  assert.equal(clients[0].provider.unsaved, 1)
+  assert.equal(reader.text.length, 0)
+  for (const c of [...clients, reader]) c.end()
 }

@@ -1,13 +1,14 @@
 // How much one may ask of the server, and that nobody else notices: docs/limits.md.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { BINARY, Client, Y, families, sleep, startServer, temporary, until } from './support.mjs'
+import { BINARY, Client, Y, families, same, sleep, startServer, temporary, until } from './support.mjs'
 import { wire } from './access-support.mjs'
 import { patienceAfterTooLarge } from './patience.mjs'
-import { ask, from, hits, metric, metrics, raw, state } from './limits-support.mjs'
+import { ask, documentLimits, from, hits, metric, metrics, raw, state } from './limits-support.mjs'
 
 const start = async (...args) => await startServer({ args })
 const withRooms = rooms => {
@@ -204,6 +205,27 @@ test('L7: rooms in memory, and connections in a room', async () => {
   await server.stop()
 })
 
+test('L12: rooms that an address has brought into memory', async () => {
+  const server = await start('--address-rooms-max', '2', '--room-idle-ms', '0')
+  const [ann, bob] = [from('198.51.100.1'), from('198.51.100.2')]
+  const one = await openAll(server, 1, ann, 'one')
+  const two = [...await openAll(server, 1, ann, 'two'), ...await openAll(server, 1, bob, 'two')]
+  assert.deepEqual(await ask(server, 'three', ann).closed, { code: 4503, reason: 'busy' })
+  assert.equal(await hits(server, 'address-rooms-max'), 1)
+  // What is in memory is there for all, others have their own number, and whom no proxy names has none.
+  const others = [...await openAll(server, 1, bob, 'three'), ...await openAll(server, 1, ann, 'three')]
+  for (const room of ['four', 'five', 'six']) others.push(...await openAll(server, 1, {}, room))
+  await until('all to be in', async () => await metric(server, 'partyd_members') === 8)
+  // Who has gone keeps the count of a room that others are in.
+  endAll([two[0]])
+  await until('it to be gone', async () => await metric(server, 'partyd_members') === 7)
+  assert.deepEqual(await ask(server, 'seven', ann).closed, { code: 4503, reason: 'busy' })
+  endAll(one)
+  await until('a place', async () => { const ws = ask(server, 'seven', ann); await ws.result; await sleep(100); const open = ws.readyState === 1; ws.terminate(); return open }, 15000)
+  endAll([...two, ...others])
+  await server.stop()
+})
+
 /** What each family does when it is turned away: attempts in the first five seconds, and what it has to say when there is
  * room. `wires` counts, `free` makes room. */
 async function patience (server, rooms, free) {
@@ -234,6 +256,7 @@ const OWN_ADDRESS = ['--trusted-proxies', '']
 const turnedAway = {
   'room-connections-max': { args: ['--room-connections-max', '2'], take: server => Promise.all(Object.keys(families).map((_, i) => openAll(server, 2, {}, `room-${i}`))) },
   'rooms-max': { args: ['--rooms-max', '1', '--room-idle-ms', '0'], take: server => openAll(server, 1, {}, 'other'), oneRoom: true },
+  'address-rooms-max': { args: ['--address-rooms-max', '1', '--room-idle-ms', '0', ...OWN_ADDRESS], take: server => openAll(server, 1, {}, 'other'), oneRoom: true },
   'connections-max': { args: ['--connections-max', '16'], take: server => openAll(server, 16) },
   'handshakes-max': { args: ['--handshakes-max', '16'], take: server => strangers(server, 16) },
   'address-connections-max': { args: ['--address-connections-max', '16', ...OWN_ADDRESS], take: server => openAll(server, 16) },
@@ -339,6 +362,68 @@ test('D5 R5 R20: a document at its document-bytes-max is told to who writes, not
   await again.stop()
 })
 
+test('R5 L11: a document at its limit takes what only deletes, and then more again; nothing is lost', async () => {
+  const server = await start('--document-bytes-max', String(small))
+  const clients = ['y-websocket 3', 'hocuspocus 4', 'y-websocket 2'].map(family => new Client(server, family, 'full'))
+  const [writer, tidier, witness] = clients
+  await Promise.all(clients.map(c => c.synced()))
+  await until('it to be saved', () => tidier.provider.unsaved === 0)
+  const { warn } = console
+  console.warn = () => {} // a provider says there what it is told
+  for (let before = -1; before < witness.text.length;) { // until one is refused
+    before = witness.text.length
+    const refused = await hits(server, 'document-bytes-max')
+    writer.text.insert(0, 'x'.repeat(10000))
+    await until('a word of it', async () => witness.text.length > before || await hits(server, 'document-bytes-max') > refused)
+  }
+  const full = witness.text.length
+  assert.ok(full >= 50000 && full < writer.text.length, `${full} letters`)
+  await until('all of it to come', () => tidier.text.length === full)
+  tidier.text.delete(0, full - 10)
+  assert.equal(tidier.provider.unsaved, 1)
+  await until('the deletion to be saved', () => tidier.provider.unsaved === 0)
+  // What was refused may have been asked for again, and have come behind it.
+  await until('all to see it', () => [10, 10010].includes(witness.text.length) && writer.text.length === 10010)
+  tidier.text.insert(0, 'there is room')
+  await until('it to be saved', () => tidier.provider.unsaved === 0)
+  writer.text.insert(0, 'and for me') // what was refused is missing now, and asked for (R7)
+  await until('all to have all', () => clients.every(c => c.text.length === 10 + 13 + 10 + 10000), 10000)
+  assert.ok(same(writer, witness) && same(tidier, witness))
+  console.warn = warn
+  for (const c of clients) c.end()
+  await server.stop()
+})
+
+test('R5: of more than may wait only what waits is refused, and comes when it need not', async () => {
+  const server = await start()
+  const other = new Y.Doc(), said = []
+  other.on('update', u => said.push(u))
+  for (const word of ['one', 'two']) other.getText('text').insert(0, word)
+  const [writer, reader] = ['y-websocket 3', 'y-websocket 2'].map(family => new Client(server, family, 'gap'))
+  // All before the socket is open: it is in one STEP2, of which 3 letters wait.
+  writer.text.insert(0, randomBytes(17 * 2 ** 19).toString('hex'))
+  Y.applyUpdate(writer.doc, said[1])
+  const told = []
+  writer.provider.ws.addEventListener('message', ({ data }) => { if (Buffer.from(data)[0] === 2) told.push(Buffer.from(data).toString()) })
+  const { warn } = console
+  console.warn = () => {}
+  await until('the text, and the writer to be told', () => reader.text.length === 17 * 2 ** 20 && told.length === 1, 10000)
+  assert.match(told[0], /not saved: the document would be too large/)
+  Y.applyUpdate(writer.doc, said[0])
+  await until('the words', () => reader.text.length === 17 * 2 ** 20 + 6)
+  assert.ok(same(writer, reader))
+  console.warn = warn
+  writer.end(); reader.end()
+  await server.stop()
+})
+
+test('L11: document-bytes-max is a setting, and the table of rooms says other numbers', async () => {
+  const server = await start('--document-bytes-max', String(small), '--config', withRooms({ 'big-*': { 'document-bytes-max': 10 * small }, '*': {} }))
+  await documentLimits(server, small)
+  assert.ok(await hits(server, 'document-bytes-max') >= 1)
+  await server.stop()
+})
+
 test('D5: message-bytes-max holds for chunks too, and on a Hocuspocus socket for rooms that have no limit of their own', async () => {
   const server = await start('--message-bytes-max', String(2 ** 20), '--config', withRooms({ 'big-*': { 'message-bytes-max': 2 ** 22 }, '*': {} }))
   const text = Buffer.from(Array.from({ length: 1_250_000 }, (_, i) => i * i % 251)).toString('hex') // 2.5 MB: chunks of 1,000,000
@@ -381,8 +466,7 @@ test('L9: the table of docs/limits.md, the settings and the metrics name the sam
   assert.deepEqual(table, counted)
   const help = spawnSync(BINARY, ['dev', '--help'], { encoding: 'utf8' })
   const settings = [...(help.stdout + spawnSync(BINARY, ['--help'], { encoding: 'utf8' }).stdout).matchAll(/^ {2}--([a-z-]+)/gm)].map(m => m[1])
-  const ofRooms = ['document-bytes-max']
-  for (const limit of table) assert.ok(settings.includes(limit) || ofRooms.includes(limit), `${limit} is no setting`)
+  for (const limit of table) assert.ok(settings.includes(limit), `${limit} is no setting`)
   for (const setting of settings.filter(name => /-per-s$|-max$|^window-bytes$|^handshake-ms$/.test(name))) {
     const isOther = ['backup-copies-max', 'backend-calls-max'].includes(setting)
     assert.ok(isOther || table.includes(setting), `${setting} is in no row`)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client, families, sleep, startServer, temporary, until } from '../e2e/support.mjs'
 import { knock, startTicketServer, ticket, wire } from '../e2e/access-support.mjs'
+import { documentLimits } from '../e2e/limits-support.mjs'
 import { patienceAfterTooLarge } from '../e2e/patience.mjs'
 import { message, open } from './support.mjs'
 import fs from 'node:fs'
@@ -40,6 +41,13 @@ test('R70: client ids of one connection, and bytes of a state', async () => {
   assert.deepEqual([...seer.awareness.getStates().keys()].filter(id => id < 6).sort(), [1, 2, 3])
   assert.deepEqual(seer.awareness.getStates().get(1), { ok: 1 })
   seer.end(); many.close()
+  await s.stop('SIGKILL')
+})
+
+test('L11: document-bytes-max is a setting, and the table of rooms says other numbers', async () => {
+  const small = 300000
+  const s = await startServer({ args: ['--document-bytes-max', String(small), ...withRooms({ 'big-*': { 'document-bytes-max': 10 * small }, '*': {} })] })
+  await documentLimits(s, small)
   await s.stop('SIGKILL')
 })
 

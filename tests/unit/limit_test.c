@@ -181,7 +181,7 @@ static void l3_ipv6_counts_by_its_64(void **state)
     (void)state;
     struct peers peers;
     struct address a, b, c;
-    peers_init(&peers, 10, 7);
+    peers_init(&peers, 10, 0, 7);
     assert_true(address_read(slice("2001:db8:1:2::1"), &a));
     assert_true(address_read(slice("2001:db8:1:2:ffff::9"), &b));
     assert_true(address_read(slice("2001:db8:1:3::1"), &c));
@@ -198,11 +198,13 @@ static void l6_nobody_escapes_a_debt_by_many_addresses(void **state)
     const struct rate rate = {1, 8};
     struct peers peers;
     uint64_t now = 1000 * SECOND;
-    peers_init(&peers, 10, 12345);
+    peers_init(&peers, 10, 10, 12345);
     struct peer *guilty = peers_get(&peers, number(1), now);
     assert_true(bucket_take(&guilty->connects, &rate, 100, now) > 0);
     struct peer *busy = peers_get(&peers, number(2), now);
     busy->connections = 1;
+    struct peer *opened = peers_get(&peers, number(3), now);
+    opened->rooms = 1;
     for (uint32_t n = 100; n < 200000; n++) {
         struct peer *peer = peers_get(&peers, number(n), now);
         if (peer != &peers.shared) (void)bucket_take(&peer->connects, &rate, 1, now);
@@ -214,12 +216,14 @@ static void l6_nobody_escapes_a_debt_by_many_addresses(void **state)
     struct peer *shared = peers_get(&peers, number(300001), now);
     assert_ptr_equal(shared, &peers.shared);
     assert_ptr_equal(peers_get(&peers, number(300002), now), shared);
-    // When the debts are paid, places are free again; that of who is connected is not.
+    // When the debts are paid, places are free again; not of who is connected or has a room.
     now += 200 * SECOND;
     assert_ptr_not_equal(peers_get(&peers, number(300003), now), &peers.shared);
     for (uint32_t n = 400000; n < 600000; n++)
         assert_ptr_not_equal(peers_get(&peers, number(n), now), busy);
     assert_ptr_equal(peers_get(&peers, number(2), now), busy);
+    assert_ptr_equal(peers_get(&peers, number(3), now), opened);
+    assert_int_equal(opened->rooms, 1);
     peers_deinit(&peers);
 }
 
@@ -227,11 +231,20 @@ static void l6_all_who_may_connect_have_a_place(void **state)
 {
     (void)state;
     struct peers peers;
-    peers_init(&peers, 20000, 99);
+    peers_init(&peers, 20000, 0, 99);
     uint32_t shared = 0;
     for (uint32_t n = 0; n < 20000; n++) {
         struct peer *peer = peers_get(&peers, number(n * 7919), 0);
         peer->connections++;
+        shared += peer == &peers.shared;
+    }
+    assert_int_equal(shared, 0);
+    peers_deinit(&peers);
+    // And all whose rooms are in memory, also when they have gone.
+    peers_init(&peers, 20000, 30000, 99);
+    for (uint32_t n = 0; n < 50000; n++) {
+        struct peer *peer = peers_get(&peers, number(n * 7919), 0);
+        peer->rooms++;
         shared += peer == &peers.shared;
     }
     assert_int_equal(shared, 0);

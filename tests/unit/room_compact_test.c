@@ -352,6 +352,37 @@ static void r20_a_document_at_its_limit_is_loaded_and_still_full(void **state)
     world_end(&w);
 }
 
+/* Reckoned as an update of a client it would need more than an engine's document may ever have; a
+ * document of so many pieces comes about in small updates. */
+static void r20_a_document_of_seven_million_pieces_is_loaded(void **state)
+{
+    (void)state;
+    enum { PIECES = 7100000 };
+    uint8_t *bytes = malloc(16 + 2 * PIECES), *at = bytes;
+    assert_non_null(bytes);
+    *at++ = 1;
+    at += yd_varuint_put(at, PIECES);
+    *at++ = 5, *at++ = 0;
+    for (size_t i = 0; i < PIECES; i++) *at++ = 0, *at++ = 1; // collected, one clock
+    *at++ = 0;
+    const struct room_event load = {.kind = ROOM_EV_LOAD, .bytes = {bytes, (size_t)(at - bytes)}};
+    for (int is_delta = 0; is_delta < 2; is_delta++) {
+        struct world w;
+        world_begin(&w, (struct room_opts){0});
+        if (is_delta) world_step(&w, (struct room_event){.kind = ROOM_EV_LOAD, .bytes = UPDATE_HI});
+        world_step(&w, load);
+        assert_true(yd_doc_stats(room_doc(w.room)).clients > (uint64_t)is_delta);
+        // Nobody but the store may say so.
+        joins(&w, 0, ROOM_WRITE);
+        bytes[5] = 6;
+        says(&w, 0, ROOM_MSG_UPDATE, load.bytes);
+        assert_true(is_refused(&w));
+        bytes[5] = 5;
+        world_end(&w);
+    }
+    free(bytes);
+}
+
 /* The whole state counts as what might have to wait, if anything in it does. */
 static void r20_a_document_with_a_gap_is_loaded_however_large(void **state)
 {
@@ -397,6 +428,7 @@ int main(void)
         cmocka_unit_test(r20_delta_is_against_the_loaded_base),
         cmocka_unit_test(r58_loaded_appends_count_for_the_next_snapshot),
         cmocka_unit_test(r20_a_document_at_its_limit_is_loaded_and_still_full),
+        cmocka_unit_test(r20_a_document_of_seven_million_pieces_is_loaded),
         cmocka_unit_test(r20_a_document_with_a_gap_is_loaded_however_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,32 @@ static void r40_what_is_dropped_is_never_saved(void **state)
     world_end(&w);
 }
 
+/* What need not wait is stored and told to all, as if it had come alone. */
+static void r5_of_too_much_that_waits_the_rest_is_taken(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, (struct room_opts){.pending_bytes_max = 1});
+    joins(&w, 0, ROOM_WRITE);
+    joins_wanting(&w, 1, ROOM_WRITE, ROOM_WANTS_STATUS);
+    const yd_slice both = BYTES(2, 1, 8, 0, 4, 1, 1, 't', 1, 'x', 1, 2, 5, 0x84, 2, 4, 1, 'y', 0);
+    const yd_slice taken = BYTES(1, 1, 8, 0, 4, 1, 1, 't', 1, 'x', 0);
+    says(&w, 1, ROOM_MSG_STEP2, both);
+    assert_int_equal(effect(&w, 0)->kind, ROOM_FX_APPEND);
+    assert_bytes(effect(&w, 0)->bytes, taken);
+    assert_sends(&w, 1, ROOM_TO_ALL, ROOM_MSG_UPDATE, taken);
+    assert_int_equal(effect(&w, 2)->kind, ROOM_FX_IGNORED);
+    assert_int_equal(effect(&w, 2)->cause, ROOM_CAUSE_FULL);
+    assert_sends(&w, 3, ROOM_TO_ONE, ROOM_MSG_STATUS, BYTES(0));
+    assert_sends(&w, 4, ROOM_TO_ONE, ROOM_MSG_STEP1, BYTES(1, 8, 1));
+    assert_false(room_has_gap(w.room));
+    w.now_ms += 2000;
+    says(&w, 0, ROOM_MSG_UPDATE, both); // nothing of it is new
+    assert_int_equal(effect(&w, 0)->kind, ROOM_FX_IGNORED);
+    assert_int_equal(room_last_seq(w.room), 1);
+    world_end(&w);
+}
+
 static void sets_right(struct world *w, enum room_right right)
 {
     world_step(w, (struct room_event){.kind = ROOM_EV_RIGHT, .member = 0, .right = right});
@@ -534,6 +560,7 @@ int main(void)
         cmocka_unit_test(r40_saved_waits_for_the_append_that_holds_it),
         cmocka_unit_test(r40_what_somebody_else_brought_waits_for_it_too),
         cmocka_unit_test(r40_what_is_dropped_is_never_saved),
+        cmocka_unit_test(r5_of_too_much_that_waits_the_rest_is_taken),
         cmocka_unit_test(r40_who_syncs_once_more_is_asked_once_more),
         cmocka_unit_test(r40_what_no_client_counts_is_not_confirmed),
         cmocka_unit_test(r40_what_was_refused_is_confirmed_when_a_step2_brings_it),

@@ -118,6 +118,46 @@ static void u71_u140_limits_hold_on_the_short_way(void **state)
     bed_end(&bed);
 }
 
+#define ROOTS 400
+
+/* Letters, each in a root of its own: much of what they take is made when they are linked. */
+static size_t roots_write(uint8_t out[ROOTS * 9 + 8])
+{
+    uint8_t *at = out;
+    *at++ = 1;
+    at += yd_varuint_put(at, ROOTS);
+    *at++ = 5, *at++ = 0;
+    for (unsigned i = 0; i < ROOTS; i++) {
+        at += sprintf((char *)at, "\x04\x01\x04t%03u\x01x", i);
+    }
+    *at++ = 0;
+    return (size_t)(at - out);
+}
+
+/* Of an update into an empty document nobody has to reckon what it could cost: it is seen. Whatever
+ * there is too little room for, it is refused whole, and never takes more than is allowed. */
+static void u71_u140_a_load_is_measured(void **state)
+{
+    (void)state;
+    uint8_t bytes[ROOTS * 9 + 8];
+    const yd_slice update = {bytes, roots_write(bytes)};
+    size_t enough = 0;
+    for (size_t most = 4000; enough == 0; most += 500) {
+        struct bed bed;
+        bed_begin(&bed, &(struct yd_doc_opts){.doc_bytes_max = most});
+        yd_err err = yd_doc_apply(bed.doc, update, YD_V1, NULL);
+        if (err == YD_OK) {
+            enough = most;
+            assert_true(yd_doc_stats(bed.doc).bytes <= most);
+        } else {
+            assert_int_equal(YD_ETOOBIG, err);
+            bed_state_is(&bed, "0000");
+        }
+        bed_end(&bed);
+    }
+    assert_true(enough < ROOTS * 304);
+}
+
 /* A whole session of refused memory while a state is loaded; what is optional may be refused too.
  */
 static void u70_u140_memory_may_run_out_while_loading(void **state)
@@ -273,6 +313,7 @@ int main(void)
         cmocka_unit_test(u140_a_state_ends_as_if_it_had_come_the_long_way),
         cmocka_unit_test(u140_a_bad_state_leaves_the_document_empty),
         cmocka_unit_test(u71_u140_limits_hold_on_the_short_way),
+        cmocka_unit_test(u71_u140_a_load_is_measured),
         cmocka_unit_test(u70_u140_memory_may_run_out_while_loading),
         cmocka_unit_test(u140_a_loaded_document_is_small_and_changes_as_any_other),
         cmocka_unit_test(u141_what_is_kept_is_never_old),

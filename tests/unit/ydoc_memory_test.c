@@ -113,6 +113,101 @@ static void u71_a_document_stays_below_its_limit(void **state)
     bed_end(&bed);
 }
 
+/* A clock in hex. */
+static void clock_hex(char text[8], unsigned clock)
+{
+    sprintf(text, clock < 128 ? "%02x" : "%02x%02x", clock < 128 ? clock : (clock & 127) | 128,
+            clock >> 7);
+}
+
+/* A client's array with letters, each in front of the one before it, until no more are taken.
+ * Returns how many. */
+static unsigned letters_fill(struct bed *bed, unsigned client)
+{
+    char hex[64], clock[8], last[8];
+    sprintf(hex, "0102%02x000701017400 0400%02x00016100", client, client);
+    bed_apply(bed, hex);
+    for (unsigned i = 2;; i++) {
+        assert_true(i < 16000);
+        clock_hex(clock, i);
+        clock_hex(last, i - 1);
+        sprintf(hex, "0101%02x%s44%02x%s016100", client, clock, client, last);
+        if (apply_hex(bed->doc, hex, NULL) == YD_ETOOBIG) return i;
+    }
+}
+
+/* Of client 5, clocks from `from` on. */
+static yd_err letters_delete(struct bed *bed, unsigned from, unsigned count)
+{
+    char hex[64], clock[8], len[8];
+    struct yd_applied applied;
+    clock_hex(clock, from);
+    clock_hex(len, count);
+    sprintf(hex, "00010501%s%s", clock, len);
+    yd_err err = apply_hex(bed->doc, hex, &applied);
+    assert_int_equal(err == YD_OK, applied.changed);
+    return err;
+}
+
+static void u71_a_full_document_takes_deletes_and_then_more(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, &(struct yd_doc_opts){.doc_bytes_max = 100000});
+    unsigned n = letters_fill(&bed, 5);
+    const char *more = "0101070004010171017a00", *both = "010107000401017101 7a 0105010001";
+    assert_int_equal(YD_ETOOBIG, apply_hex(bed.doc, more, NULL));
+    assert_int_equal(YD_ETOOBIG, apply_hex(bed.doc, both, NULL));
+    assert_int_equal(YD_OK, letters_delete(&bed, 0, 1)); // the array, and all that is in it
+    // Most of as many: the places of the first ones are taken again.
+    unsigned again = letters_fill(&bed, 6);
+    assert_true(again > n / 2);
+    assert_true(yd_doc_stats(bed.doc).bytes < 100000);
+    bed_end(&bed);
+}
+
+/* Each cuts one item into three: deleting takes room, and five eighths more is all there is. */
+static void u71_deletes_end_somewhere_too(void **state)
+{
+    (void)state;
+    struct bed bed;
+    uint8_t text[16000 + 16] = {1, 1, 5, 0, 4, 1, 1, 't', 0x80, 0x7d};
+    memset(text + 10, 'x', 16000);
+    text[10 + 16000] = 0;
+    bed_begin(&bed, &(struct yd_doc_opts){.doc_bytes_max = 100000});
+    assert_int_equal(YD_OK, yd_doc_apply(bed.doc, (yd_slice){text, 16011}, YD_V1, NULL));
+    unsigned deleted = 0;
+    while (letters_delete(&bed, 2 * deleted, 1) == YD_OK) assert_true(++deleted < 8000);
+    assert_true(yd_doc_stats(bed.doc).bytes < 162500);
+    assert_true(deleted > 500);
+    // Under a smaller limit than what is here, an eighth of that is for deletes.
+    yd_doc_limit(bed.doc, &(struct yd_doc_opts){.doc_bytes_max = 20000});
+    assert_int_equal(YD_OK, letters_delete(&bed, 2 * deleted, 1));
+    assert_int_equal(YD_ETOOBIG, apply_hex(bed.doc, "0101060004010171017a00", NULL));
+    bed_end(&bed);
+}
+
+/* A name of a thousand letters is here once, but in the encoded state as often as it was said. */
+static void u71_a_document_stays_below_its_limit_encoded_too(void **state)
+{
+    (void)state;
+    struct bed bed;
+    uint8_t bytes[1100] = {1, 1, 0, 0, 4, 1, 0xe8, 7};
+    memset(bytes + 8, 'n', 1000);
+    memcpy(bytes + 1008, "\x01x", 3); // a letter, no deletes
+    yd_err err = YD_OK;
+    bed_begin(&bed, &(struct yd_doc_opts){.doc_bytes_max = 100000});
+    for (uint8_t client = 1; err == YD_OK; client++) {
+        assert_true(client < 120);
+        bytes[2] = client;
+        err = yd_doc_apply(bed.doc, (yd_slice){bytes, 1011}, YD_V1, NULL);
+    }
+    assert_int_equal(YD_ETOOBIG, err);
+    assert_int_equal(YD_OK, yd_doc_encode_state(bed.doc, YD_EMPTY, YD_V1, &bed.out));
+    assert_true(bed.out.len > 50000 && bed.out.len < 100000);
+    bed_end(&bed);
+}
+
 static void u71_a_full_buffer_is_left_as_it_was(void **state)
 {
     (void)state;
@@ -125,13 +220,6 @@ static void u71_a_full_buffer_is_left_as_it_was(void **state)
     assert_int_equal(YD_ETOOBIG, yd_doc_last_update(bed.doc, YD_V1, &bed.out));
     assert_int_equal(1, bed.out.len);
     bed_end(&bed);
-}
-
-/* A clock in hex. */
-static void clock_hex(char text[8], unsigned clock)
-{
-    sprintf(text, clock < 128 ? "%02x" : "%02x%02x", clock < 128 ? clock : (clock & 127) | 128,
-            clock >> 7);
 }
 
 /* Client 2 types between two letters of client 5, a letter an update. What it saw beside each is
@@ -165,6 +253,9 @@ int main(void)
         cmocka_unit_test(u70_after_a_refusal_nothing_but_free_works),
         cmocka_unit_test(u71_an_update_above_its_limit_is_refused),
         cmocka_unit_test(u71_a_document_stays_below_its_limit),
+        cmocka_unit_test(u71_a_full_document_takes_deletes_and_then_more),
+        cmocka_unit_test(u71_deletes_end_somewhere_too),
+        cmocka_unit_test(u71_a_document_stays_below_its_limit_encoded_too),
         cmocka_unit_test(u71_a_full_buffer_is_left_as_it_was),
         cmocka_unit_test(u22_typing_between_two_letters_costs_its_letters),
     };

@@ -131,26 +131,54 @@ static void u19_a_full_parking_place_refuses_and_lets_the_missing_in(void **stat
 {
     (void)state;
     struct bed bed;
+    struct yd_applied applied;
     unsigned parked = 0;
     bed_begin(&bed, &(struct yd_doc_opts){.pending_bytes_max = 1000});
     for (unsigned i = 2;; i += 2) {
         char hex[64];
         sprintf(hex, "010105%02x8405%02x016100", i, i - 1);
-        yd_err err = apply_hex(bed.doc, hex, NULL);
-        if (err == YD_ETOOBIG) break;
-        assert_int_equal(YD_OK, err);
+        assert_int_equal(YD_OK, apply_hex(bed.doc, hex, &applied));
         assert_true(yd_doc_pending(bed.doc).bytes <= 1000);
+        assert_true(applied.parked != applied.dropped);
+        if (applied.dropped) break;
         parked++;
     }
     assert_true(parked > 3);
     for (unsigned i = 0; i < 200; i += 2) {
         char hex[64];
         sprintf(hex, "00010901%02x01", i & 127);
-        if (apply_hex(bed.doc, hex, NULL) == YD_ETOOBIG) break;
+        assert_int_equal(YD_OK, apply_hex(bed.doc, hex, &applied));
+        assert_true(yd_doc_pending(bed.doc).bytes <= 1000);
+        if (applied.dropped) break;
         assert_true(i < 128);
     }
     bed_apply(&bed, "010105000401017402616200"); // closes the first hole
     bed_vector_is(&bed, "010503");
+    bed_end(&bed);
+}
+
+/* Of 7 all is here, of 5 a letter and then nothing until clock 4, of 9 nothing; its deletes too. */
+static void u19_of_what_cannot_wait_only_that_is_dropped(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct yd_applied applied;
+    const char *update = "03 02090084050a0161 840900016d" // waits for 5.10
+                         "01070004010174 0178"
+                         "03050004010174 0161 0a03 840503 0162" // 1.3 are missing
+                         "01 050200010901";
+    bed_begin(&bed, &(struct yd_doc_opts){.pending_bytes_max = 40});
+    assert_int_equal(YD_OK, apply_hex(bed.doc, update, &applied));
+    assert_true(applied.changed && applied.dropped && !applied.parked);
+    assert_int_equal(0, yd_doc_pending(bed.doc).bytes);
+    const char *part = "02 01070004010174 0178 01050001010174 01 0105010001";
+    bed_state_is(&bed, part);
+    bed_last_is(&bed, part);
+    bed_end(&bed);
+    // Where there is a place it waits.
+    bed_begin(&bed, NULL);
+    assert_int_equal(YD_OK, apply_hex(bed.doc, update, &applied));
+    assert_true(applied.changed && applied.parked && !applied.dropped);
     bed_end(&bed);
 }
 
@@ -195,6 +223,7 @@ int main(void)
         cmocka_unit_test(u19_a_run_may_go_on_in_parts),
         cmocka_unit_test(u19_of_two_parked_versions_the_first_counts),
         cmocka_unit_test(u19_a_full_parking_place_refuses_and_lets_the_missing_in),
+        cmocka_unit_test(u19_of_what_cannot_wait_only_that_is_dropped),
         cmocka_unit_test(u54_an_encoded_state_carries_what_waits),
         cmocka_unit_test(u55_the_key_bit_is_dropped_while_something_waits),
     };

@@ -29,7 +29,10 @@ struct yd_doc_opts {
     bool note_changes;        /* ydoc/changes.h: say what each transaction changed */
     size_t update_bytes_max;  /* one update, in V2 also as V1; default 64 MiB */
     size_t pending_bytes_max; /* parked for missing clocks; default 16 MiB */
-    size_t doc_bytes_max;     /* memory of the whole doc; default 2 GiB (1 GiB on wasm32) */
+    size_t doc_bytes_max;     /* memory of the whole doc; default, and at most, 2 GiB (1 GiB on
+                                 wasm32). What only deletes has five eighths more.
+                                 SIZE_MAX: none, nor of what is parked, and for one update 3 GiB;
+                                 what no table can name is YD_ENOMEM */
 };
 
 /* opts may be NULL: all defaults. *doc is set on YD_OK only. Errors: YD_ENOMEM. */
@@ -44,6 +47,8 @@ struct yd_applied {
     bool changed;    /* something became visible to state vector or delete set: Yjs would have
                         emitted an update event */
     bool parked;     /* something of this update waits for clocks that are missing */
+    bool dropped;    /* something of it waits, which pending_bytes_max has no room for: none of that
+                        is kept, as if the update had been what yd_doc_last_update() says */
     bool known_part; /* a part was here before, or lost to a later section of its client (U13):
                         yd_doc_last_update() is smaller than the input */
     size_t error_at; /* on YD_EMALFORMED: offset of the first byte that could not be accepted */
