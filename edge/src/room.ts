@@ -21,7 +21,7 @@ import { Keeper } from "./keeper.ts";
 import { Kicks } from "./kicks.ts";
 import { tell } from "./ledger.ts";
 import { log } from "./log.ts";
-import { Pace } from "./pace.ts";
+import { Pace, type Deeds } from "./pace.ts";
 import { bookmarkOfNow, rewind, type Moment } from "./rewind.ts";
 import { said } from "./said.ts";
 import { type Renewal, type Visit, visitOf } from "./visit.ts";
@@ -29,9 +29,7 @@ import { type Renewal, type Visit, visitOf } from "./visit.ts";
 /** Below the 15 s in which stock clients repeat their presence: each repetition is answered. */
 const KEEPALIVE_MS = 12_000;
 const SILENT_MS = 20_000; // who repeats nothing is sent something this often
-const SOON_MS = 3000; // what the room wants later than this an event or an alarm brings
 const KEEP_MS = 1000; // attachments are written this often at most
-const ROW_BYTES_MAX = 256 * 1024; // does not wait for more
 const COMPACT_IDLE_MS = 30_000;
 const GAP_MS = 5000;
 const REFUSE_MS = 1500;
@@ -460,23 +458,19 @@ export class Room extends DurableObject<Env> {
 
   // ---- turns -------------------------------------------------------------------------------------
 
+  readonly #deeds: Deeds = {
+    timer: () => { this.#step(Ev.TIMER, 0); },
+    tick: () => { this.#step(Ev.TICK, 0); },
+    row: () => { this.#row(); },
+  };
+
   get #tickAt(): number { return this.#pace.tickAt(this.#members.size); }
   get #rowAt(): number { return this.#pace.rowAt(this.#members.size); }
 
   /** After each event: what is due is done, and what is not is planned. */
   #after(): void {
     const core = this.#core!, now = Date.now();
-    if (core.due <= now) this.#step(Ev.TIMER, 0);
-    if (core.wantsTick && this.#tickAt <= now) {
-      this.#pace.ticked(now);
-      this.#step(Ev.TICK, 0);
-    }
-    if (core.rowBytes >= ROW_BYTES_MAX || (core.rowBytes > 0 && this.#rowAt <= now)) this.#row();
-    // The clock may have gone on: what has become due meanwhile is done by a turn that comes at once.
-    let next = Infinity;
-    if (core.due <= now + SOON_MS) next = core.due;
-    if (core.wantsTick) next = Math.min(next, this.#tickAt);
-    if (core.rowBytes > 0) next = Math.min(next, this.#rowAt);
+    const next = this.#pace.turn(core, this.#members.size, now, this.#deeds);
     if (next < Infinity) this.#actAt(next);
     if (core.hasGap) this.#alarm.by(now + GAP_MS);
     this.#keepSoon();

@@ -1,16 +1,10 @@
 #!/usr/bin/env node
 // The edge's side of access on the line protocol of tests/auth/driver.c, so that the same tests with minted tokens
 // run against both: `AUTHDRIVER=edge/authdriver.mjs node --test auth/tokens.test.mjs`.
-import path from 'node:path'
 import readline from 'node:readline'
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { fromEdge } from '../support/edge-sources.mjs'
 
-const edge = path.resolve(process.env.EDGE ?? fileURLToPath(new URL('../../edge', import.meta.url)))
-const { buildSync } = createRequire(path.join(edge, 'package.json'))('esbuild')
-const entry = `export * from ${JSON.stringify(path.join(edge, 'src/access/decide.ts'))}; export * from ${JSON.stringify(path.join(edge, 'src/settings.ts'))}; export * from ${JSON.stringify(path.join(edge, 'src/access/signature.ts'))}`
-const { outputFiles: [{ text }] } = buildSync({ stdin: { contents: entry, resolveDir: edge, loader: 'ts' }, bundle: true, format: 'esm', target: 'es2022', write: false })
-const { decide, isSigned, settingsOf } = await import(`data:text/javascript;base64,${Buffer.from(text).toString('base64')}`)
+const { decide, isSigned, settingsOf } = await fromEdge('access/decide.ts', 'settings.ts', 'access/signature.ts')
 
 let ahead = 0
 const real = Date.now
