@@ -69,9 +69,8 @@ enum room_event_kind {
     ROOM_EV_COMPACT  /* asks for a snapshot effect now, whatever the triggers say */
 };
 
-/* Under which keys a presence state says who somebody is: in an object of that name, or, of the
- * name
- * "", in the state itself. "" for a key: this is not written, and the client may say it. ASCII
+/* Under which keys a presence state says who somebody is: in the object of that name, or in the
+ * state itself if object is "". A key "": this is not written, and the client may say it. ASCII
  * without quotes, backslashes and control characters. */
 struct room_naming {
     const char *object, *id, *name, *color;
