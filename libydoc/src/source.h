@@ -50,6 +50,10 @@ static inline void section_step(struct section *section, const struct wire *wire
     section->next.left--;
 }
 
+/* ---- update.c */
+/* Writes the delete set of a source, by client from the highest. */
+YD_NODISCARD yd_err yd_deletes_copy(const struct source *source, struct sink *sink);
+
 /* ---- ranges.c */
 /* Reads an untrusted delete set into `list`, ranges of length 0 left out.
  * Errors: YD_EMALFORMED, YD_ENOMEM. */

@@ -7,9 +7,8 @@
 #include "codec.h"
 #include "source.h"
 
-/* A delete set as it came, by client from the highest. Format V2 can only say ranges that ascend:
- * others are sorted and joined. */
-static yd_err deletes_copy(const struct source *source, struct sink *sink)
+/* Format V2 can only say ranges that ascend: others are sorted and joined. */
+yd_err yd_deletes_copy(const struct source *source, struct sink *sink)
 {
     struct yd_buf list;
     yd_buf_init(&list, sink->out->alloc, SIZE_MAX / 2);
@@ -89,7 +88,7 @@ static yd_err source_copy(const struct source *source, const struct yd_buf *vect
         YD_TRY(section_copy(*section, from, vector == NULL, sink));
     }
     YD_TRY(yd_sink_sections_end(sink));
-    return deletes_copy(source, sink);
+    return yd_deletes_copy(source, sink);
 }
 
 /* Takes back what a failed call appended. */
