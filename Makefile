@@ -143,6 +143,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT_O) $(LIBS_OURS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -lcmocka -o $@
 
+# The memory of wasm32 stands on an array there.
+$(B)/unit/wasm_%: $(B)/tests/unit/wasm_%.o $(B)/edge/wasm/heap.o
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -lcmocka -o $@
+
 # Those of the engine need no more than the engine.
 $(B)/unit/ydoc_%: $(B)/tests/unit/ydoc_%.o $(B)/libydoc.a
 	@mkdir -p $(@D)
@@ -312,14 +317,15 @@ npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project;
 # to wasm-opt, which sees the whole module: docs/decisions/0170. Structs by value go as their fields, not as
 # the address of a copy: docs/decisions/0225.
 # No turned loops and no loads moved to where paths part: what is written twice is packed badly, decision 0227.
-WASM_HOT   := validate schedule integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem
+WASM_HOT   := validate schedule integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem heap
 WASM_SPEED := -O2 -fno-unroll-loops -mllvm -inline-threshold=0 -mllvm -inlinehint-threshold=60 -mllvm -rotation-max-header-size=0
 WASM_SIZE  := -Oz -mllvm -inline-threshold=-60
 WASM_ABI   := -mcpu=mvp -mbulk-memory -Xclang -target-abi -Xclang experimental-mv -mllvm -disable-lsr \
   -mllvm -enable-pre=false -mllvm -enable-load-pre=false
 WASM_FLAGS = --target=wasm32 $(WASM_ABI) $(CSTD) $(if $(filter $(WASM_HOT),$(basename $(notdir $<))),$(WASM_SPEED),$(WASM_SIZE)) $(WARN) -ffreestanding -fno-builtin-memcpy \
   -isystem edge/wasm/include -Iedge/wasm $(INC_ROOM) -Ilibydoc/driver -MMD -MP
-WASM_ROOM_SRC := $(ENGINE_SRC) $(ROOM_SRC) edge/wasm/mem.c $(wildcard edge/abi/*.c)
+WASM_MEM := edge/wasm/mem.c edge/wasm/heap.c
+WASM_ROOM_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(WASM_MEM) $(wildcard edge/abi/*.c)
 WASM_DRIVER_SRC := $(ENGINE_SRC) $(filter-out libydoc/driver/main.c,$(DRIVER_SRC)) $(wildcard edge/wasm/*.c)
 # Of other flags an object would not even be called in the same way: made anew with the Makefile.
 $(BUILD)/wasm/%.o: %.c Makefile
@@ -351,7 +357,7 @@ WASM_TOOLS := base doc update export snapshot analysis cold parts
 $(DIST)/ydoc-core.wasm: WASM_HEADERS := $(WASM_CORE)
 $(DIST)/ydoc-tools.wasm: WASM_HEADERS := $(WASM_TOOLS)
 $(DIST)/ydoc.wasm: WASM_HEADERS :=
-$(DIST)/%.wasm: $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o) $(BUILD)/wasm/edge/wasm/mem.o tools/wasm-exports.mjs
+$(DIST)/%.wasm: $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o) $(WASM_MEM:%.c=$(BUILD)/wasm/%.o) tools/wasm-exports.mjs
 	@mkdir -p $(@D)
 	$(Q)$(call wasm_link,$$(node tools/wasm-exports.mjs $(WASM_HEADERS)))
 # For who serves files packed beforehand: the format of gzip by an encoder that takes its time.
@@ -416,7 +422,7 @@ $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/bench/engine/walk.o $(B)/
 $(BUILD)/bench/attacks: $(B)/bench/attacks/attacks.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
-$(BUILD)/bench/engine.wasm: $(BUILD)/wasm/bench/engine/wasm_abi.o $(BUILD)/wasm/edge/wasm/mem.o $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o)
+$(BUILD)/bench/engine.wasm: $(BUILD)/wasm/bench/engine/wasm_abi.o $(WASM_MEM:%.c=$(BUILD)/wasm/%.o) $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o)
 	@mkdir -p $(@D)
 	$(Q)$(call wasm_link)
 wasm-bench: $(BUILD)/bench/engine.wasm ## the engine in wasm32 for bench/engine/run (WASM=1)
