@@ -1,13 +1,15 @@
 /* apply.c - an update into the document: the transaction from end to end.
  *
  * Where it sits:   the caller -> yd_doc_apply() -> validate.c, schedule.c, deletes.c, pending.c,
- *                  cleanup.c
+ *                  cleanup.c; bulk.c, single.c
  * Source:          Yjs readUpdateV2; docs/encoding.md
  *
  * Two passes over the same bytes:
  *   1. validate   reads and checks everything. Bad input ends here, the document is untouched.
  *                 An update of format V2 is written as V1 on the way.
  *   2. integrate  straight from the bytes. Only memory can run out.
+ * Two short ways read them once: bulk.c into an empty document, single.c for what one author just
+ * did.
  */
 #include "bulk.h"
 #include "codec.h"
@@ -154,6 +156,20 @@ static yd_err update_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool 
     return update_integrate(doc, &plan, parked);
 }
 
+/* The short way for what one author just did. BULK_UNFIT: nothing is changed. */
+static yd_err single_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool *parked)
+{
+    struct single single;
+    if (!yd_single_read(doc, bytes, inner, &single)) return BULK_UNFIT;
+    YD_TRY(limits_check(doc, bytes, &single.plan));
+    YD_TRY(yd_single_integrate(doc, &single));
+    if (single.plan.ranges > 0) {
+        YD_TRY(deletes_apply(doc, single.plan.deletes, parked));
+        YD_TRY(yd_pending_apply_deletes(doc));
+    }
+    return yd_txn_cleanup(doc);
+}
+
 /* The short way into an empty document. */
 static yd_err update_load(struct yd_doc *doc, yd_slice bytes, bool inner, bool *parked)
 {
@@ -188,6 +204,8 @@ static yd_err bytes_apply(struct yd_doc *doc, yd_slice update, enum yd_format fo
     }
     yd_err err = BULK_UNFIT;
     if (is_load(doc, bytes)) err = update_load(doc, bytes, inner, parked);
+    // In wasm it would be some more of the module, which travels.
+    if (SMAP_PACKS && err == BULK_UNFIT) err = single_apply(doc, bytes, inner, parked);
     if (err == BULK_UNFIT) err = update_apply(doc, bytes, inner, parked, applied);
     if (err == YD_EMALFORMED && inner) {
         applied->error_at = yd_v2_locate(update, &doc->inner, applied->error_at);
