@@ -80,7 +80,7 @@ uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_l
 void yd_sections_sort(struct section *sections, uint32_t n);
 
 /* ---- single.c */
-#define SINGLE_STRUCTS 4
+#define SINGLE_STRUCTS 32
 /* An update of at most so many structs of one client, which is known and goes on where it was. */
 struct single {
     struct update_plan plan;

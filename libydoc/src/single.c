@@ -76,7 +76,10 @@ static bool stays_behind(struct yd_doc *doc, const struct item *left, uint32_t l
     uint32_t handle = struct_at(doc, right.client, right.clock, &pos);
     if (handle == INDEX_GC || item_at(doc, handle)->clock != right.clock) return false;
     for (uint32_t i = 0; i < FINGERS; i++) {
-        if (doc->fingers[i].at.count > 0 && doc->fingers[i].list == list) return false;
+        const struct fingers *f = &doc->fingers[i];
+        if (f->at.count > 0 && f->list == list && origin_equal(f->origins.left, origin)) {
+            return false; // the walk may begin at one of them
+        }
     }
     return left->right == NONE ||
            !origin_equal(origin, item_origin(doc, item_at(doc, left->right)));
