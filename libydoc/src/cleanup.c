@@ -188,6 +188,19 @@ static yd_err span_collect(struct yd_doc *doc, const struct span *span, struct s
     return YD_OK;
 }
 
+/* yd_merge_left(), where what cannot be joined is not even called so: an item that does not go on
+ * from the clock before it. */
+static inline yd_err entry_join(struct yd_doc *doc, struct client *client, struct smap_pos *pos,
+                                uint32_t *merged)
+{
+    uint32_t value = smap_value(&client->index, *pos);
+    if (value == INDEX_GC || item_left_kind(item_at(doc, value)) == ORIGIN_OWN) {
+        return yd_merge_left(doc, client, pos, merged);
+    }
+    *merged = 0;
+    return YD_OK;
+}
+
 /* Place behind the entry that holds the last clock of a span. */
 static struct smap_pos span_end(const struct yd_doc *doc, const struct span *span)
 {
@@ -205,7 +218,7 @@ static yd_err span_join(struct yd_doc *doc, const struct span *span, struct smap
     // Entries from there to the left as long as they begin in the span.
     while (smap_key(&client->index, pos) >= span->clock) {
         uint32_t merged;
-        YD_TRY(yd_merge_left(doc, client, &pos, &merged));
+        YD_TRY(entry_join(doc, client, &pos, &merged));
         if (!smap_prev(&client->index, &pos)) break;
     }
     return YD_OK;
@@ -218,7 +231,7 @@ static yd_err fresh_join(struct yd_doc *doc, struct client *client)
     if (client->next == client->before) return YD_OK;
     struct smap_pos pos = smap_last(&client->index);
     for (uint32_t merged;;) {
-        YD_TRY(yd_merge_left(doc, client, &pos, &merged));
+        YD_TRY(entry_join(doc, client, &pos, &merged));
         if (smap_key(&client->index, pos) <= client->before) return YD_OK;
         (void)smap_prev(&client->index, &pos); // the old state's clock is in some entry
     }
@@ -234,14 +247,14 @@ static yd_err cand_join(struct yd_doc *doc, const struct span *cand)
     uint32_t clock = smap_key(&client->index, pos);
     struct smap_pos next = smap_next(&client->index, pos);
     if (!smap_is_end(&client->index, next)) {
-        YD_TRY(yd_merge_left(doc, client, &next, &merged));
+        YD_TRY(entry_join(doc, client, &next, &merged));
         if (merged > 1) return YD_OK;
         if (merged == 1) {
             found = yd_smap_find(&client->index, clock, &pos);
             YD_ASSERT(found);
         }
     }
-    return yd_merge_left(doc, client, &pos, &merged);
+    return entry_join(doc, client, &pos, &merged);
 }
 
 yd_err yd_txn_cleanup(struct yd_doc *doc)

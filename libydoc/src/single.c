@@ -32,12 +32,13 @@ static inline bool refers_here(struct yd_doc *doc, const struct wire *wire, uint
 }
 
 /* The section of an update that has one. False: it is nothing for this way. */
-static bool section_read(struct yd_doc *doc, struct yd_reader *r, bool inner, struct single *single)
+static bool section_read(struct yd_doc *doc, struct yd_reader *r, bool inner, struct single *single,
+                         struct codec_id *own)
 {
     uint64_t count = codec_varuint(r);
     const uint8_t *at = r->at;
     uint64_t id = codec_varuint(r);
-    struct codec_id own = codec_id_of(r, at, id);
+    *own = codec_id_of(r, at, id);
     uint64_t clock = codec_varuint(r);
     if (r->failed || count == 0 || count > SINGLE_STRUCTS) return false;
     single->client = yd_client_find(doc, id);
@@ -45,24 +46,58 @@ static bool section_read(struct yd_doc *doc, struct yd_reader *r, bool inner, st
     single->plan.structs = count;
     for (uint32_t i = 0; i < count; i++) {
         struct wire *wire = &single->wires[i];
-        v1_check(r, &own, (uint32_t)clock, wire, inner);
+        v1_check(r, own, (uint32_t)clock, wire, inner);
         if (r->failed || !wire_is_item(wire) || !refers_here(doc, wire, id)) return false;
         clock += wire->len;
     }
     return true;
 }
 
+/* A client id at the end of an update, where codec_client() has no whole word to look at. */
+static inline uint64_t last_client(struct yd_reader *r, const struct codec_id *own)
+{
+    uint64_t word = 0;
+    size_t left = yd_reader_left(r);
+    if (own->mask == 0 || left >= sizeof word || left < own->len) return codec_client(r, own);
+    memcpy(&word, r->at, own->len);
+    if (word != own->word) return codec_varuint(r);
+    r->at += own->len;
+    return own->value;
+}
+
+/* The delete set, if it is a few ranges of one client; it may be longer than that. */
+static bool ranges_read(struct yd_reader *r, struct single *single, const struct codec_id *own)
+{
+    struct update_plan *plan = &single->plan;
+    plan->delete_clients = codec_varuint(r);
+    plan->ranges = 0;
+    if (r->failed || plan->delete_clients == 0) return !r->failed;
+    single->deletes_of = last_client(r, own);
+    plan->ranges = codec_varuint(r);
+    if (plan->delete_clients > 1 || plan->ranges > SINGLE_RANGES) return false;
+    for (uint32_t i = 0; i < plan->ranges; i++) {
+        uint64_t clock = codec_clock(r), len = codec_varuint(r);
+        if (clock >= CLOCK_MAX || len > CLOCK_MAX - clock) return false;
+        single->ranges[i] = (struct span){NONE, (uint32_t)clock, (uint32_t)len};
+    }
+    return !r->failed;
+}
+
 bool yd_single_read(struct yd_doc *doc, yd_slice update, bool inner, struct single *single)
 {
     if (doc->pending_runs > 0 || doc->pending_dels > 0) return false;
     struct yd_reader r = yd_reader_of(update);
+    struct codec_id own = {.mask = 0};
     uint64_t sections = codec_varuint(&r);
     single->plan.structs = 0;
     single->plan.has_lost = false;
     if (r.failed || sections > 1) return false;
-    if (sections == 1 && !section_read(doc, &r, inner, single)) return false;
-    yd_deletes_check(&r, &single->plan);
-    return !r.failed;
+    if (sections == 1 && !section_read(doc, &r, inner, single, &own)) return false;
+    struct yd_reader deletes = r;
+    single->is_short = ranges_read(&r, single, &own);
+    if (single->is_short) return true;
+    yd_deletes_check(&deletes, &single->plan);
+    return !deletes.failed;
 }
 
 /* ---- integrating */
@@ -139,17 +174,62 @@ static bool goes_on(const struct yd_doc *doc, uint32_t index, const struct wire 
            wire->origin.clock + 1 == client->next;
 }
 
+/* The current value of a key that a struct overwrites, or NONE: whatever else its origin is. */
+static uint32_t value_before(const struct yd_doc *doc, struct origin origin)
+{
+    struct smap_pos pos;
+    uint32_t handle = struct_at(doc, origin.client, origin.clock, &pos);
+    if (handle == INDEX_GC) return NONE;
+    const struct item *it = item_at(doc, handle);
+    if (it->right != NONE || it->clock + it->len - 1 != origin.clock) return NONE;
+    const struct list *list = list_at(doc, item_list(doc, it));
+    uint32_t owner = type_at(doc, list->type)->owner;
+    if (list->key == NONE || (owner != NONE && item_is_deleted(item_at(doc, owner)))) return NONE;
+    return handle;
+}
+
+/* Puts a value behind the current one of its key, which goes: there is nothing to find out. */
+static yd_err value_set(struct yd_doc *doc, uint32_t index, const struct wire *wire, bool *done)
+{
+    YD_TRY(yd_items_reserve(doc, 1));
+    struct origin origin = {yd_client_find(doc, wire->origin.client), wire->origin.clock};
+    uint32_t before = value_before(doc, origin);
+    *done = before != NONE;
+    if (before == NONE) return YD_OK;
+    uint32_t handle = yd_item_new(doc), clock = client_at(doc, index)->next, off;
+    struct item *it = item_at(doc, handle);
+    *it = (struct item){.clock = clock,
+                        .len = wire->len,
+                        .left = before,
+                        .right = NONE,
+                        .who = index | (uint32_t)wire->ref << 24 | ITEM_LIVE};
+    uint32_t list = item_list(doc, item_at(doc, before));
+    bool own = origin.client == index && origin.clock + 1 == clock;
+    item_home_set(it, list, own ? ORIGIN_OWN : ORIGIN_SIDE, ORIGIN_NONE);
+    YD_TRY(yd_client_append(doc, index, handle, wire->len));
+    YD_TRY(yd_text_append(doc, wire->content, &off));
+    YD_TRY(item_extent_set(doc, it, (struct extent){off, (uint32_t)wire->content.len}));
+    item_at(doc, before)->right = handle;
+    list_at(doc, list)->tail = handle;
+    return yd_item_delete(doc, before);
+}
+
+static yd_err struct_integrate(struct yd_doc *doc, uint32_t index, const struct wire *wire)
+{
+    bool done = false;
+    // What changes are told of is looked up by items.
+    if (wire->ref == REF_STRING && !doc->opts.note_changes && goes_on(doc, index, wire)) {
+        YD_TRY(text_go_on(doc, index, wire, &done));
+    } else if (wire->ref == REF_ANY && wire->flags == WIRE_ORIGIN) {
+        YD_TRY(value_set(doc, index, wire, &done));
+    }
+    return done ? YD_OK : yd_integrate(doc, index, client_at(doc, index)->next, wire);
+}
+
 yd_err yd_single_integrate(struct yd_doc *doc, const struct single *single)
 {
-    uint32_t index = single->client;
     for (uint32_t i = 0; i < single->plan.structs; i++) {
-        const struct wire *wire = &single->wires[i];
-        bool done = false;
-        // What changes are told of is looked up by items.
-        if (wire->ref == REF_STRING && !doc->opts.note_changes && goes_on(doc, index, wire)) {
-            YD_TRY(text_go_on(doc, index, wire, &done));
-        }
-        if (!done) YD_TRY(yd_integrate(doc, index, client_at(doc, index)->next, wire));
+        YD_TRY(struct_integrate(doc, single->client, &single->wires[i]));
     }
     return YD_OK;
 }
