@@ -317,7 +317,7 @@ npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project;
 # to wasm-opt, which sees the whole module: docs/decisions/0170. Structs by value go as their fields, not as
 # the address of a copy: docs/decisions/0225.
 # No turned loops and no loads moved to where paths part: what is written twice is packed badly, decision 0227.
-WASM_HOT   := validate schedule integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem heap
+WASM_HOT   := validate integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem heap
 WASM_SPEED := -O2 -fno-unroll-loops -mllvm -inline-threshold=0 -mllvm -inlinehint-threshold=60 -mllvm -rotation-max-header-size=0
 WASM_SIZE  := -Oz -mllvm -inline-threshold=-60
 WASM_ABI   := -mcpu=mvp -mbulk-memory -Xclang -target-abi -Xclang experimental-mv -mllvm -disable-lsr \
@@ -333,14 +333,15 @@ $(BUILD)/wasm/%.o: %.c Makefile
 	$(Q)$(CLANG) $(WASM_FLAGS) -c $< -o $@
 # clang 14 would run wasm-opt by itself when it links, without the bulk-memory switch: so wasm-ld.
 # wasm-opt where it is installed: a fifth smaller, a tenth faster. A function with one caller moves there up to 60 bytes:
-# large bodies with many locals are packed badly. Nothing lies in the first 1,024 bytes.
-wasm_opt = { ! command -v wasm-opt >/dev/null || wasm-opt --enable-bulk-memory -Oz --converge $(1) -aimfs 4 -ocimfs 60 $@ -o $@; }
-wasm_link = $(LLD) --no-entry --strip-all -z stack-size=262144 $(1) $(filter $(BUILD)/wasm/%.o,$^) -o $@ && $(call wasm_opt,--low-memory-unused)
+# large bodies with many locals are packed badly. Nothing lies in the first 1,024 bytes; in the room they are the last ones
+# of its stack, and a frame that gets there traps at once or in the next call: docs/decisions/0257.
+wasm_opt = { ! command -v wasm-opt >/dev/null || wasm-opt --enable-bulk-memory -Oz --converge --low-memory-unused -aimfs 4 -ocimfs 80 $@ -o $@; }
+wasm_link = $(LLD) --no-entry --strip-all -z stack-size=262144 $(1) $(filter $(BUILD)/wasm/%.o,$^) -o $@ && $(wasm_opt)
 $(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
 	$(Q)$(call wasm_link)
 $(BUILD)/wasm/room.wasm: $(WASM_ROOM_SRC:%.c=$(BUILD)/wasm/%.o)
 	$(Q)$(LLD) --no-entry --strip-all --gc-sections --stack-first -z stack-size=131072 $^ -o $@
-	$(Q)$(call wasm_opt)
+	$(Q)$(wasm_opt)
 wasm: $(BUILD)/wasm/ydoc.wasm $(BUILD)/wasm/room.wasm ## the engine's driver and a room for wasm32
 
 # ---- libydoc by itself -------------------------------------------------------------------------
@@ -381,7 +382,7 @@ dist-check: $(DIST)/check/ydoc wasm ## what make dist makes: strict C11, used fr
 	$(Q)tools/wasm-size $(DIST)/ydoc-core.wasm 110900 51900 49300
 	$(Q)tools/wasm-size $(DIST)/ydoc-tools.wasm 111900 52700 50000
 	$(Q)tools/wasm-size $(DIST)/ydoc.wasm 138000 65300 61800
-	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 112500 52200
+	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 112500 51900
 
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
 FUZZ_CHECKS := address,undefined

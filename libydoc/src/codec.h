@@ -7,13 +7,15 @@
 #include <string.h>
 
 /* A body that is compiled wherever it is used, for what is constant there. In wasm, where every
- * copy travels, it is there once: docs/decisions/0225. A part is never in place there. */
+ * copy travels, it is there once: docs/decisions/0225. A part is never in place there. What is
+ * marked YD_HERE is in place there too, because a call would cost more than all it does. */
+#define YD_HERE static inline __attribute__((always_inline))
 #ifdef __wasm__
 #define YD_BODY static inline
 #define YD_PART static __attribute__((noinline))
 #else
-#define YD_BODY static inline __attribute__((always_inline))
-#define YD_PART YD_BODY
+#define YD_BODY YD_HERE
+#define YD_PART YD_HERE
 #endif
 
 /* Tables grow by half their size. For tests, built with YD_TIGHT, by what is needed only, up to a

@@ -14,9 +14,13 @@
 /* All varUints of one struct, and what emit_bytes() may write behind its content. */
 #define EMIT_MAX ((size_t)96)
 
-/* Where the next byte goes should be guessed, not computed: all that follows waits for it. */
-YD_BODY uint8_t *put_u32(uint8_t *p, uint32_t value)
+/* Where the next byte goes should be guessed, not computed: all that follows waits for it. In
+ * wasm, where it may not be long, a loop. */
+YD_HERE uint8_t *put_u32(uint8_t *p, uint32_t value)
 {
+#ifdef __wasm__
+    for (; value >= 0x80; value >>= 7) *p++ = (uint8_t)(value | 0x80);
+#endif
     if (value < 0x80) {
         p[0] = (uint8_t)value;
         return p + 1;
@@ -42,7 +46,7 @@ static struct spelled spell(uint64_t id, uint32_t client)
     return s;
 }
 
-YD_BODY uint8_t *put_spelled(uint8_t *p, const struct spelled *s)
+YD_HERE uint8_t *put_spelled(uint8_t *p, const struct spelled *s)
 {
     memcpy(p, &s->word, sizeof s->word);
     return p + s->len;
@@ -60,7 +64,7 @@ YD_PART uint8_t *emit_id(const struct emit *e, uint8_t *p, uint32_t client, uint
  * fixed size needs no call, and no guess of how long it will be. Up to EMIT_STEP more may be
  * written behind them. Where content of no bytes is may be beyond the text. */
 #define EMIT_STEP ((uint32_t)32)
-YD_PART uint8_t *emit_bytes(const struct arena *from, uint8_t *p, uint32_t off, uint32_t len)
+YD_HERE uint8_t *emit_bytes(const struct arena *from, uint8_t *p, uint32_t off, uint32_t len)
 {
     if (len <= EMIT_STEP && from->cap >= EMIT_STEP && off <= from->cap - EMIT_STEP) {
         memcpy(p, from->ptr + off, EMIT_STEP);
@@ -97,26 +101,24 @@ YD_BODY uint8_t *emit_parent(const struct emit *e, uint8_t *p, const struct list
     return list->key == NONE ? p : emit_name(e->doc, p, list->key);
 }
 
-static uint8_t *emit_type(const struct yd_doc *doc, uint8_t *p, const struct type *type)
-{
-    p = put_u32(p, type->ref);
-    if (!wire_type_has_name(type->ref)) return p;
-    return emit_bytes(&doc->text, put_u32(p, type->name_len), type->name, type->name_len);
-}
-
 /* Contents whose bytes stand behind their number, and behind the number of their clocks. */
-#define REF_BIT(ref)  ((uint32_t)1 << (ref))
-#define COUNTS_BYTES  (REF_BIT(REF_STRING) | REF_BIT(REF_BINARY) | REF_BIT(REF_EMBED))
+#define REF_BIT(ref) ((uint32_t)1 << (ref))
+#define COUNTS_BYTES                                                                               \
+    (REF_BIT(REF_STRING) | REF_BIT(REF_BINARY) | REF_BIT(REF_EMBED) | REF_BIT(REF_TYPE))
 #define COUNTS_CLOCKS (REF_BIT(REF_DELETED) | REF_BIT(REF_ANY) | REF_BIT(REF_JSON))
 
 YD_BODY uint8_t *emit_content(const struct emit *e, uint8_t *p, const struct item *it,
                               struct extent from)
 {
     uint32_t bit = REF_BIT(item_ref(it));
+    if (bit == REF_BIT(REF_TYPE)) {
+        const struct type *type = type_at(e->doc, it->content);
+        p = put_u32(p, type->ref);
+        if (!wire_type_has_name(type->ref)) return p;
+        from = (struct extent){type->name, type->name_len};
+    }
     if ((bit & (COUNTS_BYTES | COUNTS_CLOCKS)) != 0) {
         p = put_u32(p, (bit & COUNTS_BYTES) != 0 ? from.bytes : it->len);
-    } else if (bit == REF_BIT(REF_TYPE)) {
-        return emit_type(e->doc, p, type_at(e->doc, it->content));
     }
     return emit_bytes(&e->doc->text, p, from.off, from.bytes);
 }
@@ -193,7 +195,7 @@ static yd_err emit_chunk(struct emit_v1 *at, const struct client *client, struct
         const struct item *it = item_at(doc, handles[i]);
         uint32_t kind = kinds[it->home >> HOME_LEFT];
         const struct list *list = list_at(doc, item_list(doc, it));
-        struct extent from = item_extent(doc, it);
+        struct extent from = item_extent_here(doc, it);
         size_t need = item_size(doc, it, kind, list, from.bytes);
         if (need > (size_t)(limit - p)) {
             YD_TRY(room_make(out, p, need));

@@ -17,6 +17,7 @@
 #ifndef YDOC_STORE_H
 #define YDOC_STORE_H
 
+#include "codec.h"
 #include "read_v2.h"
 #include "smap.h"
 #include "ydoc/doc.h"
@@ -608,10 +609,14 @@ static inline struct extent *extent_at(const struct yd_doc *doc, uint32_t handle
 }
 /* Where the content of an item lies; of one that has none, anywhere. Plain ones and those without
  * alternate, so what they have is computed, not guessed. */
-YD_ONCE struct extent item_extent(const struct yd_doc *doc, const struct item *it)
+YD_HERE struct extent item_extent_here(const struct yd_doc *doc, const struct item *it)
 {
     if ((it->who & ITEM_EXTENT) != 0) return *extent_at(doc, it->content);
     return (struct extent){it->content, it->len & -(it->who >> 30 & 1)};
+}
+YD_ONCE struct extent item_extent(const struct yd_doc *doc, const struct item *it)
+{
+    return item_extent_here(doc, it);
 }
 YD_ONCE yd_slice item_bytes(const struct yd_doc *doc, const struct item *it)
 {
