@@ -228,7 +228,7 @@ yd_err yd_emit_v1_section(struct emit_v1 *e, struct client *client, uint32_t fro
 {
     struct smap *index = &client->index;
     struct smap_pos pos = smap_first();
-    uint32_t count = index->total, offset = 0;
+    uint32_t count = smap_total(index), offset = 0;
     if (from > 0) {
         bool found = yd_smap_find(index, from, &pos);
         YD_ASSERT(found);
