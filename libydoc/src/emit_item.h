@@ -21,8 +21,14 @@ YD_BODY const struct spelled *emit_client(const struct emit *e, uint32_t client)
 {
     if (client == e->own.client) return &e->own;
     struct spelled *other = &e->others[client % EMIT_OTHERS];
-    if (client != other->client) *other = yd_spell(client_at(e->doc, client)->id, client);
+    if (client != other->client) *other = spell(client_at(e->doc, client)->id, client);
     return other;
+}
+
+YD_BODY uint8_t *put_spelled(uint8_t *p, const struct spelled *s)
+{
+    memcpy(p, &s->word, sizeof s->word);
+    return p + s->len;
 }
 
 /* Bytes of content and names are copied so many at a time where there are that many: a copy of a

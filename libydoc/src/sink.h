@@ -99,6 +99,11 @@ YD_NODISCARD yd_err yd_sink_section_close(struct sink *sink, uint64_t count);
 YD_NODISCARD yd_err yd_sink_sections_end(struct sink *sink);
 /* The head of a client's ranges. They have to ascend. */
 YD_NODISCARD yd_err yd_sink_ranges(struct sink *sink, uint64_t client, uint64_t count);
-YD_NODISCARD yd_err yd_sink_range(struct sink *sink, uint32_t clock, uint32_t len);
+YD_NODISCARD yd_err yd_sink_range_list(struct sink *sink, const uint32_t *clocks,
+                                       const uint32_t *lens, uint32_t count);
+YD_NODISCARD static inline yd_err sink_range(struct sink *sink, uint32_t clock, uint32_t len)
+{
+    return yd_sink_range_list(sink, &clock, &len, 1);
+}
 
 #endif

@@ -80,25 +80,35 @@ uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at)
     return chunk->cells[1] + narrow_at(packed_values(chunk), chunk->value_size, at);
 }
 
-const uint32_t *yd_smap_unpack_values(const struct smap_chunk *chunk, uint32_t *room)
+/* Numbers of which `base` was taken off; to `room`, which it returns. */
+static const uint32_t *unpack(const uint8_t *at, uint32_t size, uint32_t n, uint32_t base,
+                              uint32_t *room)
 {
-    const uint8_t *values = packed_values(chunk);
-    uint32_t n = chunk->count, size = chunk->value_size, base = chunk->cells[1];
     switch (size) { // each of them a loop of its own
     case 1:
-        for (uint32_t i = 0; i < n; i++) room[i] = base + narrow_at(values, 1, i);
+        for (uint32_t i = 0; i < n; i++) room[i] = base + narrow_at(at, 1, i);
         break;
     case 2:
-        for (uint32_t i = 0; i < n; i++) room[i] = base + narrow_at(values, 2, i);
+        for (uint32_t i = 0; i < n; i++) room[i] = base + narrow_at(at, 2, i);
         break;
     case 4:
-        for (uint32_t i = 0; i < n; i++) room[i] = base + narrow_at(values, 4, i);
+        for (uint32_t i = 0; i < n; i++) room[i] = base + narrow_at(at, 4, i);
         break;
     default:
         for (uint32_t i = 0; i < n; i++) room[i] = base + i * (size >> SIZE_BITS);
         break;
     }
     return room;
+}
+
+const uint32_t *yd_smap_unpack_keys(const struct smap_chunk *chunk, uint32_t *room)
+{
+    return unpack(packed_keys(chunk), chunk->u.key_size, chunk->count, chunk->cells[0], room);
+}
+
+const uint32_t *yd_smap_unpack_values(const struct smap_chunk *chunk, uint32_t *room)
+{
+    return unpack(packed_values(chunk), chunk->value_size, chunk->count, chunk->cells[1], room);
 }
 
 bool yd_smap_packed_find(const struct smap_chunk *chunk, uint32_t c, uint32_t key,
