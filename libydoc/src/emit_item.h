@@ -37,7 +37,7 @@ YD_BODY uint8_t *put_spelled(uint8_t *p, const struct spelled *s)
 #define EMIT_STEP ((uint32_t)32)
 YD_PART uint8_t *emit_bytes(const struct arena *from, uint8_t *p, uint32_t off, uint32_t len)
 {
-    if (len <= EMIT_STEP && from->cap >= EMIT_STEP && off <= from->cap - EMIT_STEP) {
+    if (len <= EMIT_STEP && (uint64_t)off + EMIT_STEP <= from->cap) {
         memcpy(p, from->ptr + off, EMIT_STEP);
     } else if (len > 0) {
         memcpy(p, from->ptr + off, len);
