@@ -44,7 +44,7 @@ yd_err yd_emit_section(struct emitter *all, struct client *client, uint32_t from
 {
     struct smap *index = &client->index;
     struct smap_pos pos = smap_first();
-    uint32_t count = index->total, offset = 0;
+    uint32_t count = smap_total(index), offset = 0;
     if (from > 0) {
         bool found = yd_smap_find(index, from, &pos);
         YD_ASSERT(found);

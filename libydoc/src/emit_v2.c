@@ -80,7 +80,7 @@ YD_BODY void add_type(const struct emit *e, struct pens *c, const struct type *t
 {
     uint_add(&c->out->type_ref, type->ref);
     if (!wire_type_has_name(type->ref)) return;
-    c->out->keys++;
+    v2_key_add(c->out);
     add_name(c, &e->doc->text, (struct extent){type->name, type->name_len});
 }
 
@@ -89,7 +89,7 @@ YD_BODY void add_mark(const struct emit *e, struct pens *c, struct extent from)
 {
     struct yd_reader r = yd_reader_of(text_slice(e->doc, from.off, from.bytes));
     uint32_t len = (uint32_t)codec_varuint(&r);
-    c->out->keys++;
+    v2_key_add(c->out);
     add_name(c, &e->doc->text, (struct extent){(uint32_t)(r.at - e->doc->text.ptr), len});
 }
 

@@ -73,8 +73,8 @@ void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct
 static yd_err emit_ranges(const struct client *client, struct sink *sink)
 {
     uint32_t clocks[SMAP_CHUNK], lens[SMAP_CHUNK];
-    YD_TRY(yd_sink_ranges(sink, client->id, client->dels.total));
-    for (uint32_t i = 0; i < client->dels.chunk_count; i++) {
+    YD_TRY(yd_sink_ranges(sink, client->id, smap_total(&client->dels)));
+    for (uint32_t i = 0; i < smap_chunks(&client->dels); i++) {
         const struct smap_chunk *chunk = smap_chunk_at(&client->dels, i);
         YD_TRY(yd_sink_range_list(sink, smap_chunk_keys(chunk, clocks),
                                   smap_chunk_values(chunk, lens), chunk->count));
@@ -86,12 +86,12 @@ yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < doc->by_id.count; i++) {
-        if (client_at(doc, by_id_at(doc, i))->dels.total > 0) count++;
+        if (smap_total(&client_at(doc, by_id_at(doc, i))->dels) > 0) count++;
     }
     YD_TRY(sink_uint(sink, count));
     for (uint32_t i = doc->by_id.count; i-- > 0;) {
         const struct client *client = client_at(doc, by_id_at(doc, i));
-        if (client->dels.total > 0) YD_TRY(emit_ranges(client, sink));
+        if (smap_total(&client->dels) > 0) YD_TRY(emit_ranges(client, sink));
     }
     return YD_OK;
 }
@@ -264,13 +264,13 @@ yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format forma
 /* Lists the clients of the last transaction in doc->sections: next.clock is the clock before it. */
 static yd_err touched_sort(struct yd_doc *doc)
 {
-    const uint32_t *touched = doc->txn.touched.at;
+    const struct touched *touched = doc->txn.touched.at;
     doc->sections.count = 0;
     YD_TRY(yd_vec_reserve(doc, &doc->sections, doc->txn.touched.count, sizeof(struct section)));
     for (uint32_t i = 0; i < doc->txn.touched.count; i++) {
-        const struct client *client = client_at(doc, touched[i]);
+        const struct client *client = client_at(doc, touched[i].client);
         *section_at(doc, doc->sections.count++) = (struct section){
-            .id = client->id, .client = touched[i], .next = {.clock = client->before}};
+            .id = client->id, .client = touched[i].client, .next = {.clock = touched[i].before}};
     }
     yd_sections_sort(doc->sections.at, doc->sections.count);
     return YD_OK;
