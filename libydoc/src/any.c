@@ -29,24 +29,51 @@ uint64_t yd_read_varint(struct yd_reader *r, bool *negative)
     return 0;
 }
 
-static inline void text_skip(struct yd_reader *r, bool checked)
+/* Whether text of at most 16 bytes that lies 8 before the end of all is ASCII: keys and short texts
+ * mostly are, and a look at two words says so. */
+static inline bool is_short_ascii(const struct yd_reader *r, yd_slice text)
+{
+#ifdef __wasm__
+    (void)r, (void)text; // some more of the module
+    return false;
+#else
+    uint64_t first, last, high = 0x8080808080808080u;
+    if (text.len > 16 || text.len == 0 || (size_t)(r->end - text.ptr) < 8) return false;
+    memcpy(&first, text.ptr, sizeof first);
+    if (text.len < 8) {
+        uint8_t mask[16] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80};
+        memcpy(&high, mask + 8 - text.len, sizeof high);
+        return (first & high) == 0;
+    }
+    memcpy(&last, text.ptr + text.len - 8, sizeof last);
+    return ((first | last) & high) == 0;
+#endif
+}
+
+YD_PART void text_skip(struct yd_reader *r, bool checked)
 {
     const uint8_t *start = r->at;
     yd_slice text = codec_bytes(r, codec_varuint(r));
-    if (!r->failed && (checked || yd_utf8_check(text))) return;
+    if (!r->failed && (checked || is_short_ascii(r, text) || yd_utf8_check(text))) return;
     r->at = start;
     r->failed = true;
 }
 
-/* Most integers are small. */
+/* Most integers are small; up to seven bytes there is nothing to check. In wasm, one. */
+#ifdef __wasm__
+#define INTEGER_SHORT 1
+#else
+#define INTEGER_SHORT 7
+#endif
 static inline void integer_skip(struct yd_reader *r)
 {
     bool negative;
-    if (r->at < r->end && *r->at < 0x80 && !r->failed) {
-        r->at++;
-    } else {
-        (void)yd_read_varint(r, &negative);
+    for (size_t n = 0; n < INTEGER_SHORT && n < yd_reader_left(r) && !r->failed; n++) {
+        if (r->at[n] >= 0x80) continue;
+        r->at += n + 1;
+        return;
     }
+    (void)yd_read_varint(r, &negative);
 }
 
 /* Open containers. Bit 0 of a level: an object, whose members have keys. */
@@ -56,7 +83,7 @@ struct any_stack {
 };
 
 /* Steps over a scalar, or opens a container. */
-static inline void value_skip(struct yd_reader *r, struct any_stack *stack, bool checked)
+YD_BODY void value_skip(struct yd_reader *r, struct any_stack *stack, bool checked)
 {
     const uint8_t *start = r->at;
     uint8_t tag = codec_u8(r);
@@ -89,16 +116,13 @@ void yd_any_skip(struct yd_reader *reader, bool checked)
     struct any_stack stack;
     struct yd_reader r = *reader;
     stack.depth = 0;
-    value_skip(&r, &stack, checked);
-    while (stack.depth > 0 && !r.failed) {
+    for (;;) {
+        value_skip(&r, &stack, checked);
+        while (stack.depth > 0 && stack.left[stack.depth - 1] < 2) stack.depth--;
+        if (stack.depth == 0 || r.failed) break;
         uint64_t *left = &stack.left[stack.depth - 1];
-        if (*left < 2) {
-            stack.depth--;
-            continue;
-        }
         *left -= 2;
         if (*left & 1) text_skip(&r, checked);
-        value_skip(&r, &stack, checked);
     }
     *reader = r;
 }

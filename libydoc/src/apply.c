@@ -1,13 +1,15 @@
 /* apply.c - an update into the document: the transaction from end to end.
  *
  * Where it sits:   the caller -> yd_doc_apply() -> validate.c, schedule.c, deletes.c, pending.c,
- *                  cleanup.c
+ *                  cleanup.c; bulk.c, single.c
  * Source:          Yjs readUpdateV2; docs/encoding.md
  *
  * Two passes over the same bytes:
  *   1. validate   reads and checks everything. Bad input ends here, the document is untouched.
  *                 An update of format V2 is written as V1 on the way.
  *   2. integrate  straight from the bytes. Only memory can run out.
+ * Two short ways read them once: bulk.c into an empty document, single.c for what one author just
+ * did.
  */
 #include "bulk.h"
 #include "codec.h"
@@ -95,14 +97,21 @@ static yd_err deletes_apply(struct yd_doc *doc, yd_slice deletes, bool *parked)
     return YD_OK;
 }
 
-/* Refuses an update that could pass a limit, before anything is changed. If it is too much only for
- * what waits, none of it may wait: what is parked is what came. */
-static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct update_plan *plan)
+/* Refuses an update that could pass the limit of the document, before anything is changed. */
+static inline yd_err room_check(const struct yd_doc *doc, yd_slice update,
+                                const struct update_plan *plan)
 {
     uint64_t cost = plan->structs * STRUCT_COST + plan->ranges * RANGE_COST + 2 * update.len;
-    if (doc_is_unlimited(doc)) return YD_OK;
     size_t most = plan->structs == 0 ? doc->deletes_max : doc->opts.doc_bytes_max;
-    if (doc_held(doc) + cost > most) return YD_ETOOBIG;
+    return doc_is_unlimited(doc) || doc_held(doc) + cost <= most ? YD_OK : YD_ETOOBIG;
+}
+
+/* The same for clients and for what waits. If it is too much only for what waits, none of it may
+ * wait: what is parked is what came. */
+static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct update_plan *plan)
+{
+    YD_TRY(room_check(doc, update, plan));
+    if (doc_is_unlimited(doc)) return YD_OK;
     uint64_t clients =
         doc->clients.count + (uint64_t)doc->sections.count * 2 + plan->delete_clients;
     if (clients >= CLIENT_MAX - 1) return YD_ETOOBIG;
@@ -154,6 +163,32 @@ static yd_err update_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool 
     return update_integrate(doc, &plan, parked);
 }
 
+static yd_err single_deletes(struct yd_doc *doc, const struct single *single, bool *parked)
+{
+    if (!single->is_short) return deletes_apply(doc, single->plan.deletes, parked);
+    for (uint32_t i = 0; i < single->plan.ranges; i++) {
+        const struct span *range = &single->ranges[i];
+        if (range->len == 0) continue;
+        YD_TRY(range_apply(doc, single->deletes_of, range->clock, range->len, parked));
+    }
+    return YD_OK;
+}
+
+/* The short way for what one author just did. BULK_UNFIT: nothing is changed. */
+static yd_err single_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool *parked)
+{
+    struct single single;
+    if (!yd_single_read(doc, bytes, inner, &single)) return BULK_UNFIT;
+    bool deletes = single.plan.delete_clients > 0; // otherwise no client is new, and nothing waits
+    YD_TRY(deletes ? limits_check(doc, bytes, &single.plan) : room_check(doc, bytes, &single.plan));
+    YD_TRY(yd_single_integrate(doc, &single));
+    if (deletes) {
+        YD_TRY(single_deletes(doc, &single, parked));
+        YD_TRY(yd_pending_apply_deletes(doc));
+    }
+    return yd_txn_cleanup(doc);
+}
+
 /* The short way into an empty document. */
 static yd_err update_load(struct yd_doc *doc, yd_slice bytes, bool inner, bool *parked)
 {
@@ -188,6 +223,8 @@ static yd_err bytes_apply(struct yd_doc *doc, yd_slice update, enum yd_format fo
     }
     yd_err err = BULK_UNFIT;
     if (is_load(doc, bytes)) err = update_load(doc, bytes, inner, parked);
+    // In wasm it would be some more of the module, which travels.
+    if (SMAP_PACKS && err == BULK_UNFIT) err = single_apply(doc, bytes, inner, parked);
     if (err == BULK_UNFIT) err = update_apply(doc, bytes, inner, parked, applied);
     if (err == YD_EMALFORMED && inner) {
         applied->error_at = yd_v2_locate(update, &doc->inner, applied->error_at);

@@ -173,6 +173,8 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
     if (SMAP_PACKS) YD_TRY(order_note(b, index));
     if (client_at(doc, index)->next > 0) return BULK_UNFIT; // the client twice
     YD_TRY(yd_items_expect(doc, (uint32_t)count));
+    uint32_t more = count < 1024 ? (uint32_t)count : 1024; // not more than a lie may cost
+    if (SMAP_PACKS) YD_TRY(yd_vec_reserve(doc, &b->entries, more, sizeof(struct smap_entry)));
     uint32_t first = b->entries.count;
     b->dels.count = 0;
     for (uint64_t i = 0; i < count; i++) {
@@ -194,6 +196,7 @@ static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
     struct update_plan plan = {.structs = 0};
     uint64_t count = yd_count_read(&r, 3);
     YD_TRY(yd_arena_reserve(doc, &doc->text, b->update.len)); // given back below
+    if (SMAP_PACKS) YD_TRY(yd_doc_expect(doc, b->update.len));
     for (uint64_t i = 0; i < count; i++) {
         YD_TRY(section_decode(b, &r, inner));
     }

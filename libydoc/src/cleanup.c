@@ -186,13 +186,26 @@ static yd_err span_collect(struct yd_doc *doc, const struct span *span)
     return YD_OK;
 }
 
+/* yd_merge_left(), where what cannot be joined is not even called so: an item that does not go on
+ * from the clock before it. */
+static inline yd_err entry_join(struct yd_doc *doc, struct client *client, struct smap_pos *pos,
+                                uint32_t *merged)
+{
+    uint32_t value = SMAP_PACKS ? smap_value(&client->index, *pos) : INDEX_GC; // wasm: no look
+    if (value == INDEX_GC || item_left_kind(item_at(doc, value)) == ORIGIN_OWN) {
+        return yd_merge_left(doc, client, pos, merged);
+    }
+    *merged = 0;
+    return YD_OK;
+}
+
 /* Joins entries from *pos to the left as long as they begin at or behind `from`. */
 static yd_err join_down(struct yd_doc *doc, struct client *client, struct smap_pos pos,
                         uint32_t from)
 {
     while (smap_key(&client->index, pos) >= from) {
         uint32_t merged;
-        YD_TRY(yd_merge_left(doc, client, &pos, &merged));
+        YD_TRY(entry_join(doc, client, &pos, &merged));
         if (!smap_prev(&client->index, &pos)) break;
     }
     return YD_OK;
@@ -214,10 +227,11 @@ static yd_err fresh_join(struct yd_doc *doc, const struct touched *touched)
 {
     struct client *client = client_at(doc, touched->client);
     if (client->next == touched->before) return YD_OK;
-    struct smap_pos pos;
-    bool found = yd_smap_find(&client->index, touched->before, &pos);
+    struct smap_pos last = smap_last(&client->index), pos = last;
+    bool found = (SMAP_PACKS && smap_key(&client->index, last) <= touched->before) ||
+                 yd_smap_find(&client->index, touched->before, &pos);
     YD_ASSERT(found);
-    return join_down(doc, client, smap_last(&client->index), smap_key(&client->index, pos));
+    return join_down(doc, client, last, smap_key(&client->index, pos));
 }
 
 static yd_err cand_join(struct yd_doc *doc, const struct span *cand)
@@ -230,14 +244,14 @@ static yd_err cand_join(struct yd_doc *doc, const struct span *cand)
     uint32_t clock = smap_key(&client->index, pos);
     struct smap_pos next = smap_next(&client->index, pos);
     if (!smap_is_end(&client->index, next)) {
-        YD_TRY(yd_merge_left(doc, client, &next, &merged));
+        YD_TRY(entry_join(doc, client, &next, &merged));
         if (merged > 1) return YD_OK;
         if (merged == 1) {
             found = yd_smap_find(&client->index, clock, &pos);
             YD_ASSERT(found);
         }
     }
-    return yd_merge_left(doc, client, &pos, &merged);
+    return entry_join(doc, client, &pos, &merged);
 }
 
 yd_err yd_txn_cleanup(struct yd_doc *doc)

@@ -113,7 +113,8 @@ static yd_err place_find(struct yd_doc *doc, const struct item *it, const struct
 static bool is_contested(const struct yd_doc *doc, const struct place *place)
 {
     if (place->left != NONE) return item_at(doc, place->left)->right != place->right;
-    return place->right == NONE || item_at(doc, place->right)->left != NONE;
+    if (place->right == NONE) return !SMAP_PACKS || list_at(doc, place->list)->head != NONE;
+    return item_at(doc, place->right)->left != NONE;
 }
 
 /* Uses the anchor of the item that an item goes on from, if it says the same. */
@@ -196,11 +197,15 @@ static yd_err content_store(struct yd_doc *doc, uint32_t handle, const struct wi
         it->content = type;
         return YD_OK;
     }
-    bool half;
-    yd_slice tail = yd_content_tail(wire->ref, wire->content, wire->len, offset, &half);
     uint32_t off, unused;
-    YD_TRY(yd_text_append(doc, half ? YD_LITERAL("\xef\xbf\xbd") : YD_EMPTY, &off));
-    YD_TRY(yd_text_append(doc, tail, &unused));
+    if (SMAP_PACKS && offset == 0) {
+        YD_TRY(yd_text_append(doc, wire->content, &off));
+    } else {
+        bool half;
+        yd_slice tail = yd_content_tail(wire->ref, wire->content, wire->len, offset, &half);
+        YD_TRY(yd_text_append(doc, half ? YD_LITERAL("\xef\xbf\xbd") : YD_EMPTY, &off));
+        YD_TRY(yd_text_append(doc, tail, &unused));
+    }
     uint32_t bytes = doc->text.len - off;
     return bytes == 0 ? YD_OK : item_extent_set(doc, it, (struct extent){off, bytes});
 }

@@ -75,6 +75,23 @@ void yd_deletes_check(struct yd_reader *r, struct update_plan *plan);
 uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_lost);
 void yd_sections_sort(struct section *sections, uint32_t n);
 
+/* ---- single.c */
+#define SINGLE_STRUCTS 32
+#define SINGLE_RANGES  4
+/* An update of at most so many structs of one client, which is known and goes on where it was. */
+struct single {
+    struct update_plan plan;
+    uint32_t client; /* index, if there are structs */
+    bool is_short;   /* the delete set is these ranges: */
+    uint64_t deletes_of;
+    struct span ranges[SINGLE_RANGES]; /* plan.ranges of them; the client is not set */
+    struct wire wires[SINGLE_STRUCTS];
+};
+/* Reads and checks a whole update. False: it is no such update, or bad; nothing is changed. */
+bool yd_single_read(struct yd_doc *doc, yd_slice update, bool inner, struct single *single);
+/* Integrates its structs. What it deletes is left to the caller. */
+YD_NODISCARD yd_err yd_single_integrate(struct yd_doc *doc, const struct single *single);
+
 /* ---- schedule.c */
 /* Integrates all structs of doc->sections that have what they need; the others' sections are
  * closed, and doc->notes says what is missing. */

@@ -380,6 +380,8 @@ YD_NODISCARD yd_err yd_txn_complete(struct yd_doc *doc);
 /* ---- doc.c */
 /* Lets go of everything in the document. What was read of an update of format V2 stays. */
 void yd_doc_empty(struct yd_doc *doc);
+/* Says that a state of so many bytes will be loaded. */
+YD_NODISCARD yd_err yd_doc_expect(struct yd_doc *doc, size_t bytes);
 /* Gives back what tables have beyond their need. */
 void yd_doc_fit(struct yd_doc *doc);
 
@@ -658,6 +660,10 @@ void yd_text_drop(struct yd_doc *doc, uint32_t off, uint32_t len);
 /* Makes `left` longer by `right`: puts its bytes behind those of `left`, which keeps or moves its
  * place. */
 YD_NODISCARD yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *right);
+/* Makes an item longer by content from outside, if there is room behind what it has; *done says
+ * whether. */
+YD_NODISCARD yd_err yd_text_extend(struct yd_doc *doc, struct item *it, yd_slice bytes,
+                                   uint32_t units, bool *done);
 void yd_slack_free(struct yd_doc *doc);
 /* Writes the arena anew. Memory refused: later. */
 void yd_text_rewrite(struct yd_doc *doc);

@@ -192,6 +192,30 @@ yd_err yd_text_join(struct yd_doc *doc, struct item *left, const struct item *ri
     return item_extent_set(doc, left, place);
 }
 
+yd_err yd_text_extend(struct yd_doc *doc, struct item *it, yd_slice bytes, uint32_t units,
+                      bool *done)
+{
+    struct extent place = item_extent(doc, it);
+    uint32_t end = place.off + place.bytes;
+    *done = end == doc->text.len;
+    if (*done) {
+        uint32_t unused;
+        YD_TRY(yd_text_append(doc, bytes, &unused));
+    } else {
+        struct slack *slack = slack_find(&doc->slack, end);
+        *done = slack != NULL && slack->cap - end >= bytes.len;
+        if (!*done) return YD_OK;
+        uint32_t cap = slack->cap;
+        doc->slack.reserved -= cap - end;
+        slack->cap = 0;
+        memcpy(doc->text.ptr + end, bytes.ptr, bytes.len);
+        slack_put(doc, end + (uint32_t)bytes.len, cap);
+    }
+    place.bytes += (uint32_t)bytes.len;
+    it->len += units;
+    return item_extent_set(doc, it, place);
+}
+
 static uint32_t compact_move(struct yd_doc *doc, struct arena *to, uint32_t off, uint32_t len)
 {
     uint32_t at = to->len;
