@@ -143,6 +143,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(SUPPORT_O) $(LIBS_OURS)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(DEPS_LIBS) -lcmocka -o $@
 
+# The memory of wasm32 stands on an array there.
+$(B)/unit/wasm_%: $(B)/tests/unit/wasm_%.o $(B)/edge/wasm/heap.o
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -lcmocka -o $@
+
 # Those of the engine need no more than the engine.
 $(B)/unit/ydoc_%: $(B)/tests/unit/ydoc_%.o $(B)/libydoc.a
 	@mkdir -p $(@D)
@@ -312,14 +317,15 @@ npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project;
 # to wasm-opt, which sees the whole module: docs/decisions/0170. Structs by value go as their fields, not as
 # the address of a copy: docs/decisions/0225.
 # No turned loops and no loads moved to where paths part: what is written twice is packed badly, decision 0227.
-WASM_HOT   := validate schedule integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem
+WASM_HOT   := validate schedule integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem heap
 WASM_SPEED := -O2 -fno-unroll-loops -mllvm -inline-threshold=0 -mllvm -inlinehint-threshold=60 -mllvm -rotation-max-header-size=0
 WASM_SIZE  := -Oz -mllvm -inline-threshold=-60
 WASM_ABI   := -mcpu=mvp -mbulk-memory -Xclang -target-abi -Xclang experimental-mv -mllvm -disable-lsr \
   -mllvm -enable-pre=false -mllvm -enable-load-pre=false
 WASM_FLAGS = --target=wasm32 $(WASM_ABI) $(CSTD) $(if $(filter $(WASM_HOT),$(basename $(notdir $<))),$(WASM_SPEED),$(WASM_SIZE)) $(WARN) -ffreestanding -fno-builtin-memcpy \
   -isystem edge/wasm/include -Iedge/wasm $(INC_ROOM) -Ilibydoc/driver -MMD -MP
-WASM_ROOM_SRC := $(ENGINE_SRC) $(ROOM_SRC) edge/wasm/mem.c $(wildcard edge/abi/*.c)
+WASM_MEM := edge/wasm/mem.c edge/wasm/heap.c
+WASM_ROOM_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(WASM_MEM) $(wildcard edge/abi/*.c)
 WASM_DRIVER_SRC := $(ENGINE_SRC) $(filter-out libydoc/driver/main.c,$(DRIVER_SRC)) $(wildcard edge/wasm/*.c)
 # Of other flags an object would not even be called in the same way: made anew with the Makefile.
 $(BUILD)/wasm/%.o: %.c Makefile
@@ -332,7 +338,13 @@ wasm_opt = { ! command -v wasm-opt >/dev/null || wasm-opt --enable-bulk-memory -
 wasm_link = $(LLD) --no-entry --strip-all -z stack-size=262144 $(1) $(filter $(BUILD)/wasm/%.o,$^) -o $@ && $(call wasm_opt,--low-memory-unused)
 $(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
 	$(Q)$(call wasm_link)
-$(BUILD)/wasm/room.wasm: $(WASM_ROOM_SRC:%.c=$(BUILD)/wasm/%.o)
+# The room never asks for V2: what would write it is left out there (sink.h).
+WASM_V1 := $(filter $(addprefix libydoc/src/,$(addsuffix .c,emit fold merge merged obfuscate parts sink snapshot state update)),$(ENGINE_SRC))
+WASM_ROOM_O := $(patsubst %.c,$(BUILD)/wasm/v1/%.o,$(WASM_V1)) $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out $(WASM_V1),$(WASM_ROOM_SRC)))
+$(BUILD)/wasm/v1/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(WASM_FLAGS) -DYD_WRITES_V1 -c $< -o $@
+$(BUILD)/wasm/room.wasm: $(WASM_ROOM_O)
 	$(Q)$(LLD) --no-entry --strip-all --gc-sections --stack-first -z stack-size=131072 $^ -o $@
 	$(Q)$(call wasm_opt)
 wasm: $(BUILD)/wasm/ydoc.wasm $(BUILD)/wasm/room.wasm ## the engine's driver and a room for wasm32
@@ -351,7 +363,7 @@ WASM_TOOLS := base doc update export snapshot analysis cold parts
 $(DIST)/ydoc-core.wasm: WASM_HEADERS := $(WASM_CORE)
 $(DIST)/ydoc-tools.wasm: WASM_HEADERS := $(WASM_TOOLS)
 $(DIST)/ydoc.wasm: WASM_HEADERS :=
-$(DIST)/%.wasm: $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o) $(BUILD)/wasm/edge/wasm/mem.o tools/wasm-exports.mjs
+$(DIST)/%.wasm: $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o) $(WASM_MEM:%.c=$(BUILD)/wasm/%.o) tools/wasm-exports.mjs
 	@mkdir -p $(@D)
 	$(Q)$(call wasm_link,$$(node tools/wasm-exports.mjs $(WASM_HEADERS)))
 # For who serves files packed beforehand: the format of gzip by an encoder that takes its time.
@@ -374,7 +386,7 @@ dist-check: $(DIST)/check/ydoc wasm ## what make dist makes: strict C11, used fr
 	$(Q)$(MAKE) -s $(DIST)/ydoc.wasm.gz $(DIST)/ydoc-core.wasm.gz $(DIST)/ydoc-tools.wasm.gz
 	$(Q)tools/wasm-size $(DIST)/ydoc-core.wasm 110900 51900 49300
 	$(Q)tools/wasm-size $(DIST)/ydoc-tools.wasm 111900 52700 50000
-	$(Q)tools/wasm-size $(DIST)/ydoc.wasm 135000 63400 60050
+	$(Q)tools/wasm-size $(DIST)/ydoc.wasm 138000 65300 61800
 	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 112500 52200
 
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
@@ -416,7 +428,7 @@ $(BUILD)/bench/engine: $(B)/bench/engine/engine.o $(B)/bench/engine/walk.o $(B)/
 $(BUILD)/bench/attacks: $(B)/bench/attacks/attacks.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
-$(BUILD)/bench/engine.wasm: $(BUILD)/wasm/bench/engine/wasm_abi.o $(BUILD)/wasm/edge/wasm/mem.o $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o)
+$(BUILD)/bench/engine.wasm: $(BUILD)/wasm/bench/engine/wasm_abi.o $(WASM_MEM:%.c=$(BUILD)/wasm/%.o) $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o)
 	@mkdir -p $(@D)
 	$(Q)$(call wasm_link)
 wasm-bench: $(BUILD)/bench/engine.wasm ## the engine in wasm32 for bench/engine/run (WASM=1)

@@ -292,8 +292,9 @@ yd_err driver_line(struct driver *driver, yd_slice line, struct yd_buf *out)
         return line_put(out, "{\"ok\":true}");
     }
     return line_put_usage(
-        out, "new, apply, sv, state, last, snapshot, json, delta, length, position, "
-             "resolve, pending, check, merge, diff, convert, vector, use, begin, edit, "
-             "commit, look, at, get, keys, read, read-delta, subdocs, changes, snap, "
-             "restore, equal, contains, parse, html, markdown, plain or roots");
+        out,
+        "new, apply, sv, state, last, snapshot, json, delta, length, position, "
+        "resolve, pending, check, merge, diff, convert, vector, use, begin, edit, "
+        "commit, look, at, get, keys, read, read-delta, subdocs, changes, snap, "
+        "restore, versions, equal, contains, parse, obfuscate, html, markdown, plain or roots");
 }

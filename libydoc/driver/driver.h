@@ -22,12 +22,26 @@
  *   use N                     {"ok":true}   document N of 16; each begins empty
  *   begin CLIENT              {"ok":true}   opens a transaction
  *   edit HEX                  {"ok":true,"made":[[client,clock],...]}   a script, see script.h;
- * made: the types that it made, also when it was refused commit {"ok":true,"changed":bool} look REF
- * {"ok":true,"kind":N,"length":N,"keys":N,"deleted":bool,"name":"..."} at INDEX REF | get KEYHEX
- * REF   {"ok":true,"value":...} or {"ok":true,"type":[client,clock,kind]} keys REF | read-delta REF
- * | read text|array|map|xml REF   {"ok":true,"value":...} subdocs
- * {"ok":true,"value":[{"guid":"...","id":[client,clock],"options":...}]} REF is `root NAME` or
- * `type CLIENT CLOCK`.
+ *                             made: the types that it made, also when it was refused
+ *   commit                    {"ok":true,"changed":bool}
+ *   subdocs                   {"ok":true,"value":[{"guid":"...","id":[client,clock],
+ *                             "options":...}]}
+ *
+ * Of one type; REF is `root NAME` or `type CLIENT CLOCK`:
+ *   look REF                  {"ok":true,"kind":N,"length":N,"keys":N,"deleted":bool,"name":"..."}
+ *   at INDEX REF | get KEYHEX REF
+ *                             {"ok":true,"value":...} or {"ok":true,"type":[client,clock,kind]}
+ *   keys REF | read-delta REF | read text|array|map|xml REF   {"ok":true,"value":...}
+ *   versions NOW SINCE REF    {"ok":true,"value":[...]}   NOW, SINCE: none or v1|v2 HEX
+ *
+ * What happened, and what is in an update:
+ *   changes                   {"ok":true,"value":[...]}
+ *   snap v1|v2 [v1|v2 HEX]    {"ok":true,"hex":"..."}   a snapshot, of now or converted
+ *   restore v1|v2 v1|v2 HEX   {"ok":true,"hex":"..."}   the update of then
+ *   equal v1|v2 HEX v1|v2 HEX | contains v1|v2 HEX v1|v2 HEX   {"ok":true,"value":bool}
+ *   parse v1|v2 HEX           {"ok":true,"value":{...}}
+ *   obfuscate v1|v2 v1|v2 HEX [marks] [subdocs] [names]   {"ok":true,"hex":"..."}   words: kept
+ *
  * "-" stands for an empty HEX. */
 #ifndef YDOC_DRIVER_H
 #define YDOC_DRIVER_H

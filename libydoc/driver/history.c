@@ -1,6 +1,7 @@
 /* history.c - commands about what happened: changes, snapshots, what is in an update. */
 #include "line.h"
 #include "ydoc/changes.h"
+#include "ydoc/obfuscate.h"
 #include "ydoc/parse.h"
 #include "ydoc/snapshot.h"
 
@@ -196,13 +197,35 @@ static yd_err on_parse(struct driver *d, yd_slice rest, struct yd_buf *out)
     return line_answer_json(d, err, out);
 }
 
+static yd_err on_obfuscate(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    struct yd_update update;
+    struct yd_obfuscate keep = {.keep_marks = false};
+    enum yd_format format;
+    yd_err err = line_format_take(&rest, &format) ? YD_OK : YD_EMALFORMED;
+    if (err == YD_OK) err = piece_take(&rest, &d->bytes, &update.format);
+    if (err == YD_EMALFORMED) {
+        return line_put_usage(out, "obfuscate v1|v2 v1|v2 HEX [marks] [subdocs] [names]");
+    }
+    if (err != YD_OK) return err;
+    while (rest.len > 0) {
+        yd_slice word = line_word_take(&rest);
+        keep.keep_marks |= line_is(word, "marks");
+        keep.keep_subdocs |= line_is(word, "subdocs");
+        keep.keep_names |= line_is(word, "names");
+    }
+    update.bytes = yd_buf_slice(&d->bytes);
+    return line_answer_bytes(d, yd_update_obfuscate(update, &keep, format, &d->made), out);
+}
+
 line_command history_command(yd_slice word)
 {
     static const struct {
         const char *name;
         line_command run;
-    } commands[] = {{"changes", on_changes}, {"snap", on_snap},         {"restore", on_restore},
-                    {"equal", on_equal},     {"contains", on_contains}, {"parse", on_parse}};
+    } commands[] = {{"changes", on_changes},    {"snap", on_snap},         {"restore", on_restore},
+                    {"equal", on_equal},        {"contains", on_contains}, {"parse", on_parse},
+                    {"obfuscate", on_obfuscate}};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (line_is(word, commands[i].name)) return commands[i].run;
     }

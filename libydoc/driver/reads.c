@@ -1,6 +1,6 @@
 /* reads.c - commands that look at one type. */
 #include "line.h"
-#include "ydoc/shared.h"
+#include "ydoc/compare.h"
 
 static bool ref_take(yd_slice rest, struct yd_type_ref *ref)
 {
@@ -100,6 +100,42 @@ static yd_err on_delta(struct driver *d, yd_slice rest, struct yd_buf *out)
     return line_answer_json(d, yd_shared_delta(d->doc, &ref, YD_JSON_TAGGED, &d->made), out);
 }
 
+/* A snapshot, or none; `bytes` keeps it. */
+static yd_err snapshot_take(yd_slice *rest, struct yd_buf *bytes, struct yd_snapshot *snapshot,
+                            const struct yd_snapshot **taken)
+{
+    yd_slice after = *rest;
+    *taken = NULL;
+    if (line_is(line_word_take(&after), "none")) {
+        *rest = after;
+        return YD_OK;
+    }
+    if (!line_format_take(rest, &snapshot->format)) return YD_EMALFORMED;
+    yd_err err = line_unhex(bytes, line_word_take(rest));
+    snapshot->bytes = yd_buf_slice(bytes);
+    *taken = snapshot;
+    return err;
+}
+
+static yd_err on_versions(struct driver *d, yd_slice rest, struct yd_buf *out)
+{
+    struct yd_type_ref ref;
+    struct yd_snapshot at[2];
+    const struct yd_snapshot *now, *since;
+    struct yd_buf more;
+    yd_buf_init(&more, d->alloc, SIZE_MAX / 2);
+    yd_err err = snapshot_take(&rest, &d->bytes, &at[0], &now);
+    if (err == YD_OK) err = snapshot_take(&rest, &more, &at[1], &since);
+    if (err == YD_EMALFORMED || (err == YD_OK && !ref_take(rest, &ref))) {
+        err = line_put_usage(out, "versions NOW SINCE REF, with none or v1|v2 HEX");
+    } else if (err == YD_OK) {
+        err = yd_snapshot_delta(d->doc, &ref, now, since, YD_JSON_TAGGED, &d->made);
+        err = line_answer_json(d, err, out);
+    }
+    yd_buf_deinit(&more);
+    return err;
+}
+
 static yd_err subdoc_put(void *ctx, const struct yd_subdoc *subdoc)
 {
     struct yd_buf *out = ctx;
@@ -133,9 +169,10 @@ line_command reads_command(yd_slice word)
     static const struct {
         const char *name;
         line_command run;
-    } commands[] = {{"look", on_look},      {"at", on_at},     {"get", on_get},
-                    {"keys", on_keys},      {"read", on_read}, {"read-delta", on_delta},
-                    {"subdocs", on_subdocs}};
+    } commands[] = {{"look", on_look},       {"at", on_at},
+                    {"get", on_get},         {"keys", on_keys},
+                    {"read", on_read},       {"read-delta", on_delta},
+                    {"subdocs", on_subdocs}, {"versions", on_versions}};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (line_is(word, commands[i].name)) return commands[i].run;
     }

@@ -182,8 +182,8 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
         clock += b->wire.len;
     }
     struct client *client = client_at(doc, index);
-    client->next = (uint32_t)clock; // for progress_begin()
-    client->before = first;
+    client->next = (uint32_t)clock; // both for progress_begin()
+    client->link = first;
     const struct smap_entry *entries = (const struct smap_entry *)b->entries.at + first;
     YD_TRY(yd_smap_fill(doc, &client->index, entries, (uint32_t)count));
     return yd_smap_fill(doc, &client->dels, b->dels.at, b->dels.count);
@@ -387,8 +387,8 @@ static void progress_begin(struct bulk *b)
     for (uint32_t i = 0; i < doc->clients.count; i++) {
         struct client *client = client_at(doc, i);
         struct progress *p = &b->progress[i];
-        *p = (struct progress){.first = client->before,
-                               .count = client->index.total,
+        *p = (struct progress){.first = client->link,
+                               .count = smap_total(&client->index),
                                .last = NONE,
                                .waiter = NONE,
                                .end = client->next};
@@ -408,6 +408,7 @@ static yd_err all_link(struct bulk *b)
     }
     YD_TRY(yd_clients_sort(doc));
     progress_begin(b);
+    YD_TRY(yd_vec_reserve(doc, &doc->txn.touched, doc->clients.count, sizeof(struct touched)));
     for (uint32_t i = 0; i < doc->clients.count; i++) YD_TRY(yd_client_touch(doc, i));
     for (uint32_t i = doc->by_id.count; i-- > 0;) {
         YD_TRY(client_link(b, ((const uint32_t *)doc->by_id.at)[i]));
@@ -432,7 +433,7 @@ static yd_err indices_open(struct yd_doc *doc)
 {
     for (uint32_t i = 0; i < doc->clients.count; i++) {
         struct smap *index = &client_at(doc, i)->index;
-        for (uint32_t c = 0; c < index->chunk_count; c++) {
+        for (uint32_t c = 0; c < smap_chunks(index); c++) {
             if (smap_is_packed(smap_chunk_at(index, c))) YD_TRY(yd_smap_open(doc, index, c, 0));
         }
     }

@@ -223,12 +223,13 @@ static yd_err span_join(struct yd_doc *doc, const struct span *span)
 
 /* Yjs begins at index max(position of the old state, 1): the entry that holds the old state's
  * clock is joined with what lies before it. */
-static yd_err fresh_join(struct yd_doc *doc, struct client *client)
+static yd_err fresh_join(struct yd_doc *doc, const struct touched *touched)
 {
-    if (client->next == client->before) return YD_OK;
+    struct client *client = client_at(doc, touched->client);
+    if (client->next == touched->before) return YD_OK;
     struct smap_pos last = smap_last(&client->index), pos = last;
-    bool found = (SMAP_PACKS && smap_key(&client->index, last) <= client->before) ||
-                 yd_smap_find(&client->index, client->before, &pos);
+    bool found = (SMAP_PACKS && smap_key(&client->index, last) <= touched->before) ||
+                 yd_smap_find(&client->index, touched->before, &pos);
     YD_ASSERT(found);
     return join_down(doc, client, last, smap_key(&client->index, pos));
 }
@@ -264,10 +265,8 @@ yd_err yd_txn_cleanup(struct yd_doc *doc)
         for (uint32_t i = txn->dels.count; i-- > 0;) YD_TRY(span_collect(doc, &dels[i]));
     }
     for (uint32_t i = txn->dels.count; i-- > 0;) YD_TRY(span_join(doc, &dels[i]));
-    const uint32_t *touched = txn->touched.at;
-    for (uint32_t i = 0; i < txn->touched.count; i++) {
-        YD_TRY(fresh_join(doc, client_at(doc, touched[i])));
-    }
+    const struct touched *touched = txn->touched.at;
+    for (uint32_t i = 0; i < txn->touched.count; i++) YD_TRY(fresh_join(doc, &touched[i]));
     const struct span *cands = txn->cands.at;
     for (uint32_t i = txn->cands.count; i-- > 0;) YD_TRY(cand_join(doc, &cands[i]));
     text_compact(doc);

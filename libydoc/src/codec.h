@@ -10,7 +10,7 @@
  * copy travels, it is there once: docs/decisions/0225. A part is never in place there. */
 #ifdef __wasm__
 #define YD_BODY static inline
-#define YD_PART static __attribute__((noinline))
+#define YD_PART static __attribute__((noinline, unused))
 #else
 #define YD_BODY static inline __attribute__((always_inline))
 #define YD_PART YD_BODY
@@ -70,9 +70,13 @@ static inline struct codec_id codec_id_of(const struct yd_reader *r, const uint8
 {
     struct codec_id id = {.value = value, .len = (uint32_t)(r->at - at)};
     if (r->failed || id.len == 0 || id.len > 7 || (size_t)(r->end - at) < sizeof id.word) return id;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    id.mask = ~(uint64_t)0 >> (64 - 8 * id.len);
+#else
     uint8_t ones[8] = {0};
     memset(ones, 0xff, id.len);
     memcpy(&id.mask, ones, sizeof id.mask);
+#endif
     memcpy(&id.word, at, sizeof id.word);
     id.word &= id.mask;
     return id;
@@ -112,12 +116,43 @@ static inline uint8_t *codec_put(uint8_t *out, uint64_t value)
     return out;
 }
 
+/* How many bytes a varUint has: one for each group of seven bits. */
+static inline uint32_t codec_size(uint64_t value)
+{
+#if defined(__BYTE_ORDER__) && !defined(__wasm__)
+    return (70u - (uint32_t)__builtin_clzll(value | 1)) / 7;
+#else
+    return (uint32_t)yd_varuint_size(value);
+#endif
+}
+
+/* The same where it is done often. Where the next byte goes should be guessed, not computed: all
+ * that follows waits for it. */
+YD_BODY uint8_t *codec_put_u32(uint8_t *p, uint32_t value)
+{
+    if (value < 0x80) {
+        p[0] = (uint8_t)value;
+        return p + 1;
+    }
+    p[0] = (uint8_t)(value | 0x80);
+    if (value < 0x4000) {
+        p[1] = (uint8_t)(value >> 7);
+        return p + 2;
+    }
+    p[1] = (uint8_t)(value >> 7 | 0x80);
+    if (value < 0x200000) {
+        p[2] = (uint8_t)(value >> 14);
+        return p + 3;
+    }
+    p[2] = (uint8_t)(value >> 14 | 0x80);
+    return codec_put(p + 3, value >> 21);
+}
+
 /* The bytes of a varUint of up to 56 bits as a word of this machine, and how many they are. */
 static inline uint32_t codec_spell(uint64_t value, uint64_t *word)
 {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined(__wasm__)
-    uint32_t len =
-        (70u - (uint32_t)__builtin_clzll(value | 1)) / 7; // groups of seven bits, at once
+    uint32_t len = codec_size(value);
     uint64_t w = (value & 0x0fffffffu) | (value & 0xfffffff0000000u) << 4;
     w = (w & 0x00003fff00003fffu) | (w & 0x0fffc0000fffc000u) << 2;
     w = (w & 0x007f007f007f007fu) | (w & 0x3f803f803f803f80u) << 1;
@@ -129,6 +164,12 @@ static inline uint32_t codec_spell(uint64_t value, uint64_t *word)
     memcpy(word, bytes, sizeof *word);
     return len;
 #endif
+}
+
+/* A lib0 varInt is the varUint of this: bit 6 is its sign. */
+static inline uint64_t codec_varint_bits(uint64_t magnitude, bool negative)
+{
+    return (magnitude & 63) | (uint64_t)negative << 6 | magnitude >> 6 << 7;
 }
 
 /* Appends a lib0 varInt. -0 is 0 with `negative`. */

@@ -97,7 +97,7 @@ static void tables_free(struct yd_doc *doc)
 /* What transactions work with. */
 static void scratch_free(struct yd_doc *doc)
 {
-    yd_vec_free(doc, &doc->txn.touched, sizeof(uint32_t));
+    yd_vec_free(doc, &doc->txn.touched, sizeof(struct touched));
     yd_vec_free(doc, &doc->txn.dels, sizeof(struct span));
     yd_vec_free(doc, &doc->txn.cands, sizeof(struct span));
     yd_vec_free(doc, &doc->sections, sizeof(struct section));

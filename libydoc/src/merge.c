@@ -22,6 +22,7 @@ struct lane {
     uint32_t left;   /* structs */
     uint32_t clock;  /* of the next one */
     uint32_t update; /* which one it is of */
+    uint32_t span;   /* clocks, where all is items that are written as they stand; otherwise 0 */
 };
 
 struct merge {
@@ -122,6 +123,24 @@ static yd_err lane_turn(struct merge *m, struct lane *lane, struct fold *fold)
     return YD_OK;
 }
 
+/* Whether a lane that nothing was read of goes on where the section ends, and can be copied. */
+static bool lane_stands(const struct lane *lane, const struct fold *fold)
+{
+    if (!SMAP_PACKS || lane->span == 0 || fold->sink->is_v2 || fold->gc_len > 0) return false;
+    return fold->end == NONE || fold->end == lane->clock;
+}
+
+static yd_err lane_copy(struct lane *lane, struct fold *fold)
+{
+    if (fold->end == NONE) YD_TRY(yd_sink_section_open(fold->sink, fold->id, lane->clock));
+    yd_slice structs = {lane->at, (size_t)(lane->end - lane->at)};
+    YD_TRY(yd_buf_append(fold->sink->rest, structs));
+    fold->end = lane->clock + lane->span;
+    fold->count += lane->left;
+    lane->left = 0;
+    return YD_OK;
+}
+
 /* All lanes of one client. The turns of a client before it may have changed their order. */
 static yd_err group_merge(struct merge *m, struct lane *lanes, uint32_t n, struct sink *sink)
 {
@@ -131,7 +150,8 @@ static yd_err group_merge(struct merge *m, struct lane *lanes, uint32_t n, struc
     while (begun > 0 || next < n) {
         bool goes_on = begun > 0 && (next == n || lane_before(m, &lanes[0], &lanes[next]));
         struct lane *lane = &lanes[goes_on ? 0 : next++];
-        YD_TRY(lane_turn(m, lane, &fold));
+        bool stands = !goes_on && lane_stands(lane, &fold);
+        YD_TRY(stands ? lane_copy(lane, &fold) : lane_turn(m, lane, &fold));
         m->turns[lane->update] = --m->turn;
         if (!goes_on) {
             if (lane->left > 0) lane_push(m, lanes, begun++, *lane);
@@ -167,7 +187,7 @@ static yd_err update_take(struct merge *m, uint32_t update)
     for (uint32_t i = 0; i < source_count(&m->source); i++) {
         const struct section *section = source_section(&m->source, i);
         const struct cursor *next = &section->next;
-        struct lane lane = {section->id, next->at, next->end, next->left, next->clock, update};
+        struct lane lane = {section->id, next->at, next->end, next->left, next->clock, update, 0};
         if (next->left > 0 && *next->at == REF_SKIP) (void)lane_peek(m, &lane);
         YD_TRY(yd_buf_append(&m->lanes, (yd_slice){(const uint8_t *)&lane, sizeof lane}));
     }
@@ -179,15 +199,67 @@ static yd_err update_take(struct merge *m, uint32_t update)
     return YD_OK;
 }
 
+/* Most updates are in V1 with a section at most. They are checked and taken at once. In wasm that
+ * would be some more of the module. */
+static bool is_short(const struct yd_update *update)
+{
+    return SMAP_PACKS && update->format == YD_V1 && update->bytes.len > 0 &&
+           update->bytes.ptr[0] <= 1;
+}
+
+static yd_err section_take(struct merge *m, struct yd_reader *r, uint32_t update)
+{
+    struct lane lane = {.left = (uint32_t)yd_count_read(r, 2), .update = update};
+    const uint8_t *at = r->at;
+    lane.id = codec_varuint(r);
+    struct codec_id own = codec_id_of(r, at, lane.id);
+    uint64_t clock = codec_clock(r);
+    if (r->failed || clock >= CLOCK_MAX) return YD_EMALFORMED;
+    lane.clock = (uint32_t)clock;
+    lane.at = r->at;
+    bool stands = true;
+    for (uint32_t i = 0; i < lane.left; i++) {
+        at = r->at;
+        yd_v1_check(r, &own, (uint32_t)clock, false, &m->wire);
+        if (r->failed) return YD_EMALFORMED;
+        clock += m->wire.len;
+        stands = stands && yd_v1_stands(&m->wire, (yd_slice){at, (size_t)(r->at - at)});
+    }
+    lane.end = r->at;
+    if (stands) lane.span = (uint32_t)clock - lane.clock;
+    if (lane.left > 0 && *lane.at == REF_SKIP) (void)lane_peek(m, &lane);
+    YD_TRY(yd_buf_reserve(&m->lanes, sizeof lane));
+    *(struct lane *)(void *)(m->lanes.ptr + m->lanes.len) = lane;
+    m->lanes.len += sizeof lane;
+    return YD_OK;
+}
+
+static yd_err short_take(struct merge *m, yd_slice bytes, uint32_t update)
+{
+    struct update_plan plan;
+    struct yd_reader r = {bytes.ptr + 1, bytes.ptr + bytes.len, false};
+    if (bytes.ptr[0] == 1) YD_TRY(section_take(m, &r, update));
+    if (yd_reader_left(&r) > 0 && *r.at == 0) return YD_OK; // nothing is deleted
+    yd_deletes_check(&r, &plan);
+    if (r.failed) return YD_EMALFORMED;
+    m->source.deletes = plan.deletes;
+    size_t before = m->deletes.len;
+    YD_TRY(yd_ranges_collect(&m->source, &m->deletes));
+    yd_ranges_gather(&m->deletes, before);
+    return YD_OK;
+}
+
 static yd_err updates_take(struct merge *m, const struct yd_update *updates, size_t count,
                            size_t *bad)
 {
     for (size_t i = 0; i < count; i++) {
         m->turns[i] = m->turn + (uint32_t)i;
-        yd_err err = yd_source_open(&m->source, updates[i]);
+        bool whole = is_short(&updates[i]);
+        yd_err err = whole ? short_take(m, updates[i].bytes, (uint32_t)i)
+                           : yd_source_open(&m->source, updates[i]);
         if (err == YD_EMALFORMED) *bad = i;
         YD_TRY(err);
-        YD_TRY(update_take(m, (uint32_t)i));
+        if (!whole) YD_TRY(update_take(m, (uint32_t)i));
     }
     return YD_OK;
 }
@@ -235,7 +307,7 @@ yd_err yd_update_merge(const struct yd_update *updates, size_t count, enum yd_fo
     size_t before = out->len;
     if (bad == NULL) bad = &unused;
     *bad = 0;
-    if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
+    if (!sink_can(format)) return YD_EUNSUPPORTED;
     if (count == 1) return single(updates[0], format, out);
     if (count > UINT32_MAX / 4) return YD_ETOOBIG;
     struct sink sink;

@@ -117,6 +117,25 @@ void yd_ranges_join(struct yd_buf *list)
     if (n > 0) list->len = (kept + 1) * sizeof(struct range);
 }
 
+void yd_ranges_gather(struct yd_buf *list, size_t from)
+{
+    size_t kept = from / sizeof(struct range);
+    for (size_t i = kept; i < range_count(list); i++) {
+        struct range *last = range_at(list, kept > 0 ? kept - 1 : 0);
+        struct range range = *range_at(list, i);
+        uint32_t last_end = last->clock + last->len;
+        uint32_t end = range.clock + range.len;
+        if (kept == 0 || range.client != last->client || range.clock > last_end ||
+            end < last->clock) {
+            *range_at(list, kept++) = range;
+            continue;
+        }
+        if (range.clock < last->clock) last->clock = range.clock;
+        last->len = (end > last_end ? end : last_end) - last->clock;
+    }
+    list->len = kept * sizeof(struct range);
+}
+
 bool yd_ranges_ascend(const struct yd_buf *list)
 {
     for (size_t i = 1; i < range_count(list); i++) {

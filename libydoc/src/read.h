@@ -18,6 +18,9 @@ static inline uint32_t root_find(const struct yd_doc *doc, yd_slice name)
 }
 /* How a caller names a type. */
 struct yd_type_ref yd_type_ref_of(const struct yd_doc *doc, uint32_t type);
+/* Handle of the type that a caller names; NONE: a root that nobody wrote to.
+ * Errors: YD_ENOTFOUND, YD_ENOMEM (the document is broken). */
+YD_NODISCARD yd_err yd_type_find(struct yd_doc *doc, const struct yd_type_ref *ref, uint32_t *type);
 /* One element of an item that is no type. */
 void yd_element_json(const struct yd_doc *doc, const struct item *it, uint32_t offset,
                      struct text_out *o);

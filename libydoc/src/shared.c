@@ -8,8 +8,7 @@
 #include "codec.h"
 #include "read.h"
 
-/* Handle of a type; NONE: a root that nobody wrote to. */
-static yd_err type_of(struct yd_doc *doc, const struct yd_type_ref *ref, uint32_t *type)
+yd_err yd_type_find(struct yd_doc *doc, const struct yd_type_ref *ref, uint32_t *type)
 {
     if (doc->broken) return YD_ENOMEM;
     *type = ref->nested ? yd_nested_find(doc, ref->client, ref->clock) : root_find(doc, ref->name);
@@ -30,7 +29,7 @@ struct yd_type_ref yd_type_ref_of(const struct yd_doc *doc, uint32_t type)
 yd_err yd_shared_look(struct yd_doc *doc, const struct yd_type_ref *ref, struct yd_shared *shared)
 {
     uint32_t type;
-    YD_TRY(type_of(doc, ref, &type));
+    YD_TRY(yd_type_find(doc, ref, &type));
     *shared = (struct yd_shared){.kind = YD_KIND_ROOT, .name = ref->name};
     if (type == NONE) return YD_OK;
     const struct type *t = type_at(doc, type);
@@ -50,7 +49,7 @@ yd_err yd_shared_json(struct yd_doc *doc, const struct yd_type_ref *ref, enum yd
 {
     uint32_t type;
     if (!ref->nested) return yd_doc_json(doc, as, ref->name, flags, out);
-    YD_TRY(type_of(doc, ref, &type));
+    YD_TRY(yd_type_find(doc, ref, &type));
     size_t before = out->len;
     struct text_out o = {.buf = out, .tagged = (flags & YD_JSON_TAGGED) != 0};
     yd_type_json(doc, type, &o);
@@ -62,7 +61,7 @@ yd_err yd_shared_delta(struct yd_doc *doc, const struct yd_type_ref *ref, enum y
                        struct yd_buf *out)
 {
     uint32_t type;
-    YD_TRY(type_of(doc, ref, &type));
+    YD_TRY(yd_type_find(doc, ref, &type));
     return yd_type_delta(doc, type, flags, out);
 }
 
@@ -88,7 +87,7 @@ yd_err yd_shared_at(struct yd_doc *doc, const struct yd_type_ref *ref, uint64_t 
                     enum yd_json_flags flags, struct yd_buf *out, struct yd_element *element)
 {
     uint32_t type;
-    YD_TRY(type_of(doc, ref, &type));
+    YD_TRY(yd_type_find(doc, ref, &type));
     uint32_t at = type == NONE ? NONE : list_at(doc, type_at(doc, type)->seq)->head;
     for (; at != NONE; at = item_at(doc, at)->right) {
         const struct item *it = item_at(doc, at);
@@ -103,7 +102,7 @@ yd_err yd_shared_get(struct yd_doc *doc, const struct yd_type_ref *ref, yd_slice
                      enum yd_json_flags flags, struct yd_buf *out, struct yd_element *element)
 {
     uint32_t type;
-    YD_TRY(type_of(doc, ref, &type));
+    YD_TRY(yd_type_find(doc, ref, &type));
     uint32_t list = type == NONE ? NONE : yd_key_find(doc, type, key);
     uint32_t tail = list == NONE ? NONE : list_at(doc, list)->tail;
     if (tail == NONE || item_is_deleted(item_at(doc, tail))) return YD_ENOTFOUND;
@@ -113,7 +112,7 @@ yd_err yd_shared_get(struct yd_doc *doc, const struct yd_type_ref *ref, yd_slice
 yd_err yd_shared_keys(struct yd_doc *doc, const struct yd_type_ref *ref, struct yd_buf *out)
 {
     uint32_t type;
-    YD_TRY(type_of(doc, ref, &type));
+    YD_TRY(yd_type_find(doc, ref, &type));
     size_t before = out->len;
     struct text_out o = {.buf = out};
     out_byte(&o, '[');

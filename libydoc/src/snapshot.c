@@ -1,71 +1,14 @@
-/* snapshot.c - snapshots written, read, compared; the document of then.
+/* snapshot.c - snapshots written, compared; the document of then.
  *
- * Where it sits:   the caller -> yd_snapshot_...() -> here -> state.c, ranges.c, sink.c
+ * Where it sits:   the caller -> yd_snapshot_...() -> here -> past.c, state.c, ranges.c, sink.c
  * Source:          Yjs Snapshot.js; rules U116 to U118 in docs/encoding.md
  */
 #include "ydoc/snapshot.h"
 
 #include "codec.h"
 #include "emit.h"
-#include "source.h"
+#include "past.h"
 #include "utf8.h"
-
-/* A snapshot in parts. */
-struct past {
-    struct yd_buf ranges; /* struct range, by client from the highest, as they came */
-    struct yd_buf vector; /* struct section: id and next.clock, by client from the highest */
-};
-
-static void past_init(struct past *past, yd_alloc alloc)
-{
-    yd_buf_init(&past->ranges, alloc, SIZE_MAX / 2);
-    yd_buf_init(&past->vector, alloc, SIZE_MAX / 2);
-}
-
-static void past_deinit(struct past *past)
-{
-    yd_buf_deinit(&past->ranges);
-    yd_buf_deinit(&past->vector);
-}
-
-static uint32_t past_count(const struct past *past)
-{
-    return (uint32_t)(past->vector.len / sizeof(struct section));
-}
-static struct section *past_at(const struct past *past, uint32_t i)
-{
-    return (struct section *)(void *)past->vector.ptr + i;
-}
-
-/* Of several clocks of a client the last one counts, as in Yjs. */
-static yd_err past_vector_read(struct yd_reader *r, struct past *past)
-{
-    uint64_t count = yd_count_read(r, 2);
-    for (uint64_t i = 0; i < count && !r->failed; i++) {
-        struct section entry = {.id = codec_varuint(r), .client = NONE};
-        entry.next.at = r->at; // where it stood
-        uint64_t clock = codec_varuint(r);
-        if (clock > CLOCK_MAX) r->failed = true;
-        entry.next.clock = (uint32_t)clock;
-        YD_TRY(yd_buf_append(&past->vector, (yd_slice){(const uint8_t *)&entry, sizeof entry}));
-    }
-    if (r->failed) return YD_EMALFORMED;
-    bool unused;
-    yd_sections_sort(past_at(past, 0), past_count(past));
-    uint32_t kept = yd_sections_keep_last(past_at(past, 0), past_count(past), &unused);
-    past->vector.len = kept * sizeof(struct section);
-    return YD_OK;
-}
-
-static yd_err past_read(struct past *past, struct yd_snapshot snapshot)
-{
-    if (snapshot.format != YD_V1 && snapshot.format != YD_V2) return YD_EUNSUPPORTED;
-    if (snapshot.bytes.len == 0) return YD_OK;
-    struct yd_reader r = yd_reader_of(snapshot.bytes);
-    YD_TRY(yd_ranges_read(&r, snapshot.format == YD_V2, &past->ranges));
-    yd_ranges_sort(&past->ranges, false);
-    return past_vector_read(&r, past);
-}
 
 /* ---- written */
 
@@ -80,7 +23,7 @@ static void ranges_for_v2(struct yd_buf *ranges)
 /* A snapshot has no columns: of V2 only what is in none of them. */
 static yd_err rest_put(struct sink *sink, struct yd_buf *out, yd_err err)
 {
-    if (!sink->is_v2) return err;
+    if (!sink_is_v2(sink)) return err;
     if (err == YD_OK) err = yd_buf_append(out, yd_buf_slice(sink->rest));
     yd_err done = yd_sink_end(sink, YD_ESTATE); // lets go of the columns
     return done == YD_ESTATE ? err : done;
@@ -124,11 +67,11 @@ yd_err yd_snapshot_convert(struct yd_snapshot snapshot, enum yd_format format, s
     if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
     struct past past;
     size_t before = out->len;
-    past_init(&past, out->alloc);
-    yd_err err = past_read(&past, snapshot);
+    yd_past_init(&past, out->alloc);
+    yd_err err = yd_past_read(&past, snapshot);
     if (err == YD_OK) err = past_write(&past, format, out);
     if (err != YD_OK) out->len = before;
-    past_deinit(&past);
+    yd_past_deinit(&past);
     return err;
 }
 
@@ -180,7 +123,7 @@ static yd_err section_restore(const struct yd_doc *doc, struct client *client, u
 static yd_err restore(struct yd_doc *doc, struct past *past, struct sink *sink,
                       struct yd_buf *scratch)
 {
-    if (sink->is_v2) ranges_for_v2(&past->ranges);
+    if (sink_is_v2(sink)) ranges_for_v2(&past->ranges);
     sink_sections_begin(sink);
     for (uint32_t i = 0; i < past_count(past); i++) {
         const struct section *entry = past_at(past, i);
@@ -192,19 +135,6 @@ static yd_err restore(struct yd_doc *doc, struct past *past, struct sink *sink,
     return yd_ranges_write(&past->ranges, sink);
 }
 
-/* Finds the clients of a snapshot; all its clocks have to be here. */
-static yd_err past_locate(struct yd_doc *doc, struct past *past)
-{
-    for (uint32_t i = 0; i < past_count(past); i++) {
-        struct section *entry = past_at(past, i);
-        if (entry->next.clock == 0) continue;
-        entry->client = yd_client_find(doc, entry->id);
-        if (entry->client == NONE) return YD_ENOTFOUND;
-        if (client_at(doc, entry->client)->next < entry->next.clock) return YD_ENOTFOUND;
-    }
-    return YD_OK;
-}
-
 yd_err yd_snapshot_restore(struct yd_doc *doc, struct yd_snapshot snapshot, enum yd_format format,
                            struct yd_buf *out)
 {
@@ -214,17 +144,17 @@ yd_err yd_snapshot_restore(struct yd_doc *doc, struct yd_snapshot snapshot, enum
     struct past past;
     struct yd_buf scratch;
     size_t before = out->len;
-    past_init(&past, yd_mem_alloc(doc));
+    yd_past_init(&past, yd_mem_alloc(doc));
     yd_buf_init(&scratch, yd_mem_alloc(doc), SIZE_MAX / 2);
-    yd_err err = past_read(&past, snapshot);
-    if (err == YD_OK) err = past_locate(doc, &past);
+    yd_err err = yd_past_read(&past, snapshot);
+    if (err == YD_OK) err = yd_past_locate(doc, &past);
     if (err == YD_OK) {
         struct sink sink;
         yd_sink_begin(&sink, format, out);
         err = yd_sink_end(&sink, restore(doc, &past, &sink, &scratch));
     }
     if (err != YD_OK) out->len = before;
-    past_deinit(&past);
+    yd_past_deinit(&past);
     yd_buf_deinit(&scratch);
     return err;
 }
@@ -245,33 +175,16 @@ yd_err yd_snapshot_equal(struct yd_snapshot a, struct yd_snapshot b, yd_alloc al
 {
     struct past of_a;
     struct past of_b;
-    past_init(&of_a, alloc);
-    past_init(&of_b, alloc);
-    yd_err err = past_read(&of_a, a);
-    if (err == YD_OK) err = past_read(&of_b, b);
+    yd_past_init(&of_a, alloc);
+    yd_past_init(&of_b, alloc);
+    yd_err err = yd_past_read(&of_a, a);
+    if (err == YD_OK) err = yd_past_read(&of_b, b);
     if (err == YD_OK) {
         *equal = vectors_equal(&of_a, &of_b) && yd_ranges_equal(&of_a.ranges, &of_b.ranges);
     }
-    past_deinit(&of_a);
-    past_deinit(&of_b);
+    yd_past_deinit(&of_a);
+    yd_past_deinit(&of_b);
     return err;
-}
-
-static uint32_t past_clock(const struct past *past, uint64_t id)
-{
-    uint32_t low = 0;
-    uint32_t high = past_count(past);
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        const struct section *entry = past_at(past, mid);
-        if (entry->id == id) return entry->next.clock;
-        if (entry->id > id) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return 0;
 }
 
 /* Whether a snapshot has all clocks of an update. */
@@ -281,7 +194,7 @@ static bool has_structs(const struct past *past, const struct source *source)
         struct section section = *source_section(source, i);
         struct wire wire;
         const uint8_t *behind;
-        uint32_t clock = past_clock(past, section.id);
+        uint32_t clock = yd_past_clock(past, section.id);
         for (; yd_section_peek(&section, &wire, &behind); section_step(&section, &wire, behind)) {
             if (clock < section.next.clock + wire.len) return false;
         }
@@ -310,15 +223,15 @@ yd_err yd_snapshot_contains(struct yd_snapshot snapshot, struct yd_update update
 {
     struct past past;
     struct source source;
-    past_init(&past, alloc);
+    yd_past_init(&past, alloc);
     yd_source_init(&source, &past.vector);
-    yd_err err = past_read(&past, snapshot);
+    yd_err err = yd_past_read(&past, snapshot);
     if (err == YD_OK) err = yd_source_open(&source, update);
     if (err == YD_OK) {
         *contains = has_structs(&past, &source);
         if (*contains) err = has_deletes(&past, &source, contains);
     }
     yd_source_deinit(&source);
-    past_deinit(&past);
+    yd_past_deinit(&past);
     return err;
 }

@@ -50,6 +50,10 @@ static inline void section_step(struct section *section, const struct wire *wire
     section->next.left--;
 }
 
+/* ---- update.c */
+/* Writes the delete set of a source, by client from the highest. */
+YD_NODISCARD yd_err yd_deletes_copy(const struct source *source, struct sink *sink);
+
 /* ---- ranges.c */
 /* Reads an untrusted delete set into `list`, ranges of length 0 left out.
  * Errors: YD_EMALFORMED, YD_ENOMEM. */
@@ -62,6 +66,9 @@ YD_NODISCARD yd_err yd_ranges_collect(const struct source *source, struct yd_buf
 void yd_ranges_sort(struct yd_buf *list, bool by_clock);
 /* Joins what touches or overlaps, in a list sorted by clock. */
 void yd_ranges_join(struct yd_buf *list);
+/* The same for those behind `from` bytes of a list in the order they came in: each one only with the
+ * one before it, which is what deleting backwards comes to. */
+void yd_ranges_gather(struct yd_buf *list, size_t from);
 /* Writes a sorted list as a delete set. */
 YD_NODISCARD yd_err yd_ranges_write(const struct yd_buf *list, struct sink *sink);
 /* Whether the ranges of every client ascend, as format V2 needs them. */

@@ -7,16 +7,15 @@
 #include "codec.h"
 #include "source.h"
 
-/* A delete set as it came, by client from the highest. Format V2 can only say ranges that ascend:
- * others are sorted and joined. */
-static yd_err deletes_copy(const struct source *source, struct sink *sink)
+/* Format V2 can only say ranges that ascend: others are sorted and joined. */
+yd_err yd_deletes_copy(const struct source *source, struct sink *sink)
 {
     struct yd_buf list;
     yd_buf_init(&list, sink->out->alloc, SIZE_MAX / 2);
     yd_err err = yd_ranges_collect(source, &list);
     if (err == YD_OK) {
         yd_ranges_sort(&list, false);
-        if (sink->is_v2 && !yd_ranges_ascend(&list)) {
+        if (sink_is_v2(sink) && !yd_ranges_ascend(&list)) {
             yd_ranges_sort(&list, true);
             yd_ranges_join(&list);
         }
@@ -89,7 +88,7 @@ static yd_err source_copy(const struct source *source, const struct yd_buf *vect
         YD_TRY(section_copy(*section, from, vector == NULL, sink));
     }
     YD_TRY(yd_sink_sections_end(sink));
-    return deletes_copy(source, sink);
+    return yd_deletes_copy(source, sink);
 }
 
 /* Takes back what a failed call appended. */
@@ -117,14 +116,14 @@ static yd_err update_copy(struct yd_update update, const struct yd_buf *vector,
 
 yd_err yd_update_convert(struct yd_update update, enum yd_format format, struct yd_buf *out)
 {
-    if (!format_is_known(format)) return YD_EUNSUPPORTED;
+    if (!sink_can(format)) return YD_EUNSUPPORTED;
     return update_copy(update, NULL, format, out);
 }
 
 yd_err yd_update_diff(struct yd_update update, yd_slice sv, enum yd_format format,
                       struct yd_buf *out)
 {
-    if (!format_is_known(format)) return YD_EUNSUPPORTED;
+    if (!sink_can(format)) return YD_EUNSUPPORTED;
     struct yd_buf vector;
     yd_buf_init(&vector, out->alloc, SIZE_MAX / 2);
     yd_err err = vector_list(sv, &vector);

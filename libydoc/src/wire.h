@@ -85,6 +85,10 @@ YD_NODISCARD yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, str
                                 uint32_t offset, bool merged);
 /* Bytes that yd_v1_write() makes of a whole struct of the outer form, without writing them. */
 size_t yd_v1_size(const struct wire *wire);
+/* Whether an item of format V1 that was read from these bytes is written as the same ones, in
+ * merged form too: its numbers are as short as they can be, and it has no bit that is left out. Not
+ * told of what is no item. */
+bool yd_v1_stands(const struct wire *wire, yd_slice bytes);
 
 /* ---- content.c */
 /* Steps over `n` values of a JSON or Any content and returns the bytes used. */

@@ -104,21 +104,18 @@ yd_err yd_v1_write(struct yd_buf *out, const struct wire *wire, struct id id, ui
     return wire->ref <= REF_SKIP ? YD_OK : any_value_write(out, wire);
 }
 
-static size_t id_size(struct id id)
-{
-    return yd_varuint_size(id.client) + yd_varuint_size(id.clock);
-}
+static size_t id_size(struct id id) { return codec_size(id.client) + codec_size(id.clock); }
 
-static size_t varbytes_size(yd_slice bytes) { return yd_varuint_size(bytes.len) + bytes.len; }
+static size_t varbytes_size(yd_slice bytes) { return codec_size(bytes.len) + bytes.len; }
 
 static size_t content_size(const struct wire *wire)
 {
     switch (wire->ref) {
     case REF_GC:
     case REF_SKIP:
-    case REF_DELETED: return yd_varuint_size(wire->len);
+    case REF_DELETED: return codec_size(wire->len);
     case REF_JSON:
-    case REF_ANY: return yd_varuint_size(wire->len) + wire->content.len;
+    case REF_ANY: return codec_size(wire->len) + wire->content.len;
     case REF_TYPE:
         return 1 + (wire_type_has_name(wire->type_ref) ? varbytes_size(wire->content) : 0);
     case REF_STRING:
@@ -137,4 +134,12 @@ size_t yd_v1_size(const struct wire *wire)
     if ((wire->flags & WIRE_ORIGINS) != 0) return size;
     size += 1 + (wire->root ? varbytes_size(wire->name) : id_size(wire->parent));
     return size + (wire->flags & WIRE_KEY ? varbytes_size(wire->key) : 0);
+}
+
+bool yd_v1_stands(const struct wire *wire, yd_slice bytes)
+{
+    if (!wire_is_item(wire) || bytes.ptr[0] != (wire->ref | wire->flags)) return false;
+    // What is no 1 there is read as a 0.
+    if ((wire->flags & WIRE_ORIGINS) == 0 && bytes.ptr[1] > 1) return false;
+    return yd_v1_size(wire) == bytes.len;
 }

@@ -10,6 +10,7 @@
 #include "tools/content.h"
 #include "tools/file.h"
 #include "ydoc/export.h"
+#include "ydoc/obfuscate.h"
 
 #define OUT_BYTES_MAX ((size_t)4 << 30)
 
@@ -156,6 +157,22 @@ static bool moment_read(const char *text, uint64_t *ms)
     return true;
 }
 
+/* Puts a document in its place whose contents say nothing. */
+static void obfuscate(struct content *content)
+{
+    struct yd_buf state, hidden;
+    yd_buf_init(&state, heap_alloc(), OUT_BYTES_MAX);
+    yd_buf_init(&hidden, heap_alloc(), OUT_BYTES_MAX);
+    must(yd_doc_encode_state(content->doc, YD_EMPTY, YD_V2, &state));
+    struct yd_update update = {yd_buf_slice(&state), YD_V2};
+    must(yd_update_obfuscate(update, NULL, YD_V2, &hidden));
+    yd_doc_free(content->doc);
+    content->doc = content_doc_new(content->keeps_deleted);
+    must(yd_doc_apply(content->doc, yd_buf_slice(&hidden), YD_V2, NULL));
+    yd_buf_deinit(&state);
+    yd_buf_deinit(&hidden);
+}
+
 static int run(struct tool *tool)
 {
     struct content content;
@@ -175,6 +192,7 @@ static int run(struct tool *tool)
     if (status == TOOL_OK) {
         struct yd_buf out;
         yd_buf_init(&out, heap_alloc(), OUT_BYTES_MAX);
+        if (tool_option(tool, "obfuscate") != NULL) obfuscate(&content);
         status = write_doc(tool, content.doc, &out);
         if (status == TOOL_OK) status = deliver(tool, room, &content, yd_buf_slice(&out));
         yd_buf_deinit(&out);
@@ -189,6 +207,7 @@ static const struct tool_option options[] = {
     {"root", "NAME", NULL, "only this root; text, html and markdown are of one"},
     {"marks", NULL, NULL, "json: texts as lists of runs with their marks"},
     {"at", "TIME", NULL, "as it was then (UTC); of a room with `store` `history`"},
+    {"obfuscate", NULL, NULL, "digits in place of what people wrote; the shape stays"},
     {"force", NULL, NULL, "write over FILE"},
     {NULL},
 };

@@ -39,6 +39,10 @@ export function functionQuestions (updates, sv) {
     say(`convert v2 ${hex(b)}`, Y.convertUpdateFormatV2ToV1(b))
     say(`vector v1 ${hex(a)}`, Y.encodeStateVectorFromUpdate(a))
     say(`vector v2 ${hex(b)}`, Y.encodeStateVectorFromUpdateV2(b))
+    say(`obfuscate v1 v1 ${hex(a)}`, Y.obfuscateUpdate(a))
+    say(`obfuscate v2 v2 ${hex(b)}`, Y.obfuscateUpdateV2(b))
+    say(`obfuscate v2 v2 ${hex(b)} marks names`, Y.obfuscateUpdateV2(b, { formatting: false, yxml: false }))
+    say(`obfuscate v1 v1 ${hex(a)} subdocs`, Y.obfuscateUpdate(a, { subdocs: false }))
     for (const target of [sv, other, new Uint8Array([0])]) {
       say(`diff v1 ${hex(a)} ${hex(target)}`, Y.diffUpdate(a, target))
       say(`diff v2 ${hex(b)} ${hex(target)}`, Y.diffUpdateV2(b, target))

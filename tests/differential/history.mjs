@@ -1,6 +1,6 @@
 // What yjs says about what happened: changes of a transaction, snapshots, what is in an update.
 import * as Y from 'yjs'
-import { hex, stateOf } from './oracle.mjs'
+import { hex, stateOf, tagged } from './oracle.mjs'
 
 const KEY = { added: 1, updated: 2, deleted: 3 }
 
@@ -73,6 +73,27 @@ export function parsedList (update, v) {
   return list
 }
 
+/** What an embed or a nested type says of its own change: yjs gives it what the text before it has. */
+export function ofTextsOnly (delta) {
+  return delta.map(({ insert, attributes }) => {
+    if (typeof insert === 'string' || attributes?.ychange === undefined) return { insert, ...(attributes && { attributes }) }
+    const { ychange, ...others } = attributes
+    return { insert, ...(Object.keys(others).length > 0 && { attributes: others }) }
+  })
+}
+
+/** A text at `now` with what changed `since`, as yjs has it: in a copy, as it cuts surrogate pairs in two for good. */
+function versionQuestion (doc, now, since) {
+  const copy = new Y.Doc({ gc: false })
+  Y.applyUpdateV2(copy, Y.encodeStateAsUpdateV2(doc))
+  const point = snapshot => snapshot === undefined ? 'none' : `v2 ${hex(Y.encodeSnapshotV2(snapshot))}`
+  // Without `now` yjs shows what was deleted since as if it had not changed.
+  const delta = copy.getText('text').toDelta(now ?? Y.snapshot(copy), since, (type, id) => ({ type, user: id.client }))
+  const question = [`versions ${point(now)} ${point(since)} root text`, { versions: ofTextsOnly(tagged(delta)) }]
+  copy.destroy()
+  return question
+}
+
 /** Questions about snapshots taken on the way, asked of a document that kept everything. */
 export function snapshotQuestions (doc, snapshots, updates) {
   const questions = []
@@ -87,6 +108,7 @@ export function snapshotQuestions (doc, snapshots, updates) {
     for (const update of updates) say(`contains v2 ${v2} v1 ${hex(update)}`, Y.snapshotContainsUpdate(snapshot, update))
     if (doc.gc) return questions.push([`restore v1 v1 ${v1}`, { refused: true }])
     const restored = Y.createDocFromSnapshot(copy, snapshot)
+    questions.push(versionQuestion(doc, snapshot, snapshots[0]), versionQuestion(doc, undefined, snapshot), versionQuestion(doc, snapshot, undefined))
     questions.push([`restore v2 v2 ${v2}`, { restored: hex(Y.encodeStateVector(restored)), state: stateOf(restored) }])
     restored.destroy()
   })

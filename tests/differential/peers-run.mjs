@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import * as Y from 'yjs'
 import { nativeEngine } from '../support/engine.mjs'
-import { sortedList } from './history.mjs'
+import { ofTextsOnly, sortedList } from './history.mjs'
 import { hex, sortedKeys, stateOf } from './oracle.mjs'
 import { peersSession, withoutMarkers } from './peers.mjs'
 
@@ -32,6 +32,7 @@ function isRight (answer, want) {
   if (want.changes) return answer.ok && equal(sortedList(answer.value), want.changes)
   if (want.guids) return answer.ok && equal(answer.value.map(subdoc => subdoc.guid).sort(), want.guids)
   if (want.parsed) return answer.ok && equal(answer.value.list.map(({ bytes, ...entry }) => entry), want.parsed)
+  if (want.versions) return answer.ok && equal(ofTextsOnly(answer.value), want.versions)
   if (want.restored) return isRestored(answer, want)
   return equal(answer, want)
 }

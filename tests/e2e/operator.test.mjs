@@ -84,6 +84,18 @@ test('o4: export gives the document in each form', async () => {
   })
 })
 
+test('o14: export --obfuscate gives the shape and none of the words', async () => {
+  await liveAndStopped(twoRooms, async run => {
+    const real = (await run('export', 'doc-1')).bytes
+    const { status, bytes, err } = await run('export', 'doc-1', '--obfuscate')
+    assert.equal(status, 0, err)
+    assert.deepEqual(expected(docOf(bytes)), expected(docOf(Y.obfuscateUpdate(real))))
+    assert.equal(docOf(bytes).getText('text').length, 'hello <world>'.length)
+    for (const word of ['hello', 'world', 'rich', 'plain', 'paragraph']) assert.ok(!bytes.includes(word), word)
+    assert.match((await run('export', 'doc-1', '--obfuscate', '--format', 'json')).json.text, /^(\d)\1{12}$/)
+  })
+})
+
 test('o2: a wrong command line, a room or a store that is not there: one line that says what, where and what next', async () => {
   const empty = temporary()
   const wrong = [

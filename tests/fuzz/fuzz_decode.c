@@ -10,9 +10,9 @@
 
 #include "ydoc/analysis.h"
 #include "ydoc/cold.h"
+#include "ydoc/compare.h"
 #include "ydoc/parts.h"
 #include "ydoc/position.h"
-#include "ydoc/snapshot.h"
 
 enum { UPDATE, VECTOR, DELETES, SNAPSHOT, POSITION, SCARCE, KINDS, FORMAT_V2 = 8, KEEPS = 16 };
 
@@ -130,6 +130,17 @@ static void deletes(struct bench *s, yd_slice bytes)
     yd_doc_free(copy);
 }
 
+/* A text at a snapshot, and what changed since: refused as what is restored is. */
+static void versions(struct bench *s, struct yd_snapshot given, yd_err restored)
+{
+    static const struct yd_type_ref text = {.name = YD_LITERAL("t")};
+    yd_buf_clear(&s->a);
+    yd_err err = yd_snapshot_delta(s->doc, &text, NULL, &given, YD_JSON_TAGGED, &s->a);
+    expect(err == restored || err == YD_ETOOBIG || restored == YD_ETOOBIG);
+    err = yd_snapshot_delta(s->doc, &text, &given, &given, YD_JSON_TAGGED, &s->a);
+    expect(err == restored || err == YD_ETOOBIG || restored == YD_ETOOBIG);
+}
+
 static void snapshot(struct bench *s, struct yd_snapshot given)
 {
     bool is = false;
@@ -149,6 +160,7 @@ static void snapshot(struct bench *s, struct yd_snapshot given)
     yd_buf_clear(&s->b);
     yd_err restored = yd_snapshot_restore(s->doc, given, YD_V1, &s->b);
     if (!s->keeps) expect(restored == YD_ESTATE);
+    versions(s, given, restored);
     if (restored != YD_OK) return;
     struct yd_doc *past = doc_new(false);
     restored = yd_doc_apply(past, yd_buf_slice(&s->b), YD_V1, NULL);

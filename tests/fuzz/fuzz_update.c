@@ -2,11 +2,12 @@
  * piece is its length / 2 and, in the lowest bit, its format; the rest is an update.
  *   - a conversion is stable: there and back again gives the same bytes from then on
  *   - what good updates give when merged or cut is good itself, in both formats alike
+ *   - what is obfuscated keeps its clocks, and is stable
  *   - a state vector says what a new document has after the update */
 #include <stdlib.h>
 #include <string.h>
 
-#include "ydoc/update.h"
+#include "ydoc/obfuscate.h"
 
 enum { UPDATES_MAX = 8 };
 
@@ -49,6 +50,28 @@ static void expect_stable(struct yd_update update)
     if (fits) fits = good(yd_update_convert(update_of(&b[2], YD_V2), YD_V1, &b[3]));
     if (fits && !yd_slice_equal(yd_buf_slice(&b[1]), yd_buf_slice(&b[3]))) abort();
     for (int i = 0; i < 4; i++) yd_buf_deinit(&b[i]);
+}
+
+/* What is obfuscated has the same clocks, and done again it is the same; but for marks, whose
+ * values are all objects then, and objects differ. */
+static void expect_hidden(struct yd_update update)
+{
+    static const struct yd_obfuscate keep = {.keep_marks = true};
+    struct yd_buf b[5] = {buf_new(), buf_new(), buf_new(), buf_new(), buf_new()};
+    good(yd_update_obfuscate(update, NULL, YD_V1, &b[4]));
+    if (good(yd_update_obfuscate(update, &keep, update.format, &b[0]))) {
+        struct yd_update hidden = update_of(&b[0], update.format);
+        if (good(yd_update_obfuscate(hidden, &keep, update.format, &b[1])) &&
+            !yd_slice_equal(yd_buf_slice(&b[0]), yd_buf_slice(&b[1]))) {
+            abort();
+        }
+        if (good(yd_update_state_vector(update, &b[2])) &&
+            good(yd_update_state_vector(hidden, &b[3])) &&
+            !yd_slice_equal(yd_buf_slice(&b[2]), yd_buf_slice(&b[3]))) {
+            abort();
+        }
+    }
+    for (int i = 0; i < 5; i++) yd_buf_deinit(&b[i]);
 }
 
 static void expect_vector(struct yd_update update)
@@ -120,6 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sv = update.bytes;
         if (err == YD_EMALFORMED || !good(err)) continue;
         expect_stable(update);
+        expect_hidden(update);
         expect_vector(update);
         updates[count++] = update;
     }

@@ -5,8 +5,10 @@
 #include "ydoc/analysis.h"
 #include "ydoc/changes.h"
 #include "ydoc/cold.h"
+#include "ydoc/compare.h"
 #include "ydoc/edit.h"
 #include "ydoc/export.h"
+#include "ydoc/obfuscate.h"
 #include "ydoc/parse.h"
 #include "ydoc/parts.h"
 #include "ydoc/shared.h"
@@ -163,6 +165,8 @@ WRITER(converted_v1, yd_update_convert(UPDATE_V2(s), YD_V1, out))
 WRITER(converted_v2, yd_update_convert(UPDATE_V1(s), YD_V2, out))
 WRITER(cut_v1, yd_update_diff(UPDATE_V2(s), YD_LITERAL("\2\5\17\7\2"), YD_V1, out))
 WRITER(cut_v2, yd_update_diff(UPDATE_V1(s), YD_LITERAL("\2\5\17\7\2"), YD_V2, out))
+WRITER(hidden_v1, yd_update_obfuscate(UPDATE_V2(s), NULL, YD_V1, out))
+WRITER(hidden_v2, yd_update_obfuscate(UPDATE_V1(s), NULL, YD_V2, out))
 WRITER(vector_of, yd_update_state_vector(UPDATE_V2(s), out))
 WRITER(json_text, yd_doc_json(s->doc, YD_ROOT_TEXT, TEXT.name, YD_JSON_TAGGED, out))
 WRITER(json_array, yd_doc_json(s->doc, YD_ROOT_ARRAY, LIST.name, YD_JSON_TAGGED, out))
@@ -242,6 +246,49 @@ static yd_err past_in(struct stage *s, enum yd_format format, struct yd_buf *out
     yd_doc_free(doc);
     return err;
 }
+/* An update whose first struct has such a content: the first memory asked for is for what replaces
+ * it. */
+static yd_err hidden(const char *hex, enum yd_format format, struct yd_buf *out)
+{
+    yd_slice bytes = hex_bytes(hex);
+    yd_err err = yd_update_obfuscate((struct yd_update){bytes, format}, NULL, YD_V1, out);
+    hex_free(bytes);
+    return err;
+}
+WRITER(hidden_value, hidden("01 01 0500 08 0101 61 01 7d01 00", YD_V1, out))
+WRITER(hidden_subdoc, hidden("01 01 0500 09 0101 61 01 67 7600 00", YD_V1, out))
+WRITER(hidden_mark, hidden("000200020245010200020005060084008607047462616241020101000001"
+                           "03007a00000000000000057e00",
+                           YD_V2, out))
+
+/* An embed that came. */
+static yd_err version_of_embed(struct stage *s, struct yd_buf *out)
+{
+    struct yd_doc_opts opts = {.keep_deleted = true};
+    struct yd_snapshot since = {YD_LITERAL("\0\0"), YD_V1};
+    struct yd_doc *doc = NULL;
+    yd_err err = yd_doc_new(heap_alloc(s->heap), &opts, &doc);
+    if (err == YD_OK) err = apply_hex(doc, "01 01 0500 05 0101 74 02 7b7d 00", NULL);
+    if (err == YD_OK) err = yd_snapshot_delta(doc, &TEXT, NULL, &since, YD_JSON_PLAIN, out);
+    yd_doc_free(doc);
+    return err;
+}
+WRITER(version_embed, version_of_embed(s, out))
+
+/* The text of now, or of a point that cuts a pair, with what changed since another one. */
+static yd_err versions_of(struct stage *s, const struct yd_snapshot *now, struct yd_buf *out)
+{
+    struct yd_doc_opts opts = {.keep_deleted = true};
+    struct yd_snapshot since = {YD_LITERAL("\1\5\1\1\1\1\5\2"), YD_V1};
+    struct yd_doc *doc = NULL;
+    yd_err err = yd_doc_new(heap_alloc(s->heap), &opts, &doc);
+    if (err == YD_OK) err = play_world(doc);
+    if (err == YD_OK) err = yd_snapshot_delta(doc, &TEXT, now, &since, YD_JSON_TAGGED, out);
+    yd_doc_free(doc);
+    return err;
+}
+WRITER(versions, versions_of(s, NULL, out))
+WRITER(versions_past, versions_of(s, &(struct yd_snapshot){YD_LITERAL("\0\1\5\3"), YD_V2}, out))
 /* What was there when half of a surrogate pair was. */
 static yd_err half_a_pair(struct stage *s, enum yd_format format, struct yd_buf *out)
 {
@@ -295,7 +342,9 @@ static const struct {
     ROW(last_v2),        ROW(vector),         ROW(snapshot_old),   ROW(snapshot_v1),
     ROW(snapshot_v2),    ROW(deletes),        ROW(deletes_but),    ROW(last_deletes),
     ROW(merged_v1),      ROW(merged_v2),      ROW(merged_none),    ROW(converted_v1),
-    ROW(converted_v2),   ROW(cut_v1),         ROW(cut_v2),         ROW(vector_of),
+    ROW(converted_v2),   ROW(cut_v1),         ROW(hidden_v1),      ROW(hidden_value),
+    ROW(hidden_subdoc),  ROW(hidden_mark),    ROW(version_embed),  ROW(hidden_v2),
+    ROW(versions),       ROW(versions_past),  ROW(cut_v2),         ROW(vector_of),
     ROW(json_text),      ROW(json_array),     ROW(json_plain),     ROW(json_map),
     ROW(json_map_plain), ROW(json_old),       ROW(json_xml),       ROW(delta),
     ROW(delta_list),     ROW(delta_xml),      ROW(shared_json),    ROW(shared_keys),
@@ -736,12 +785,16 @@ static void u70_a_broken_document_says_so_in_every_call(void **state)
     assert_int_equal(YD_ENOMEM, yd_doc_subdocs(bed.doc, note_subdoc, NULL));
     struct yd_snapshot snapshot = {YD_LITERAL("\0\0"), YD_V1};
     assert_int_equal(YD_ENOMEM, yd_snapshot_restore(bed.doc, snapshot, YD_V1, &bed.out));
+    assert_int_equal(YD_ENOMEM,
+                     yd_snapshot_delta(bed.doc, &TEXT, &snapshot, NULL, YD_JSON_PLAIN, &bed.out));
     (void)made;
     for (size_t i = 0; i < WRITERS; i++) {
         static const writer without[] = {
-            merged_v1,      merged_v2,      merged_none, converted_v1, converted_v2, cut_v1,
-            cut_v2,         vector_of,      past_v1,     past_v2,      half_v1,      half_v2,
-            snapshot_to_v1, snapshot_to_v2, cold_vector, cold_diff_v1, cold_diff_v2};
+            hidden_value,   hidden_subdoc,  hidden_mark,  version_embed, merged_v1,
+            merged_v2,      merged_none,    converted_v1, converted_v2,  cut_v1,
+            cut_v2,         vector_of,      hidden_v1,    hidden_v2,     versions,
+            versions_past,  past_v1,        past_v2,      half_v1,       half_v2,
+            snapshot_to_v1, snapshot_to_v2, cold_vector,  cold_diff_v1,  cold_diff_v2};
         bool needs_none = false;
         for (size_t k = 0; k < sizeof without / sizeof *without; k++) {
             needs_none = needs_none || writers[i].write == without[k];
@@ -838,6 +891,12 @@ static void u86_there_are_two_formats(void **state)
     assert_int_equal(YD_EUNSUPPORTED, yd_snapshot_convert(snapshot, third, &bed.out));
     assert_int_equal(YD_EUNSUPPORTED, yd_snapshot_restore(bed.doc, snapshot, third, &bed.out));
     assert_int_equal(YD_EUNSUPPORTED, yd_snapshot_convert(other, YD_V1, &bed.out));
+    assert_int_equal(YD_EUNSUPPORTED, yd_update_obfuscate(good, NULL, third, &bed.out));
+    assert_int_equal(YD_EUNSUPPORTED, yd_update_obfuscate(update, NULL, YD_V1, &bed.out));
+    assert_int_equal(YD_EUNSUPPORTED,
+                     yd_snapshot_delta(bed.doc, &TEXT, &other, NULL, YD_JSON_PLAIN, &bed.out));
+    assert_int_equal(YD_EUNSUPPORTED,
+                     yd_snapshot_delta(bed.doc, &TEXT, NULL, &other, YD_JSON_PLAIN, &bed.out));
     assert_int_equal(YD_EUNSUPPORTED, yd_snapshot_equal(other, snapshot, alloc, &is));
     assert_int_equal(YD_EUNSUPPORTED, yd_snapshot_contains(snapshot, update, alloc, &is));
     assert_int_equal(YD_EUNSUPPORTED, yd_cold_new(alloc, update.bytes, third, 0, &cold));

@@ -95,6 +95,46 @@ static void u80_items_with_an_origin_lose_their_key_bit(void **state)
     MERGED_IS("01010501880500017d020105010001", "01010501a80500017d020105010001", "0000");
 }
 
+/* What is written as it stands is copied. These structs are not. */
+static void u80_what_could_be_shorter_or_is_left_out_is_not_copied(void **state)
+{
+    (void)state;
+    static const char *const second[][2] = {
+        {"84 8100 00 01 62", "84 01 00 01 62"},             // client of the origin
+        {"84 01 8000 01 62", "84 01 00 01 62"},             // its clock
+        {"44 8100 00 01 62", "44 01 00 01 62"},             // of the right one
+        {"84 01 00 8100 62", "84 01 00 01 62"},             // length of a text
+        {"81 01 00 8100", "81 01 00 01"},                   // clocks
+        {"88 01 00 8100 77 01 62", "88 01 00 01 77 01 62"}, // how many values
+        {"87 01 00 8100", "87 01 00 01"},                   // kind of a type
+        {"04 8100 01 74 01 62", "04 01 01 74 01 62"},       // that there is a root
+        {"04 02 01 00 01 62", "04 00 01 00 01 62"},         // that there is none
+        {"04 01 8100 74 01 62", "04 01 01 74 01 62"},       // length of its name
+        {"a4 01 00 01 62", "84 01 00 01 62"},               // a key that is inherited
+        {"84 01 00 01 62", "84 01 00 01 62"},
+    };
+    for (size_t i = 0; i < sizeof second / sizeof *second; i++) {
+        char update[64], want[64];
+        (void)snprintf(update, sizeof update, "01 01 01 01 %s 00", second[i][0]);
+        (void)snprintf(want, sizeof want, "01 03 01 00 040101740161 %s 8401010163 00",
+                       second[i][1]);
+        MERGED_IS(want, "01 01 01 00 040101740161 00", update, "01 01 01 02 8401010163 00");
+    }
+}
+
+/* Updates of which each is known in part, or that end in what may grow. */
+static void u80_what_is_copied_ends_where_others_go_on(void **state)
+{
+    (void)state;
+    MERGED_IS("01 03 01 00 04010174 026161 84010101 63 84 0102 01 64 00",
+              "01 01 01 00 04010174 026161 00", "01 01 01 01 840100 026163 00",
+              "01 01 01 03 840102 0164 00");
+    MERGED_IS("01 02 01 00 00 02 04010174 0161 00", "01 01 01 00 00 02 00",
+              "01 01 01 02 04010174 0161 00");
+    MERGED_IS("01 02 01 00 04010174 0161 00 03 00", "01 01 01 00 04010174 0161 00",
+              "01 01 01 01 00 01 00", "01 01 01 02 00 02 00");
+}
+
 static void u80_no_update_and_one_update(void **state)
 {
     (void)state;
@@ -250,6 +290,16 @@ static void u85_delete_sets_are_united_and_sorted(void **state)
     MERGED_IS("00020201000101010006", "0001 01 02 0001 0402", "0001 01 01 0103", "0001 02 01 0001");
 }
 
+static void u85_ranges_that_come_backwards_become_one(void **state)
+{
+    (void)state;
+    MERGED_IS("00 01 05 01 0305", "00 01 05 02 0701 0602", "00 01 05 01 0304");
+    MERGED_IS("00 01 05 02 0301 0501", "00 01 05 01 0501", "00 01 05 02 0301 0400");
+    MERGED_IS("00 01 05 02 0301 0501", "00 01 05 01 0301", "00 01 05 01 0501");
+    MERGED_IS("00 02 06 01 0301 05 01 0401", "00 01 05 01 0401", "00 01 06 01 0301");
+    MERGED_IS("00 01 05 01 0209", "00 01 05 01 0209", "00 01 05 02 0401 0502", "00 01 05 01 0a01");
+}
+
 static void u85_of_one_update_they_are_copied(void **state)
 {
     (void)state;
@@ -336,6 +386,8 @@ int main(void)
         cmocka_unit_test(u80_what_is_known_is_cut_off),
         cmocka_unit_test(u80_collected_structs_grow_where_updates_meet),
         cmocka_unit_test(u80_items_with_an_origin_lose_their_key_bit),
+        cmocka_unit_test(u80_what_could_be_shorter_or_is_left_out_is_not_copied),
+        cmocka_unit_test(u80_what_is_copied_ends_where_others_go_on),
         cmocka_unit_test(u80_no_update_and_one_update),
         cmocka_unit_test(u80_thousands_of_updates_cost_no_more_than_their_bytes),
         cmocka_unit_test(u81_what_the_vector_has_is_left_out),
@@ -345,6 +397,7 @@ int main(void)
         cmocka_unit_test(u83_a_vector_goes_to_the_first_gap),
         cmocka_unit_test(u84_sections_are_put_in_order_and_the_last_of_a_client_counts),
         cmocka_unit_test(u85_delete_sets_are_united_and_sorted),
+        cmocka_unit_test(u85_ranges_that_come_backwards_become_one),
         cmocka_unit_test(u85_of_one_update_they_are_copied),
         cmocka_unit_test(u86_the_bad_one_is_named_and_nothing_is_appended),
         cmocka_unit_test(u86_a_result_that_is_too_big_is_taken_back),

@@ -117,6 +117,10 @@ export const countStructs = update => shared(`parse v1 ${hex(update)}`).value.st
 
 export const listStructs = update => shared(`parse v1 ${hex(update)}`).value.list.filter(entry => entry.content)
 
+const kept = ({ formatting = true, subdocs = true, yxml = true } = {}) => `${formatting ? '' : ' marks'}${subdocs ? '' : ' subdocs'}${yxml ? '' : ' names'}`
+export const obfuscateUpdate = (update, options) => of(`obfuscate v1 v1 ${hex(update)}${kept(options)}`)
+export const obfuscateUpdateV2 = (update, options) => of(`obfuscate v2 v2 ${hex(update)}${kept(options)}`)
+
 // A snapshot is its bytes.
 export const snapshot = doc => ({ v1: doc.engine('snap v1').hex })
 export const encodeSnapshot = snap => unhex(snap.v1)

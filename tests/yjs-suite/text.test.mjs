@@ -144,7 +144,6 @@ const cases = {
     network.flush()
     delta(users[1].text, [{ insert: { key: 'val' } }])
   },
-  // Its deltas between two snapshots are left out: a past state is a document of its own here.
   testSnapshot: alone(([Y]) => {
     const doc = new Y.Doc({ gc: false })
     const t = doc.getText('text')
@@ -156,6 +155,11 @@ const cases = {
     const then = snapshot => Y.createDocFromSnapshot(doc, snapshot).getText('text')
     delta(then(first), [{ insert: 'abcd' }])
     delta(then(second), [{ insert: 'axcd' }])
+    assert.deepEqual(t.toDelta(first), [{ insert: 'abcd' }])
+    assert.deepEqual(t.toDelta(second), [{ insert: 'axcd' }])
+    const changes = t.toDelta(second, first, (type, id) => ({ type, user: id.client }))
+    const change = type => ({ ychange: { type, user: doc.clientID } })
+    assert.deepEqual(changes, [{ insert: 'a' }, { insert: 'x', attributes: change('added') }, { insert: 'b', attributes: change('removed') }, { insert: 'cd' }])
   }),
   testSnapshotDeleteAfter: alone(([Y]) => {
     const doc = new Y.Doc({ gc: false })
@@ -164,6 +168,7 @@ const cases = {
     const snapshot = Y.snapshot(doc)
     t.applyDelta([{ retain: 4 }, { insert: 'e' }])
     delta(Y.createDocFromSnapshot(doc, snapshot).getText('text'), [{ insert: 'abcd' }])
+    assert.deepEqual(t.toDelta(snapshot), [{ insert: 'abcd' }])
   }),
   testToJson: alone(([Y]) => {
     const t = text(Y)

@@ -113,8 +113,13 @@ export class YText extends withAttributes(AbstractType) {
   format (index, length, attrs) { if (length > 0) this.do({ do: 'format', index, length, attrs }) }
   applyDelta (delta) { this.do({ do: 'delta', delta }) }
   toString () { return this.ask('read', 'text ').value }
-  toDelta () {
+  /** With snapshots as Yjs, `user` always being in `ychange`. Nested types are not found again then. */
+  toDelta (now, since) {
     let index = 0
+    if (now !== undefined || since !== undefined) {
+      const point = snap => snap === undefined ? 'none' : `v1 ${snap.v1}`
+      return untagged(this.ask(`versions ${point(now)} ${point(since)}`).value)
+    }
     return untagged(this.ask('read-delta').value).map(op => {
       const at = index
       index += typeof op.insert === 'string' ? op.insert.length : 1

@@ -111,6 +111,31 @@ suite('updates', {
       state = Y.encodeStateAsUpdate(last)
     }
     assert.equal(last.getText('textBlock').toString(), 'nenor')
+  }),
+  testObfuscateUpdates: alone(([Y]) => {
+    for (const [state, obfuscate, apply] of [[Y.encodeStateAsUpdate, Y.obfuscateUpdate, Y.applyUpdate], [Y.encodeStateAsUpdateV2, Y.obfuscateUpdateV2, Y.applyUpdateV2]]) {
+      const doc = new Y.Doc()
+      doc.getText('text').applyDelta([{ insert: 'text', attributes: { bold: true } }, { insert: { href: 'supersecreturl' } }])
+      doc.getMap('map').set('key', 'secret1')
+      doc.getMap('map').set('key', 'secret2')
+      const subtype = new Y.XmlElement('secretnodename')
+      subtype.setAttribute('attr', 'val')
+      doc.getArray('array').insert(0, ['teststring', 42, subtype, new Y.Doc({ guid: 'secret' })])
+      const hidden = new Y.Doc()
+      apply(hidden, obfuscate(state(doc)))
+      const [first, embed, ...more] = hidden.getText('text').toDelta()
+      assert.deepEqual([more, first.insert === 'text', first.insert.length, Object.keys(embed)], [[], false, 4, ['insert']])
+      assert.equal(Object.keys(first.attributes).length, 1)
+      assert.ok(!('bold' in first.attributes))
+      const map = hidden.getMap('map')
+      assert.deepEqual([map.size, map.has('key')], [1, false])
+      const [string, number, element, subdoc, ...others] = hidden.getArray('array').toArray()
+      assert.deepEqual([others, string === 'teststring', number === 42], [[], false, false])
+      assert.notEqual(element.nodeName, 'secretnodename')
+      assert.deepEqual([Object.keys(element.getAttributes()).length, element.getAttribute('attr')], [1, undefined])
+      assert.notEqual(subdoc.guid, 'secret')
+      assert.ok(!Buffer.from(obfuscate(state(doc))).includes('secret'))
+    }
   })
 })
 
