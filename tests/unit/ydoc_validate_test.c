@@ -110,6 +110,62 @@ static void u5_any_has_known_tags(void **state)
             "75027d0175017d02 760201627d010161760101637e 00");
 }
 
+/* One Any value as the content of an update, with `more` bytes behind it. */
+static yd_err any_apply(const uint8_t *value, size_t len, size_t more)
+{
+    uint8_t bytes[64] = {1, 1, 5, 0, 8, 1, 1, 'a', 1};
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    memcpy(bytes + 9, value, len);
+    uint8_t *exact = malloc(10 + len + more);
+    assert_non_null(exact);
+    memcpy(exact, bytes, 10 + len + more); // an empty delete set, then what nobody reads
+    yd_err err = yd_doc_apply(bed.doc, (yd_slice){exact, 10 + len + more}, YD_V1, NULL);
+    yd_err again = YD_OK;
+    if (err == YD_OK) { // the same as the second struct of a client that is known
+        exact[3] = 1;
+        again = yd_doc_apply(bed.doc, (yd_slice){exact, 10 + len + more}, YD_V1, NULL);
+    }
+    free(exact);
+    assert_int_equal(YD_OK, again);
+    bed_end(&bed);
+    return err;
+}
+
+static void u5_a_bad_byte_is_found_anywhere_in_a_text(void **state)
+{
+    (void)state;
+    for (uint8_t len = 1; len <= 20; len++) {
+        uint8_t value[22] = {119, len};
+        memset(value + 2, 'x', len);
+        for (size_t more = 0; more <= 8; more += 4) {
+            assert_int_equal(YD_OK, any_apply(value, 2u + len, more));
+            for (uint8_t at = 0; at < len; at++) {
+                value[2 + at] = 0xff;
+                assert_int_equal(YD_EMALFORMED, any_apply(value, 2u + len, more));
+                value[2 + at] = 'x';
+            }
+        }
+    }
+}
+
+static void u5_integers_have_53_bits(void **state)
+{
+    (void)state;
+    uint8_t value[10] = {125, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
+    for (size_t more = 0; more <= 8; more += 8) {
+        assert_int_equal(YD_OK, any_apply(value, 8, more));
+    }
+    value[7] = 0xff;
+    value[8] = 0x1f; // 6 and 6 times 7 and 5
+    assert_int_equal(YD_OK, any_apply(value, 9, 8));
+    value[8] = 0x20;
+    assert_int_equal(YD_EMALFORMED, any_apply(value, 9, 8));
+    memset(value + 1, 0xff, 8);
+    value[9] = 1;
+    assert_int_equal(YD_EMALFORMED, any_apply(value, 10, 8));
+}
+
 /* An Any or JSON value of `depth` arrays, as an update. */
 static char *nested(uint32_t depth, bool json)
 {
@@ -282,6 +338,8 @@ int main(void)
         cmocka_unit_test(u3_counts_that_the_bytes_cannot_hold_are_refused),
         cmocka_unit_test(u4_text_must_be_utf8),
         cmocka_unit_test(u5_any_has_known_tags),
+        cmocka_unit_test(u5_a_bad_byte_is_found_anywhere_in_a_text),
+        cmocka_unit_test(u5_integers_have_53_bits),
         cmocka_unit_test(u6_any_and_json_nest_128_deep_and_no_deeper),
         cmocka_unit_test(u7_json_must_be_json),
         cmocka_unit_test(u8_nothing_has_length_zero),
