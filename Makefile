@@ -338,7 +338,13 @@ wasm_opt = { ! command -v wasm-opt >/dev/null || wasm-opt --enable-bulk-memory -
 wasm_link = $(LLD) --no-entry --strip-all -z stack-size=262144 $(1) $(filter $(BUILD)/wasm/%.o,$^) -o $@ && $(call wasm_opt,--low-memory-unused)
 $(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
 	$(Q)$(call wasm_link)
-$(BUILD)/wasm/room.wasm: $(WASM_ROOM_SRC:%.c=$(BUILD)/wasm/%.o)
+# The room never asks for V2: what would write it is left out there (sink.h).
+WASM_V1 := $(filter $(addprefix libydoc/src/,$(addsuffix .c,emit fold merge merged obfuscate parts sink snapshot state update)),$(ENGINE_SRC))
+WASM_ROOM_O := $(patsubst %.c,$(BUILD)/wasm/v1/%.o,$(WASM_V1)) $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out $(WASM_V1),$(WASM_ROOM_SRC)))
+$(BUILD)/wasm/v1/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(WASM_FLAGS) -DYD_WRITES_V1 -c $< -o $@
+$(BUILD)/wasm/room.wasm: $(WASM_ROOM_O)
 	$(Q)$(LLD) --no-entry --strip-all --gc-sections --stack-first -z stack-size=131072 $^ -o $@
 	$(Q)$(call wasm_opt)
 wasm: $(BUILD)/wasm/ydoc.wasm $(BUILD)/wasm/room.wasm ## the engine's driver and a room for wasm32

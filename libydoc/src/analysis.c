@@ -134,8 +134,8 @@ static yd_err entry_book(const struct yd_doc *doc, struct tables *t, struct yd_a
 static uint64_t ranges_size(const struct client *client)
 {
     const struct smap *dels = &client->dels;
-    if (dels->total == 0) return 0;
-    uint64_t size = yd_varuint_size(client->id) + yd_varuint_size(dels->total);
+    if (smap_total(dels) == 0) return 0;
+    uint64_t size = yd_varuint_size(client->id) + yd_varuint_size(smap_total(dels));
     for (struct smap_pos pos = smap_first(); !smap_is_end(dels, pos); pos = smap_next(dels, pos)) {
         size += yd_varuint_size(smap_key(dels, pos)) + yd_varuint_size(smap_value(dels, pos));
     }
@@ -156,9 +156,9 @@ static yd_err client_book(const struct yd_doc *doc, struct tables *t, struct yd_
     }
     part.delete_set_bytes = ranges_size(client);
     a->delete_set_bytes += part.delete_set_bytes;
-    a->delete_ranges += client->dels.total;
-    if (index->total > 0) { // number of structs, id, clock 0
-        a->head_bytes += yd_varuint_size(index->total) + yd_varuint_size(client->id) + 1;
+    a->delete_ranges += smap_total(&client->dels);
+    if (smap_total(index) > 0) { // number of structs, id, clock 0
+        a->head_bytes += yd_varuint_size(smap_total(index)) + yd_varuint_size(client->id) + 1;
     }
     top_add(&a->clients, &part);
     return YD_OK;
@@ -172,8 +172,8 @@ static yd_err clients_book(const struct yd_doc *doc, struct tables *t, struct yd
         const struct client *client = client_at(doc, i);
         yd_err err = client_book(doc, t, a, client);
         if (err != YD_OK) return err;
-        if (client->index.total > 0) sections++;
-        if (client->dels.total > 0) deleting++;
+        if (smap_total(&client->index) > 0) sections++;
+        if (smap_total(&client->dels) > 0) deleting++;
     }
     a->head_bytes += yd_varuint_size(sections);
     a->delete_set_bytes += yd_varuint_size(deleting);

@@ -59,11 +59,16 @@ YD_PART void text_skip(struct yd_reader *r, bool checked)
     r->failed = true;
 }
 
-/* Most integers are small; up to seven bytes there is nothing to check. */
+/* Most integers are small; up to seven bytes there is nothing to check. In wasm, one. */
+#ifdef __wasm__
+#define INTEGER_SHORT 1
+#else
+#define INTEGER_SHORT 7
+#endif
 static inline void integer_skip(struct yd_reader *r)
 {
     bool negative;
-    for (size_t n = 0; n < 7 && n < yd_reader_left(r) && !r->failed; n++) {
+    for (size_t n = 0; n < INTEGER_SHORT && n < yd_reader_left(r) && !r->failed; n++) {
         if (r->at[n] >= 0x80) continue;
         r->at += n + 1;
         return;

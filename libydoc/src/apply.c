@@ -64,7 +64,7 @@ static yd_err range_apply(struct yd_doc *doc, uint64_t id, uint32_t clock, uint3
 static bool deletes_known(const struct yd_doc *doc, uint32_t client, uint64_t count,
                           struct yd_reader *r)
 {
-    if (client == NONE || client_at(doc, client)->dels.total != count) return false;
+    if (client == NONE || smap_total(&client_at(doc, client)->dels) != count) return false;
     const struct smap *dels = &client_at(doc, client)->dels;
     struct yd_reader at = *r;
     for (struct smap_pos pos = smap_first(); !smap_is_end(dels, pos); pos = smap_next(dels, pos)) {

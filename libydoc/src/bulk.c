@@ -175,6 +175,8 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
     if (SMAP_PACKS) YD_TRY(order_note(b, index));
     if (client_at(doc, index)->next > 0) return BULK_UNFIT; // the client twice
     YD_TRY(yd_items_expect(doc, (uint32_t)count));
+    uint32_t more = count < 1024 ? (uint32_t)count : 1024; // not more than a lie may cost
+    if (SMAP_PACKS) YD_TRY(yd_vec_reserve(doc, &b->entries, more, sizeof(struct smap_entry)));
     uint32_t first = b->entries.count;
     b->dels.count = 0;
     for (uint64_t i = 0; i < count; i++) {
@@ -182,8 +184,8 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
         clock += b->wire.len;
     }
     struct client *client = client_at(doc, index);
-    client->next = (uint32_t)clock; // for progress_begin()
-    client->before = first;
+    client->next = (uint32_t)clock; // both for progress_begin()
+    client->link = first;
     const struct smap_entry *entries = (const struct smap_entry *)b->entries.at + first;
     YD_TRY(yd_smap_fill(doc, &client->index, entries, (uint32_t)count));
     return yd_smap_fill(doc, &client->dels, b->dels.at, b->dels.count);
@@ -196,6 +198,7 @@ static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
     struct update_plan plan = {.structs = 0};
     uint64_t count = yd_count_read(&r, 3);
     YD_TRY(yd_arena_reserve(doc, &doc->text, b->update.len)); // given back below
+    if (SMAP_PACKS) YD_TRY(yd_doc_expect(doc, b->update.len));
     for (uint64_t i = 0; i < count; i++) {
         YD_TRY(section_decode(b, &r, inner));
     }
@@ -386,8 +389,8 @@ static void progress_begin(struct bulk *b)
     for (uint32_t i = 0; i < doc->clients.count; i++) {
         struct client *client = client_at(doc, i);
         struct progress *p = &b->progress[i];
-        *p = (struct progress){.first = client->before,
-                               .count = client->index.total,
+        *p = (struct progress){.first = client->link,
+                               .count = smap_total(&client->index),
                                .last = NONE,
                                .waiter = NONE,
                                .end = client->next};
@@ -407,6 +410,7 @@ static yd_err all_link(struct bulk *b)
     }
     YD_TRY(yd_clients_sort(doc));
     progress_begin(b);
+    YD_TRY(yd_vec_reserve(doc, &doc->txn.touched, doc->clients.count, sizeof(struct touched)));
     for (uint32_t i = 0; i < doc->clients.count; i++) YD_TRY(yd_client_touch(doc, i));
     for (uint32_t i = doc->by_id.count; i-- > 0;) {
         YD_TRY(client_link(b, ((const uint32_t *)doc->by_id.at)[i]));
@@ -431,7 +435,7 @@ static yd_err indices_open(struct yd_doc *doc)
 {
     for (uint32_t i = 0; i < doc->clients.count; i++) {
         struct smap *index = &client_at(doc, i)->index;
-        for (uint32_t c = 0; c < index->chunk_count; c++) {
+        for (uint32_t c = 0; c < smap_chunks(index); c++) {
             if (smap_is_packed(smap_chunk_at(index, c))) YD_TRY(yd_smap_open(doc, index, c, 0));
         }
     }

@@ -25,7 +25,7 @@ static struct noted *noted_at(const struct yd_doc *doc, size_t i)
 
 static bool is_old(const struct yd_doc *doc, const struct item *it)
 {
-    return it->clock < client_before(doc, client_at(doc, item_client(it)));
+    return it->clock < client_before(doc, item_client(it));
 }
 
 /* Whether a change in a list is one of its own, and not part of that of a new or deleted type. */
@@ -161,12 +161,11 @@ static uint32_t key_change(const struct yd_doc *doc, const struct list *list)
 yd_err yd_changes_note(struct yd_doc *doc)
 {
     YD_TRY(yd_txn_complete(doc)); // a load counts as the same update by the long way
-    const uint32_t *touched = doc->txn.touched.at;
+    const struct touched *touched = doc->txn.touched.at;
     doc->changes.count = 0;
     for (uint32_t i = 0; i < doc->txn.touched.count; i++) {
-        const struct client *client = client_at(doc, touched[i]);
-        if (client->before == client->next) continue;
-        YD_TRY(span_note(doc, touched[i], client->before, client->next, false));
+        uint32_t from = touched[i].before, to = client_at(doc, touched[i].client)->next;
+        if (from < to) YD_TRY(span_note(doc, touched[i].client, from, to, false));
     }
     const struct span *dels = doc->txn.dels.at;
     for (uint32_t i = 0; i < doc->txn.dels.count; i++) {

@@ -31,10 +31,11 @@ static void check_smap(const struct smap *map)
 {
     uint32_t total = 0;
     uint32_t last = 0;
-    for (uint32_t c = 0; c < map->chunk_count; c++) {
+    for (uint32_t c = 0; c < smap_chunks(map); c++) {
         const struct smap_chunk *chunk = smap_chunk_at(map, c);
         YD_ASSERT(chunk->count > 0 && (smap_is_packed(chunk) || chunk->count <= chunk->cap)); // S2
-        if (map->dir_cap > 0) YD_ASSERT(map->u.many[c].first == chunk->cells[0]);
+        if (smap_is_own(map) && !smap_is_packed(chunk)) YD_ASSERT(chunk->cap == 1);           // S4
+        if (smap_has_dir(map)) YD_ASSERT(map->u.dir->slots[c].first == smap_chunk_key(chunk, 0));
         for (uint32_t i = 0; i < chunk->count; i++) {
             uint32_t key = smap_chunk_key(chunk, i);
             YD_ASSERT(total + i == 0 || key > last); // S1
@@ -42,7 +43,7 @@ static void check_smap(const struct smap *map)
         }
         total += chunk->count;
     }
-    YD_ASSERT(total == map->total); // S3
+    YD_ASSERT(total == smap_total(map)); // S3
 }
 
 static void check_item(const struct yd_doc *doc, const struct item *it)
@@ -77,8 +78,8 @@ static void check_ranges(const struct yd_doc *doc, const struct client *client)
 {
     struct smap_pos at = smap_first();
     struct smap_pos pos = smap_first();
-    uint32_t clock;
-    uint32_t end;
+    uint32_t clock = 0;
+    uint32_t end = 0;
     while (index_range(doc, client, &at, &clock, &end)) {
         YD_ASSERT(!smap_is_end(&client->dels, pos)); // D1
         YD_ASSERT(smap_key(&client->dels, pos) == clock);
@@ -95,7 +96,7 @@ static uint32_t check_client(struct yd_doc *doc, uint32_t index)
     check_smap(&client->index);
     check_smap(&client->dels);
     YD_ASSERT(yd_client_find(doc, client->id) == index); // C1
-    YD_ASSERT((client->next == 0) == (client->index.total == 0));
+    YD_ASSERT((client->next == 0) == (smap_total(&client->index) == 0));
     struct smap_pos pos = smap_first();
     if (client->next > 0) YD_ASSERT(smap_key(&client->index, pos) == 0); // C3
     for (; !smap_is_end(&client->index, pos); pos = smap_next(&client->index, pos)) {
@@ -110,7 +111,8 @@ static uint32_t check_client(struct yd_doc *doc, uint32_t index)
         items++;
     }
     check_ranges(doc, client);
-    if (client->pend != NONE) YD_ASSERT(pend_at(doc, client->pend)->client == index); // P1
+    uint32_t pend = client_pend(client);
+    if (pend != NONE) YD_ASSERT(pend_at(doc, pend)->client == index); // P1
     return items;
 }
 
@@ -190,8 +192,8 @@ static void check_pending(const struct yd_doc *doc)
         const struct pend *pend = pend_at(doc, i);
         check_smap(&pend->runs);
         check_smap(&pend->dels);
-        YD_ASSERT(client_at(doc, pend->client)->pend == i); // P1
-        dels += pend->dels.total;
+        YD_ASSERT(client_pend(client_at(doc, pend->client)) == i); // P1
+        dels += smap_total(&pend->dels);
         struct smap_pos pos = smap_first();
         for (; !smap_is_end(&pend->runs, pos); pos = smap_next(&pend->runs, pos)) {
             uint32_t at = smap_value(&pend->runs, pos);
@@ -213,7 +215,7 @@ void yd_doc_check(struct yd_doc *doc)
     uint64_t structs = 0;
     for (uint32_t i = 0; i < doc->clients.count; i++) {
         indexed += check_client(doc, i);
-        structs += client_at(doc, i)->index.total;
+        structs += smap_total(&client_at(doc, i)->index);
     }
     YD_ASSERT(structs == doc->structs);
     for (uint32_t i = 0; i < doc->types.count; i++) listed += check_type(doc, i);

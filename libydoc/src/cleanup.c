@@ -168,8 +168,7 @@ static yd_err type_collect(struct yd_doc *doc, uint32_t top)
     }
 }
 
-/* *end: the place behind what was deleted. */
-static yd_err span_collect(struct yd_doc *doc, const struct span *span, struct smap_pos *end)
+static yd_err span_collect(struct yd_doc *doc, const struct span *span)
 {
     struct smap *index = &client_at(doc, span->client)->index;
     struct smap_pos pos;
@@ -177,7 +176,6 @@ static yd_err span_collect(struct yd_doc *doc, const struct span *span, struct s
     YD_ASSERT(found);
     for (; !smap_is_end(index, pos) && smap_key(index, pos) < span->clock + span->len;
          pos = smap_next(index, pos)) {
-        *end = smap_next(index, pos);
         uint32_t handle = smap_value(index, pos);
         if (handle == INDEX_GC || !item_is_deleted(item_at(doc, handle))) continue;
         struct item *it = item_at(doc, handle);
@@ -193,7 +191,7 @@ static yd_err span_collect(struct yd_doc *doc, const struct span *span, struct s
 static inline yd_err entry_join(struct yd_doc *doc, struct client *client, struct smap_pos *pos,
                                 uint32_t *merged)
 {
-    uint32_t value = smap_value(&client->index, *pos);
+    uint32_t value = SMAP_PACKS ? smap_value(&client->index, *pos) : INDEX_GC; // wasm: no look
     if (value == INDEX_GC || item_left_kind(item_at(doc, value)) == ORIGIN_OWN) {
         return yd_merge_left(doc, client, pos, merged);
     }
@@ -201,22 +199,11 @@ static inline yd_err entry_join(struct yd_doc *doc, struct client *client, struc
     return YD_OK;
 }
 
-/* Place behind the entry that holds the last clock of a span. */
-static struct smap_pos span_end(const struct yd_doc *doc, const struct span *span)
+/* Joins entries from *pos to the left as long as they begin at or behind `from`. */
+static yd_err join_down(struct yd_doc *doc, struct client *client, struct smap_pos pos,
+                        uint32_t from)
 {
-    struct smap *index = &client_at(doc, span->client)->index;
-    struct smap_pos pos;
-    bool found = yd_smap_find(index, span->clock + span->len - 1, &pos);
-    YD_ASSERT(found);
-    return smap_next(index, pos);
-}
-
-static yd_err span_join(struct yd_doc *doc, const struct span *span, struct smap_pos end)
-{
-    struct client *client = client_at(doc, span->client);
-    struct smap_pos pos = smap_is_end(&client->index, end) ? smap_last(&client->index) : end;
-    // Entries from there to the left as long as they begin in the span.
-    while (smap_key(&client->index, pos) >= span->clock) {
+    while (smap_key(&client->index, pos) >= from) {
         uint32_t merged;
         YD_TRY(entry_join(doc, client, &pos, &merged));
         if (!smap_prev(&client->index, &pos)) break;
@@ -224,17 +211,27 @@ static yd_err span_join(struct yd_doc *doc, const struct span *span, struct smap
     return YD_OK;
 }
 
+static yd_err span_join(struct yd_doc *doc, const struct span *span)
+{
+    struct client *client = client_at(doc, span->client);
+    struct smap_pos pos;
+    bool found = yd_smap_find(&client->index, span->clock + span->len - 1, &pos);
+    YD_ASSERT(found);
+    struct smap_pos next = smap_next(&client->index, pos);
+    return join_down(doc, client, smap_is_end(&client->index, next) ? pos : next, span->clock);
+}
+
 /* Yjs begins at index max(position of the old state, 1): the entry that holds the old state's
  * clock is joined with what lies before it. */
-static yd_err fresh_join(struct yd_doc *doc, struct client *client)
+static yd_err fresh_join(struct yd_doc *doc, const struct touched *touched)
 {
-    if (client->next == client->before) return YD_OK;
-    struct smap_pos pos = smap_last(&client->index);
-    for (uint32_t merged;;) {
-        YD_TRY(entry_join(doc, client, &pos, &merged));
-        if (smap_key(&client->index, pos) <= client->before) return YD_OK;
-        (void)smap_prev(&client->index, &pos); // the old state's clock is in some entry
-    }
+    struct client *client = client_at(doc, touched->client);
+    if (client->next == touched->before) return YD_OK;
+    struct smap_pos last = smap_last(&client->index), pos = last;
+    bool found = (SMAP_PACKS && smap_key(&client->index, last) <= touched->before) ||
+                 yd_smap_find(&client->index, touched->before, &pos);
+    YD_ASSERT(found);
+    return join_down(doc, client, last, smap_key(&client->index, pos));
 }
 
 static yd_err cand_join(struct yd_doc *doc, const struct span *cand)
@@ -264,19 +261,12 @@ yd_err yd_txn_cleanup(struct yd_doc *doc)
     YD_TRY(yd_spans_normalise(doc, &txn->dels));
     if (doc->opts.note_changes) YD_TRY(yd_changes_note(doc));
     const struct span *dels = txn->dels.at;
-    struct smap_pos end = smap_first();
-    bool is_at_end = !doc->opts.keep_deleted && txn->dels.count == 1; // of the only span
     if (!doc->opts.keep_deleted) {
-        for (uint32_t i = txn->dels.count; i-- > 0;) YD_TRY(span_collect(doc, &dels[i], &end));
+        for (uint32_t i = txn->dels.count; i-- > 0;) YD_TRY(span_collect(doc, &dels[i]));
     }
-    for (uint32_t i = txn->dels.count; i-- > 0;) {
-        if (!is_at_end) end = span_end(doc, &dels[i]);
-        YD_TRY(span_join(doc, &dels[i], end));
-    }
-    const uint32_t *touched = txn->touched.at;
-    for (uint32_t i = 0; i < txn->touched.count; i++) {
-        YD_TRY(fresh_join(doc, client_at(doc, touched[i])));
-    }
+    for (uint32_t i = txn->dels.count; i-- > 0;) YD_TRY(span_join(doc, &dels[i]));
+    const struct touched *touched = txn->touched.at;
+    for (uint32_t i = 0; i < txn->touched.count; i++) YD_TRY(fresh_join(doc, &touched[i]));
     const struct span *cands = txn->cands.at;
     for (uint32_t i = txn->cands.count; i-- > 0;) YD_TRY(cand_join(doc, &cands[i]));
     text_compact(doc);

@@ -71,7 +71,7 @@ yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index)
     YD_TRY(yd_vec_reserve(doc, &doc->by_id, 1, sizeof(uint32_t)));
     uint32_t i = doc->clients.count;
     ((uint32_t *)doc->client_hash.at)[id_slot(doc, id)] = i + 1;
-    *client_at(doc, i) = (struct client){.id = id, .pend = NONE, .epoch = doc->txn.epoch - 1};
+    *client_at(doc, i) = (struct client){.id = id};
     ((uint32_t *)doc->by_id.at)[i] = i;
     doc->clients.count++;
     doc->by_id.count++;
@@ -139,13 +139,14 @@ yd_err yd_clients_sort(struct yd_doc *doc)
 
 yd_err yd_client_touch(struct yd_doc *doc, uint32_t index)
 {
+    if (client_touched(doc, index) != NULL) return YD_OK;
+    struct vec *touched = &doc->txn.touched;
     struct client *client = client_at(doc, index);
-    if (client->epoch == doc->txn.epoch) return YD_OK;
-    YD_TRY(yd_vec_reserve(doc, &doc->txn.touched, 1, sizeof(uint32_t)));
+    YD_TRY(yd_vec_reserve(doc, touched, 1, sizeof(struct touched)));
     doc->version++;
-    client->epoch = doc->txn.epoch;
-    client->before = client->next;
-    ((uint32_t *)doc->txn.touched.at)[doc->txn.touched.count++] = index;
+    uint32_t pend = client_pend(client);
+    *(pend == NONE ? &client->link : &pend_at(doc, pend)->touched) = touched->count;
+    ((struct touched *)touched->at)[touched->count++] = (struct touched){index, client->next};
     return YD_OK;
 }
 

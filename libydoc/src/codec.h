@@ -10,7 +10,7 @@
  * copy travels, it is there once: docs/decisions/0225. A part is never in place there. */
 #ifdef __wasm__
 #define YD_BODY static inline
-#define YD_PART static __attribute__((noinline))
+#define YD_PART static __attribute__((noinline, unused))
 #else
 #define YD_BODY static inline __attribute__((always_inline))
 #define YD_PART YD_BODY
@@ -155,6 +155,28 @@ static inline uint32_t codec_size(uint64_t value)
 #endif
 }
 
+/* The same where it is done often. Where the next byte goes should be guessed, not computed: all
+ * that follows waits for it. */
+YD_BODY uint8_t *codec_put_u32(uint8_t *p, uint32_t value)
+{
+    if (value < 0x80) {
+        p[0] = (uint8_t)value;
+        return p + 1;
+    }
+    p[0] = (uint8_t)(value | 0x80);
+    if (value < 0x4000) {
+        p[1] = (uint8_t)(value >> 7);
+        return p + 2;
+    }
+    p[1] = (uint8_t)(value >> 7 | 0x80);
+    if (value < 0x200000) {
+        p[2] = (uint8_t)(value >> 14);
+        return p + 3;
+    }
+    p[2] = (uint8_t)(value >> 14 | 0x80);
+    return codec_put(p + 3, value >> 21);
+}
+
 /* The bytes of a varUint of up to 56 bits as a word of this machine, and how many they are. */
 static inline uint32_t codec_spell(uint64_t value, uint64_t *word)
 {
@@ -171,6 +193,12 @@ static inline uint32_t codec_spell(uint64_t value, uint64_t *word)
     memcpy(word, bytes, sizeof *word);
     return len;
 #endif
+}
+
+/* A lib0 varInt is the varUint of this: bit 6 is its sign. */
+static inline uint64_t codec_varint_bits(uint64_t magnitude, bool negative)
+{
+    return (magnitude & 63) | (uint64_t)negative << 6 | magnitude >> 6 << 7;
 }
 
 /* Appends a lib0 varInt. -0 is 0 with `negative`. */

@@ -1,7 +1,8 @@
-/* columns.c - the run-length columns of update format V2.
+/* columns.c - the run-length columns of update format V2, read. How they are written is in
+ * columns.h.
  *
- * Where it sits:   read_v2.c, write_v2.c -> here
- * Source:          lib0 RleEncoder, UintOptRleEncoder, IntDiffOptRleEncoder, StringEncoder;
+ * Where it sits:   read_v2.c -> here
+ * Source:          lib0 RleDecoder, UintOptRleDecoder, IntDiffOptRleDecoder, StringDecoder;
  *                  docs/encoding.md, Columns
  */
 #include "columns.h"
@@ -115,54 +116,4 @@ struct text_part yd_text_next(struct text_reader *c)
     part.half_behind = c->half;
     c->at += rest.len;
     return part;
-}
-
-yd_err yd_uint_flush(struct uint_writer *c)
-{
-    if (c->count == 0) return YD_OK;
-    YD_TRY(yd_buf_varint(&c->buf, c->value, c->count > 1));
-    if (c->count > 1) YD_TRY(yd_buf_varuint(&c->buf, c->count - 2)); // the run
-    c->count = 0;
-    return YD_OK;
-}
-
-yd_err yd_uint_begin(struct uint_writer *c, uint64_t value)
-{
-    YD_TRY(yd_uint_flush(c));
-    c->value = value;
-    c->count = 1;
-    return YD_OK;
-}
-
-yd_err yd_diff_flush(struct diff_writer *c)
-{
-    if (c->count == 0) return YD_OK;
-    int64_t entry = c->diff * 2 + (c->count > 1 ? 1 : 0);
-    YD_TRY(yd_buf_varint(&c->buf, (uint64_t)(entry < 0 ? -entry : entry), entry < 0));
-    if (c->count > 1) YD_TRY(yd_buf_varuint(&c->buf, c->count - 2)); // of steps
-    c->count = 0;
-    return YD_OK;
-}
-
-yd_err yd_diff_begin(struct diff_writer *c, int64_t diff)
-{
-    YD_TRY(yd_diff_flush(c));
-    c->diff = diff;
-    c->count = 1;
-    return YD_OK;
-}
-
-yd_err yd_byte_begin(struct byte_writer *c, uint8_t value)
-{
-    if (c->count > 0) YD_TRY(yd_buf_varuint(&c->buf, c->count - 1));
-    YD_TRY(yd_buf_u8(&c->buf, value));
-    c->value = value;
-    c->count = 1;
-    return YD_OK;
-}
-
-yd_err yd_text_add(struct text_writer *c, yd_slice text, uint32_t units)
-{
-    YD_TRY(yd_buf_append(&c->text, text));
-    return yd_uint_add(&c->lens, units);
 }

@@ -2,7 +2,7 @@
 #ifndef YDOC_COLUMNS_H
 #define YDOC_COLUMNS_H
 
-#include "ydoc/base.h"
+#include "codec.h"
 
 /* ---- reading untrusted columns: a column that ends too early makes its reader fail, where Yjs
  * goes on with zeroes. Only the last run of a byte column has no end. */
@@ -50,57 +50,103 @@ struct text_part {
 };
 struct text_part yd_text_next(struct text_reader *c);
 
-/* ---- writing */
+/* ---- writing: a value goes on with a run or ends it, and what has ended is written. The host
+ * makes room for it beforehand, so adding never fails. What is copied to where its address goes
+ * nowhere stays in registers: the short way of an encoding does that (emit_v2.c). */
 
+#define COLUMN_STEP ((size_t)16) /* bytes that a value may take, the end of its run included */
+#define COLUMN_MORE ((size_t)16) /* and what may be written behind them */
+
+/* `at` is where the next run goes. Without a run at hand the value is none that is ever added. */
+#define NO_UINT UINT64_MAX
+#define NO_DIFF INT64_MIN
+#define NO_BYTE UINT32_MAX
 struct uint_writer {
-    struct yd_buf buf;
+    uint8_t *at;
     uint64_t value;
-    uint64_t count;
+    uint32_t count; /* of the run that is not written yet */
 };
 struct diff_writer {
-    struct yd_buf buf;
+    uint8_t *at;
     int64_t value;
     int64_t diff;
-    uint64_t count;
+    uint32_t count;
 };
 struct byte_writer {
-    struct yd_buf buf;
-    uint64_t count;
-    uint8_t value;
-};
-struct text_writer {
-    struct yd_buf text;
-    struct uint_writer lens;
+    uint8_t *at;
+    uint32_t value;
+    uint32_t count;
 };
 
-/* Begin a run with a value. */
-YD_NODISCARD yd_err yd_uint_begin(struct uint_writer *c, uint64_t value);
-YD_NODISCARD yd_err yd_diff_begin(struct diff_writer *c, int64_t diff);
-YD_NODISCARD yd_err yd_byte_begin(struct byte_writer *c, uint8_t value);
-/* Add a value; mostly it goes on with the run. */
-YD_NODISCARD static inline yd_err yd_uint_add(struct uint_writer *c, uint64_t value)
+/* A varInt, and behind it how long the run is if it is one. */
+YD_PART uint8_t *run_put(uint8_t *at, uint64_t size, bool negative, uint32_t count)
 {
-    if (c->count == 0 || c->value != value) return yd_uint_begin(c, value);
-    c->count++;
-    return YD_OK;
+    at = codec_put(at, codec_varint_bits(size, negative));
+    return count > 1 ? codec_put(at, count - 2) : at;
 }
-YD_NODISCARD static inline yd_err yd_diff_add(struct diff_writer *c, uint32_t value)
+/* Runs of numbers are told by the sign, runs of differences by the last bit. */
+YD_BODY uint8_t *uint_run_put(const struct uint_writer *c)
+{
+    return run_put(c->at, c->value, c->count > 1, c->count);
+}
+YD_BODY uint8_t *diff_run_put(const struct diff_writer *c)
+{
+    int64_t entry = c->diff * 2 + (c->count > 1 ? 1 : 0);
+    return run_put(c->at, (uint64_t)(entry < 0 ? -entry : entry), entry < 0, c->count);
+}
+YD_PART void uint_add(struct uint_writer *c, uint64_t value)
+{
+    if (c->value != value) {
+        if (c->count > 0) c->at = uint_run_put(c);
+        c->value = value;
+        c->count = 0;
+    }
+    c->count++;
+}
+YD_PART void uint_add_small(struct uint_writer *c, uint64_t value)
+{
+    if (c->count - 1 < 128 && c->value < 64) {
+        uint32_t other = c->value != value, run = c->count > 1;
+        c->at[0] = (uint8_t)(c->value | run << 6);
+        c->at[1] = (uint8_t)(c->count - 2);
+        c->at += other << run;
+        c->count = (c->count & (other - 1)) + 1;
+        c->value = value;
+        return;
+    }
+    uint_add(c, value);
+}
+YD_PART void diff_add(struct diff_writer *c, uint32_t value)
 {
     int64_t diff = (int64_t)value - c->value;
     c->value = value;
-    if (c->count == 0 || c->diff != diff) return yd_diff_begin(c, diff);
+    if (c->diff != diff) {
+        if (c->count > 0) c->at = diff_run_put(c);
+        c->diff = diff;
+        c->count = 0;
+    }
     c->count++;
-    return YD_OK;
 }
-YD_NODISCARD static inline yd_err yd_byte_add(struct byte_writer *c, uint8_t value)
+YD_PART void byte_add(struct byte_writer *c, uint8_t value)
 {
-    if (c->count == 0 || c->value != value) return yd_byte_begin(c, value);
+    if (c->value != value) {
+        if (c->count > 0) c->at = codec_put(c->at, c->count - 1);
+        *c->at++ = value;
+        c->value = value;
+        c->count = 0;
+    }
     c->count++;
-    return YD_OK;
 }
-YD_NODISCARD yd_err yd_text_add(struct text_writer *c, yd_slice text, uint32_t units);
-/* Write the last run. */
-YD_NODISCARD yd_err yd_uint_flush(struct uint_writer *c);
-YD_NODISCARD yd_err yd_diff_flush(struct diff_writer *c);
+/* Write the last run. That of bytes goes on for ever. */
+static inline void uint_flush(struct uint_writer *c)
+{
+    if (c->count > 0) c->at = uint_run_put(c);
+    c->count = 0;
+}
+static inline void diff_flush(struct diff_writer *c)
+{
+    if (c->count > 0) c->at = diff_run_put(c);
+    c->count = 0;
+}
 
 #endif

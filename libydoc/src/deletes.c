@@ -78,7 +78,7 @@ yd_err yd_item_mark_deleted(struct yd_doc *doc, struct item *it)
 static yd_err child_delete(struct yd_doc *doc, struct item *it)
 {
     if (!item_is_deleted(it)) return yd_item_mark_deleted(doc, it);
-    if (it->clock >= client_before(doc, client_at(doc, item_client(it)))) return YD_OK;
+    if (it->clock >= client_before(doc, item_client(it))) return YD_OK;
     struct vec *cands = &doc->txn.cands;
     YD_TRY(yd_vec_reserve(doc, cands, 1, sizeof(struct span)));
     ((struct span *)cands->at)[cands->count++] = (struct span){item_client(it), it->clock, 0};
@@ -175,9 +175,9 @@ yd_err yd_delete_range(struct yd_doc *doc, uint32_t index, uint32_t clock, uint3
 {
     struct client *client = client_at(doc, index);
     YD_ASSERT(clock < end && end <= client->next);
-    if (deleted_last(doc, index, clock, end)) return YD_OK;
+    if (SMAP_PACKS && deleted_last(doc, index, clock, end)) return YD_OK;
     if (yd_ranges_cover(&client->dels, clock, end)) {
-        if (clock < client_before(doc, client) && !deleted_just_now(doc, index, clock)) {
+        if (clock < client_before(doc, index) && !deleted_just_now(doc, index, clock)) {
             doc->txn.known_part = true;
         }
         return YD_OK;

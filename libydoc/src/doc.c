@@ -2,12 +2,16 @@
  *
  * Where it sits:   the caller -> here -> all tables
  */
+#include "codec.h"
 #include "integrate.h"
 #include "section.h"
 
 #include <string.h>
 
 #define MIB ((size_t)1 << 20)
+
+/* Tables have room for what so many bytes of a state mostly hold before they grow. */
+#define EXPECTED 8192
 
 static size_t or_default(size_t value, size_t otherwise) { return value == 0 ? otherwise : value; }
 
@@ -93,7 +97,7 @@ static void tables_free(struct yd_doc *doc)
 /* What transactions work with. */
 static void scratch_free(struct yd_doc *doc)
 {
-    yd_vec_free(doc, &doc->txn.touched, sizeof(uint32_t));
+    yd_vec_free(doc, &doc->txn.touched, sizeof(struct touched));
     yd_vec_free(doc, &doc->txn.dels, sizeof(struct span));
     yd_vec_free(doc, &doc->txn.cands, sizeof(struct span));
     yd_vec_free(doc, &doc->sections, sizeof(struct section));
@@ -115,6 +119,17 @@ void yd_doc_empty(struct yd_doc *doc)
     doc->inner = kept.inner;
     doc->txn.epoch = kept.txn.epoch;
     tables_begin(doc);
+}
+
+yd_err yd_doc_expect(struct yd_doc *doc, size_t bytes)
+{
+    // Of structured documents: a list for each 50, a place of content for each 75, a type for each
+    // 125. Large ones grow as ever.
+    uint32_t n = bytes < EXPECTED ? (uint32_t)bytes : EXPECTED;
+    if (TIGHT) return YD_OK;
+    YD_TRY(yd_vec_reserve(doc, &doc->lists, n / 64, sizeof(struct list)));
+    YD_TRY(yd_vec_reserve(doc, &doc->types, n / 128, sizeof(struct type)));
+    return yd_vec_reserve(doc, &doc->extents, n / 80, sizeof(struct extent));
 }
 
 void yd_doc_fit(struct yd_doc *doc)

@@ -20,9 +20,10 @@ static inline yd_slice kept_bytes(const struct kept *kept)
 /* Says that these bytes, made just now, were asked for. */
 void yd_kept_note(struct yd_doc *doc, struct kept *kept, yd_slice bytes);
 
-/* ---- emit_v1.c */
-/* A client's id as it is written: its bytes as a word of this machine. */
+/* ---- emit.c: what clients have, from their items */
+/* A client's id, and as it is written: its bytes as a word of this machine. */
 struct spelled {
+    uint64_t id;
     uint64_t word;
     uint32_t len;
     uint32_t client;
@@ -34,15 +35,26 @@ struct emit {
     struct spelled own;     /* the client of the section at hand */
     struct spelled *others; /* clients that were asked for, by their last bits */
 };
-/* Sections in format V1. Until the last one the document must stay as it is. */
-struct emit_v1 {
+/* Sections of an update. Until the last one the document must stay as it is. */
+struct emitter {
     struct emit each;
     struct spelled others[EMIT_OTHERS];
-    struct yd_buf *out;
+    struct sink *sink;
 };
-void yd_emit_v1_begin(struct emit_v1 *e, const struct yd_doc *doc, struct yd_buf *out);
+struct spelled yd_spell(uint64_t id, uint32_t client);
+void yd_emit_begin(struct emitter *all, const struct yd_doc *doc, struct sink *sink);
 /* Appends what a client has from a clock on, which is below its state. */
-YD_NODISCARD yd_err yd_emit_v1_section(struct emit_v1 *e, struct client *client, uint32_t from);
+YD_NODISCARD yd_err yd_emit_section(struct emitter *all, struct client *client, uint32_t from);
+/* One struct, from its clock `offset` on: the long way. */
+YD_NODISCARD yd_err yd_emit_entry(const struct emitter *all, const struct client *client,
+                                  struct smap_pos pos, uint32_t offset);
+/* ---- emit_v1.c: the head of a section */
+YD_NODISCARD yd_err yd_emit_v1_head(const struct emitter *all, uint32_t count, uint32_t from);
+/* ---- emit_v1.c, emit_v2.c: entries of one chunk, from pos on */
+YD_NODISCARD yd_err yd_emit_v1_chunk(struct emitter *all, const struct client *client,
+                                     struct smap_pos pos);
+YD_NODISCARD yd_err yd_emit_v2_chunk(struct emitter *all, const struct client *client,
+                                     struct smap_pos pos);
 
 /* All that is deleted, and the state vector. by_id must be sorted. */
 YD_NODISCARD yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink);

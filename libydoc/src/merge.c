@@ -307,7 +307,7 @@ yd_err yd_update_merge(const struct yd_update *updates, size_t count, enum yd_fo
     size_t before = out->len;
     if (bad == NULL) bad = &unused;
     *bad = 0;
-    if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
+    if (!sink_can(format)) return YD_EUNSUPPORTED;
     if (count == 1) return single(updates[0], format, out);
     if (count > UINT32_MAX / 4) return YD_ETOOBIG;
     struct sink sink;

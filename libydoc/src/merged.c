@@ -42,8 +42,9 @@ static yd_err merged_section(const struct yd_doc *doc, struct client *client, ui
 {
     struct fold fold = fold_of(sink, client->id, from);
     YD_TRY(fold_own(doc, &fold, client));
-    if (client->pend != NONE) {
-        const struct smap *runs = &pend_at(doc, client->pend)->runs;
+    uint32_t pend = client_pend(client);
+    if (pend != NONE) {
+        const struct smap *runs = &pend_at(doc, pend)->runs;
         struct smap_pos pos = smap_first();
         for (; !smap_is_end(runs, pos); pos = smap_next(runs, pos)) {
             uint32_t at = smap_value(runs, pos);
@@ -90,7 +91,8 @@ static bool range_next(struct range_walk *walk, uint32_t *clock, uint32_t *end)
 
 static struct range_walk walk_of(const struct yd_doc *doc, const struct client *client)
 {
-    const struct smap *parked = client->pend == NONE ? NULL : &pend_at(doc, client->pend)->dels;
+    uint32_t pend = client_pend(client);
+    const struct smap *parked = pend == NONE ? NULL : &pend_at(doc, pend)->dels;
     return (struct range_walk){{&client->dels, parked}, {{0, 0}, {0, 0}}};
 }
 
@@ -114,8 +116,9 @@ static yd_err merged_deletes(const struct yd_doc *doc, struct sink *sink)
     uint32_t count = 0;
     for (uint32_t i = 0; i < doc->clients.count; i++) {
         const struct client *client = client_at(doc, i);
-        bool parked = client->pend != NONE && pend_at(doc, client->pend)->dels.total > 0;
-        if (parked || client->dels.total > 0) count++;
+        uint32_t pend = client_pend(client);
+        bool parked = pend != NONE && smap_total(&pend_at(doc, pend)->dels) > 0;
+        if (parked || smap_total(&client->dels) > 0) count++;
     }
     YD_TRY(sink_uint(sink, count));
     for (uint32_t i = doc->by_id.count; i-- > 0;) {

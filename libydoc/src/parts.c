@@ -358,7 +358,7 @@ size_t yd_doc_deletes_size(const struct yd_doc *doc)
 {
     size_t size = 1;
     for (uint32_t i = 0; i < doc->clients.count; i++) {
-        uint32_t ranges = client_at(doc, i)->dels.total;
+        uint32_t ranges = smap_total(&client_at(doc, i)->dels);
         if (ranges > 0) size += 6 + (size_t)ranges * 4;
     }
     return size;

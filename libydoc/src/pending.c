@@ -9,7 +9,7 @@
  * merged before it is encoded, and a retry goes over the runs where they lie.
  *
  * Invariants (yd_doc_check, P1, P2):
- *   P1  a client's `pend` and the record's `client` name each other
+ *   P1  a client's `link` and the record's `client` name each other
  *   P2  pending_bytes counts bytes and fixed cost of all runs, pending_runs and pending_dels
  *       count runs and ranges
  */
@@ -22,12 +22,13 @@
 
 static yd_err pend_intern(struct yd_doc *doc, uint32_t client, uint32_t *index)
 {
-    *index = client_at(doc, client)->pend;
+    *index = client_pend(client_at(doc, client));
     if (*index != NONE) return YD_OK;
     YD_TRY(yd_vec_reserve(doc, &doc->pends, 1, sizeof(struct pend)));
     *index = doc->pends.count++;
-    *pend_at(doc, *index) = (struct pend){.client = client, .missing = NONE};
-    client_at(doc, client)->pend = *index;
+    uint32_t *link = &client_at(doc, client)->link;
+    *pend_at(doc, *index) = (struct pend){.client = client, .touched = *link, .missing = NONE};
+    *link = LINK_PEND | *index;
     return YD_OK;
 }
 
@@ -36,10 +37,11 @@ static void pends_sweep(struct yd_doc *doc)
 {
     for (uint32_t i = doc->pends.count; i-- > 0;) {
         struct pend *pend = pend_at(doc, i);
-        if (pend->runs.total > 0 || pend->dels.total > 0 || pend->missing != NONE) continue;
-        client_at(doc, pend->client)->pend = NONE;
+        if (smap_total(&pend->runs) > 0 || smap_total(&pend->dels) > 0 || pend->missing != NONE)
+            continue;
+        client_at(doc, pend->client)->link = pend->touched;
         *pend = *pend_at(doc, --doc->pends.count);
-        if (i < doc->pends.count) client_at(doc, pend->client)->pend = i;
+        if (i < doc->pends.count) client_at(doc, pend->client)->link = LINK_PEND | i;
     }
 }
 
@@ -156,11 +158,11 @@ bool yd_pending_is_due(const struct yd_doc *doc)
 {
     if (doc->pending_runs == 0) return false;
     if (doc->retry) return true;
-    const uint32_t *touched = doc->txn.touched.at;
+    const struct touched *touched = doc->txn.touched.at;
     for (uint32_t i = 0; i < doc->txn.touched.count; i++) {
-        const struct client *client = client_at(doc, touched[i]);
-        if (client->pend == NONE) continue;
-        if (pend_at(doc, client->pend)->missing < client->next) return true;
+        const struct client *client = client_at(doc, touched[i].client);
+        uint32_t pend = client_pend(client);
+        if (pend != NONE && pend_at(doc, pend)->missing < client->next) return true;
     }
     return false;
 }
@@ -173,7 +175,7 @@ yd_err yd_pending_sections(struct yd_doc *doc)
     for (uint32_t i = 0; i < doc->pends.count; i++) {
         struct pend *pend = pend_at(doc, i);
         pend->missing = NONE;
-        if (pend->runs.total == 0) continue;
+        if (smap_total(&pend->runs) == 0) continue;
         struct section *section = section_at(doc, doc->sections.count++);
         uint32_t handle = smap_value(&pend->runs, smap_first());
         const struct run *run = run_at(doc, handle);
@@ -193,7 +195,7 @@ yd_err yd_pending_sections(struct yd_doc *doc)
 /* Frees the runs of a client before run `keep`; NONE frees all. */
 static void runs_release(struct yd_doc *doc, struct smap *runs, uint32_t keep)
 {
-    while (runs->total > 0) {
+    while (smap_total(runs) > 0) {
         uint32_t at = smap_value(runs, smap_first());
         while (at != NONE && at != keep) {
             uint32_t next = run_at(doc, at)->next;
@@ -212,7 +214,7 @@ void yd_pending_settle(struct yd_doc *doc)
 {
     for (uint32_t i = 0; i < doc->sections.count; i++) {
         const struct section *section = section_at(doc, i);
-        struct pend *pend = pend_at(doc, client_at(doc, section->client)->pend);
+        struct pend *pend = pend_at(doc, client_pend(client_at(doc, section->client)));
         uint32_t keep = section->closed ? section->park.run : NONE;
         runs_release(doc, &pend->runs, keep);
         if (keep == NONE) continue;
@@ -231,9 +233,9 @@ yd_err yd_pending_delete(struct yd_doc *doc, uint64_t id, uint32_t clock, uint32
     YD_TRY(yd_client_intern(doc, id, &client));
     YD_TRY(pend_intern(doc, client, &index));
     struct smap *dels = &pend_at(doc, index)->dels;
-    uint32_t before = dels->total;
+    uint32_t before = smap_total(dels);
     YD_TRY(yd_ranges_add(doc, dels, clock, len));
-    doc->pending_dels += dels->total - before;
+    doc->pending_dels += smap_total(dels) - before;
     return YD_OK;
 }
 
@@ -241,8 +243,8 @@ yd_err yd_pending_delete(struct yd_doc *doc, uint64_t id, uint32_t clock, uint32
 static yd_err pend_apply(struct yd_doc *doc, uint32_t index)
 {
     struct client *client = client_at(doc, index);
-    struct smap *dels = &pend_at(doc, client->pend)->dels;
-    while (dels->total > 0) {
+    struct smap *dels = &pend_at(doc, client_pend(client))->dels;
+    while (smap_total(dels) > 0) {
         uint32_t clock = smap_key(dels, smap_first());
         uint32_t end = clock + smap_value(dels, smap_first());
         if (clock >= client->next) break;
@@ -263,9 +265,10 @@ yd_err yd_pending_apply_deletes(struct yd_doc *doc)
 {
     if (doc->pending_dels == 0) return YD_OK;
     bool known_part = doc->txn.known_part;
-    const uint32_t *touched = doc->txn.touched.at;
+    const struct touched *touched = doc->txn.touched.at;
     for (uint32_t i = 0; i < doc->txn.touched.count; i++) {
-        if (client_at(doc, touched[i])->pend != NONE) YD_TRY(pend_apply(doc, touched[i]));
+        uint32_t client = touched[i].client;
+        if (client_pend(client_at(doc, client)) != NONE) YD_TRY(pend_apply(doc, client));
     }
     doc->txn.known_part = known_part; // that is about the update at hand
     pends_sweep(doc);

@@ -22,7 +22,8 @@ static void cursor_read(const struct cursor *cursor, struct wire *wire, const ui
 static bool cursor_next_run(const struct yd_doc *doc, const struct section *section,
                             struct cursor *cursor)
 {
-    const struct smap *runs = &pend_at(doc, client_at(doc, section->client)->pend)->runs;
+    uint32_t pend = client_pend(client_at(doc, section->client));
+    const struct smap *runs = &pend_at(doc, pend)->runs;
     uint32_t run = run_at(doc, cursor->run)->next;
     if (run == NONE) {
         cursor->pos = smap_next(runs, cursor->pos);

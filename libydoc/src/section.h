@@ -52,10 +52,6 @@ static inline struct section *section_at(const struct yd_doc *doc, uint32_t i)
 {
     return (struct section *)doc->sections.at + i;
 }
-static inline struct pend *pend_at(const struct yd_doc *doc, uint32_t i)
-{
-    return (struct pend *)doc->pends.at + i;
-}
 static inline struct run *run_at(const struct yd_doc *doc, uint32_t i)
 {
     return (struct run *)doc->runs.at + i;

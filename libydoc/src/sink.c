@@ -7,85 +7,23 @@
 
 #include <string.h>
 
-/* Bytes of all columns, in the order in which they are written, and behind them of none. */
-enum { TEXTS = 5, TEXT_LENGTHS = 6, COLUMNS = 10, BUFFERS };
-static const uint16_t buffers[BUFFERS] = {
-    offsetof(struct v2_out, key_clock.buf), offsetof(struct v2_out, client.buf),
-    offsetof(struct v2_out, left.buf),      offsetof(struct v2_out, right.buf),
-    offsetof(struct v2_out, info.buf),      offsetof(struct v2_out, text.text),
-    offsetof(struct v2_out, text.lens.buf), offsetof(struct v2_out, parent.buf),
-    offsetof(struct v2_out, type_ref.buf),  offsetof(struct v2_out, len.buf),
-    offsetof(struct v2_out, rest)};
-
-static struct yd_buf *buffer_at(struct v2_out *v2, unsigned i)
-{
-    return (struct yd_buf *)(void *)((uint8_t *)v2 + buffers[i]);
-}
-
-static void v2_begin(struct v2_out *v2, yd_alloc alloc)
-{
-    memset(v2, 0, sizeof *v2);
-    for (unsigned i = 0; i < BUFFERS; i++) yd_buf_init(buffer_at(v2, i), alloc, SIZE_MAX / 2);
-}
-
-static void v2_deinit(struct v2_out *v2)
-{
-    for (unsigned i = 0; i < BUFFERS; i++) yd_buf_deinit(buffer_at(v2, i));
-}
-
-/* All texts as one, then their lengths; the whole behind its length, as every column. */
-static yd_err text_put(struct text_writer *c, struct yd_buf *out)
-{
-    size_t text = yd_varuint_size(c->text.len) + c->text.len;
-    YD_TRY(yd_buf_varuint(out, text + c->lens.buf.len));
-    YD_TRY(yd_buf_varbytes(out, yd_buf_slice(&c->text)));
-    return yd_buf_append(out, yd_buf_slice(&c->lens.buf));
-}
-
-static yd_err v2_flush(struct v2_out *v2)
-{
-    YD_TRY(yd_diff_flush(&v2->key_clock));
-    YD_TRY(yd_uint_flush(&v2->client));
-    YD_TRY(yd_diff_flush(&v2->left));
-    YD_TRY(yd_diff_flush(&v2->right));
-    YD_TRY(yd_uint_flush(&v2->text.lens));
-    YD_TRY(yd_uint_flush(&v2->type_ref));
-    return yd_uint_flush(&v2->len);
-}
-
-static yd_err v2_put(struct v2_out *v2, struct yd_buf *out)
-{
-    YD_TRY(v2_flush(v2));
-    YD_TRY(yd_buf_u8(out, 0)); // no feature flags
-    for (unsigned i = 0; i < COLUMNS; i++) {
-        if (i == TEXTS) {
-            YD_TRY(text_put(&v2->text, out));
-        } else if (i != TEXT_LENGTHS) {
-            YD_TRY(yd_buf_varbytes(out, yd_buf_slice(buffer_at(v2, i))));
-        }
-    }
-    return yd_buf_append(out, yd_buf_slice(&v2->rest));
-}
-
 void yd_sink_begin(struct sink *sink, enum yd_format format, struct yd_buf *out)
 {
+    YD_ASSERT(sink_can(format));
     sink->out = out;
     sink->is_v2 = format == YD_V2;
-    sink->rest = sink->is_v2 ? &sink->v2.rest : out;
-    if (sink->is_v2) v2_begin(&sink->v2, out->alloc);
+    sink->rest = sink_is_v2(sink) ? &sink->v2.rest : out;
+    if (sink_is_v2(sink)) yd_v2_begin(&sink->v2, out->alloc);
 }
 
 yd_err yd_sink_end(struct sink *sink, yd_err err)
 {
-    if (!sink->is_v2) return err;
-    if (err == YD_OK) err = v2_put(&sink->v2, sink->out);
-    v2_deinit(&sink->v2);
-    return err;
+    return sink_is_v2(sink) ? yd_v2_end(&sink->v2, sink->out, err) : err;
 }
 
 static yd_err section_head(struct sink *sink, uint64_t client, uint32_t clock)
 {
-    YD_TRY(sink->is_v2 ? yd_uint_add(&sink->v2.client, client) : sink_uint(sink, client));
+    YD_TRY(sink_is_v2(sink) ? yd_v2_client(&sink->v2, client) : sink_uint(sink, client));
     return sink_uint(sink, clock);
 }
 
@@ -125,7 +63,7 @@ yd_err yd_sink_sections_end(struct sink *sink)
 
 yd_err yd_sink_ranges(struct sink *sink, uint64_t client, uint64_t count)
 {
-    if (sink->is_v2) sink->v2.range_at = 0;
+    if (sink_is_v2(sink)) sink->v2.range_at = 0;
     YD_TRY(sink_uint(sink, client));
     return sink_uint(sink, count);
 }
@@ -133,7 +71,7 @@ yd_err yd_sink_ranges(struct sink *sink, uint64_t client, uint64_t count)
 yd_err yd_sink_range(struct sink *sink, uint32_t clock, uint32_t len)
 {
     uint32_t end = clock + len;
-    if (sink->is_v2) {
+    if (sink_is_v2(sink)) {
         YD_ASSERT(clock >= sink->v2.range_at && len > 0);
         clock -= sink->v2.range_at;
         len--;

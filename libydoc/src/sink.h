@@ -8,20 +8,27 @@
 #include "columns.h"
 #include "wire.h"
 
-/* The columns of V2. */
-struct v2_out {
-    struct diff_writer key_clock;
+/* The columns of V2 that most structs add to: the short way of an encoding has a copy. */
+struct v2_columns {
     struct uint_writer client;
     struct diff_writer left;
     struct diff_writer right;
     struct byte_writer info;
-    struct text_writer text;
+    struct uint_writer text_len;
+    struct uint_writer len;
+};
+struct v2_out {
+    struct v2_columns at;
     struct byte_writer parent;
     struct uint_writer type_ref;
-    struct uint_writer len;
-    struct yd_buf rest;
-    uint32_t key_count;
+    uint32_t keys; /* written anew each time and never by their number, as Yjs does: their column
+                      says no more than how many there are */
     uint32_t range_at; /* clock behind the range written last */
+    uint8_t *block;    /* all of the above, one behind the other */
+    size_t stride;     /* bytes that each has */
+    size_t room;       /* structs that there is room for */
+    struct yd_buf texts;
+    struct yd_buf rest;
 };
 
 struct sink {
@@ -33,6 +40,18 @@ struct sink {
     size_t section_at;  /* in rest: where the number of structs of the open one belongs */
     struct v2_out v2;   /* of V2 only */
 };
+
+/* Where nobody asks for V2, as in the room of the edge, nothing that writes it is linked. */
+#ifdef YD_WRITES_V1
+enum { WRITES_V2 = 0 };
+#else
+enum { WRITES_V2 = 1 };
+#endif
+static inline bool sink_is_v2(const struct sink *sink) { return WRITES_V2 && sink->is_v2; }
+static inline bool sink_can(enum yd_format format)
+{
+    return format == YD_V1 || (WRITES_V2 && format == YD_V2);
+}
 
 /* Begins an update that will be appended to `out`, with the allocator of `out`. */
 void yd_sink_begin(struct sink *sink, enum yd_format format, struct yd_buf *out);
@@ -46,14 +65,23 @@ YD_NODISCARD static inline yd_err sink_uint(struct sink *sink, uint64_t value)
 }
 
 /* ---- write_v2.c */
+void yd_v2_begin(struct v2_out *v2, yd_alloc alloc);
+/* Ends it, after err YD_OK with all columns in `out`. */
+YD_NODISCARD yd_err yd_v2_end(struct v2_out *v2, struct yd_buf *out, yd_err err);
+/* Asks for about as much as structs with so many bytes of content take. Memory refused: later. */
+void yd_v2_expect(struct v2_out *v2, size_t structs, size_t clients, size_t bytes);
+/* Makes room for what so many structs add to the columns. */
+YD_NODISCARD yd_err yd_v2_room(struct v2_out *v2, size_t structs);
+/* The client of a section. */
+YD_NODISCARD yd_err yd_v2_client(struct v2_out *v2, uint64_t client);
 YD_NODISCARD yd_err yd_v2_write(struct v2_out *v2, const struct wire *wire, struct id id,
                                 uint32_t offset, bool merged);
 
 YD_NODISCARD static inline yd_err sink_struct(struct sink *sink, const struct wire *wire,
                                               struct id id, uint32_t offset, bool merged)
 {
-    return sink->is_v2 ? yd_v2_write(&sink->v2, wire, id, offset, merged)
-                       : yd_v1_write(sink->rest, wire, id, offset, merged);
+    return sink_is_v2(sink) ? yd_v2_write(&sink->v2, wire, id, offset, merged)
+                            : yd_v1_write(sink->rest, wire, id, offset, merged);
 }
 
 /* The head of a section. */

@@ -23,7 +23,7 @@ static void ranges_for_v2(struct yd_buf *ranges)
 /* A snapshot has no columns: of V2 only what is in none of them. */
 static yd_err rest_put(struct sink *sink, struct yd_buf *out, yd_err err)
 {
-    if (!sink->is_v2) return err;
+    if (!sink_is_v2(sink)) return err;
     if (err == YD_OK) err = yd_buf_append(out, yd_buf_slice(sink->rest));
     yd_err done = yd_sink_end(sink, YD_ESTATE); // lets go of the columns
     return done == YD_ESTATE ? err : done;
@@ -123,7 +123,7 @@ static yd_err section_restore(const struct yd_doc *doc, struct client *client, u
 static yd_err restore(struct yd_doc *doc, struct past *past, struct sink *sink,
                       struct yd_buf *scratch)
 {
-    if (sink->is_v2) ranges_for_v2(&past->ranges);
+    if (sink_is_v2(sink)) ranges_for_v2(&past->ranges);
     sink_sections_begin(sink);
     for (uint32_t i = 0; i < past_count(past); i++) {
         const struct section *entry = past_at(past, i);

@@ -148,7 +148,7 @@ yd_err yd_merge_left(struct yd_doc *doc, struct client *client, struct smap_pos 
 static bool client_fits(const struct yd_doc *doc, const struct smap *index)
 {
     uint32_t last = NONE;
-    for (uint32_t c = 0; c < index->chunk_count; c++) {
+    for (uint32_t c = 0; c < smap_chunks(index); c++) {
         const struct smap_chunk *chunk = smap_chunk_at(index, c);
         uint32_t room[SMAP_CHUNK];
         const uint32_t *values = smap_chunk_values(chunk, room);

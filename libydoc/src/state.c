@@ -1,6 +1,6 @@
 /* state.c - the document as bytes: state vector, state, last update, snapshot.
  *
- * Where it sits:   the caller -> here -> sink.c, merged.c
+ * Where it sits:   the caller -> here -> emit.c, merged.c
  * Source:          Yjs encodeStateVector, encodeStateAsUpdate, writeUpdateMessageFromTransaction,
  *                  encodeSnapshot; rules U50 to U56 in docs/encoding.md
  *
@@ -69,31 +69,11 @@ void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct
     wire->len = client_entry_end(client, pos) - smap_key(&client->index, pos);
 }
 
-/* One section: what a client has from a clock on. */
-static yd_err emit_section(struct emit_v1 *v1, struct client *client, uint32_t from,
-                           struct sink *sink)
-{
-    if (!sink->is_v2) return yd_emit_v1_section(v1, client, from);
-    struct smap_pos pos;
-    bool found = yd_smap_find(&client->index, from, &pos);
-    YD_ASSERT(found);
-    uint32_t count = yd_smap_count_from(&client->index, pos);
-    YD_TRY(yd_sink_section(sink, count, client->id, from));
-    for (; !smap_is_end(&client->index, pos); pos = smap_next(&client->index, pos)) {
-        struct wire wire;
-        struct id id = {client->id, smap_key(&client->index, pos)};
-        yd_entry_wire(v1->each.doc, client, pos, &wire);
-        uint32_t offset = from > id.clock ? from - id.clock : 0;
-        YD_TRY(yd_v2_write(&sink->v2, &wire, id, offset, false));
-    }
-    return YD_OK;
-}
-
 /* A client's ranges. */
 static yd_err emit_ranges(const struct client *client, struct sink *sink)
 {
     const struct smap *dels = &client->dels;
-    YD_TRY(yd_sink_ranges(sink, client->id, dels->total));
+    YD_TRY(yd_sink_ranges(sink, client->id, smap_total(dels)));
     for (struct smap_pos pos = smap_first(); !smap_is_end(dels, pos); pos = smap_next(dels, pos)) {
         YD_TRY(yd_sink_range(sink, smap_key(dels, pos), smap_value(dels, pos)));
     }
@@ -104,19 +84,19 @@ yd_err yd_emit_deletes(const struct yd_doc *doc, struct sink *sink)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < doc->by_id.count; i++) {
-        if (client_at(doc, by_id_at(doc, i))->dels.total > 0) count++;
+        if (smap_total(&client_at(doc, by_id_at(doc, i))->dels) > 0) count++;
     }
     YD_TRY(sink_uint(sink, count));
     for (uint32_t i = doc->by_id.count; i-- > 0;) {
         const struct client *client = client_at(doc, by_id_at(doc, i));
-        if (client->dels.total > 0) YD_TRY(emit_ranges(client, sink));
+        if (smap_total(&client->dels) > 0) YD_TRY(emit_ranges(client, sink));
     }
     return YD_OK;
 }
 
 static yd_err emit_deletes(struct yd_doc *doc, struct sink *sink)
 {
-    if (sink->is_v2) return yd_emit_deletes(doc, sink);
+    if (sink_is_v2(sink)) return yd_emit_deletes(doc, sink);
     struct kept *kept = &doc->kept_deletes;
     if (yd_kept_is_valid(doc, kept)) return yd_buf_append(sink->out, kept_bytes(kept));
     size_t before = sink->out->len;
@@ -212,10 +192,16 @@ static bool vector_is_own(const struct yd_doc *doc, yd_slice sv)
 
 /* Asks for about as much room as a whole state takes, so that it need not move while it grows.
  * Memory refused: it may still be enough. */
-static void room_expect(const struct yd_doc *doc, struct yd_buf *out)
+static void room_expect(const struct yd_doc *doc, struct sink *sink)
 {
-    size_t size = (size_t)doc->structs * 16 + (doc->text.len - doc->text.dead);
+    struct yd_buf *out = sink->out;
+    size_t bytes = doc->text.len - doc->text.dead + doc->named;
+    size_t size = (size_t)doc->structs * 16 + bytes;
     if (size > out->max - out->len) return;
+    if (SMAP_PACKS && sink_is_v2(sink)) {
+        yd_v2_expect(&sink->v2, (size_t)doc->structs, doc->clients.count, bytes);
+        return;
+    }
     yd_err unused = yd_buf_reserve(out, size);
     (void)unused;
 }
@@ -227,13 +213,13 @@ static yd_err emit_state(struct yd_doc *doc, const uint32_t *targets, struct sin
         if (client_at(doc, i)->next > targets[i]) count++;
     }
     YD_TRY(sink_uint(sink, count));
-    struct emit_v1 v1;
-    yd_emit_v1_begin(&v1, doc, sink->out);
+    struct emitter all;
+    yd_emit_begin(&all, doc, sink);
     for (uint32_t i = doc->by_id.count; i-- > 0;) {
         uint32_t index = by_id_at(doc, i);
         struct client *client = client_at(doc, index);
         if (client->next <= targets[index]) continue;
-        YD_TRY(emit_section(&v1, client, targets[index], sink));
+        YD_TRY(yd_emit_section(&all, client, targets[index]));
     }
     return emit_deletes(doc, sink);
 }
@@ -253,7 +239,7 @@ yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format forma
                            struct yd_buf *out)
 {
     if (doc->broken) return YD_ENOMEM;
-    if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
+    if (!sink_can(format)) return YD_EUNSUPPORTED;
     size_t before = out->len;
     bool waits = doc->pending_runs > 0 || doc->pending_dels > 0;
     YD_TRY(yd_clients_sort(doc));
@@ -265,7 +251,7 @@ yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format forma
     if (err == YD_OK) {
         struct sink sink;
         yd_sink_begin(&sink, format, out);
-        if (sv.len == 0 && format == YD_V1) room_expect(doc, out);
+        if (sv.len == 0) room_expect(doc, &sink);
         err = waits ? yd_emit_merged(doc, targets, &sink) : emit_state(doc, targets, &sink);
         err = yd_sink_end(&sink, err);
     }
@@ -276,13 +262,13 @@ yd_err yd_doc_encode_state(struct yd_doc *doc, yd_slice sv, enum yd_format forma
 /* Lists the clients of the last transaction in doc->sections: next.clock is the clock before it. */
 static yd_err touched_sort(struct yd_doc *doc)
 {
-    const uint32_t *touched = doc->txn.touched.at;
+    const struct touched *touched = doc->txn.touched.at;
     doc->sections.count = 0;
     YD_TRY(yd_vec_reserve(doc, &doc->sections, doc->txn.touched.count, sizeof(struct section)));
     for (uint32_t i = 0; i < doc->txn.touched.count; i++) {
-        const struct client *client = client_at(doc, touched[i]);
+        const struct client *client = client_at(doc, touched[i].client);
         *section_at(doc, doc->sections.count++) = (struct section){
-            .id = client->id, .client = touched[i], .next = {.clock = client->before}};
+            .id = client->id, .client = touched[i].client, .next = {.clock = touched[i].before}};
     }
     yd_sections_sort(doc->sections.at, doc->sections.count);
     return YD_OK;
@@ -328,12 +314,12 @@ static yd_err emit_last(struct yd_doc *doc, struct sink *sink)
     YD_TRY(yd_txn_complete(doc));
     YD_TRY(touched_sort(doc));
     YD_TRY(sink_uint(sink, doc->sections.count));
-    struct emit_v1 v1;
-    yd_emit_v1_begin(&v1, doc, sink->out);
+    struct emitter all;
+    yd_emit_begin(&all, doc, sink);
     for (uint32_t i = 0; i < doc->sections.count; i++) {
         const struct section *section = section_at(doc, i);
         struct client *client = client_at(doc, section->client);
-        YD_TRY(emit_section(&v1, client, section->next.clock, sink));
+        YD_TRY(yd_emit_section(&all, client, section->next.clock));
     }
     return yd_emit_spans(doc, sink);
 }
@@ -341,7 +327,7 @@ static yd_err emit_last(struct yd_doc *doc, struct sink *sink)
 yd_err yd_doc_last_update(struct yd_doc *doc, enum yd_format format, struct yd_buf *out)
 {
     if (doc->broken) return YD_ENOMEM;
-    if (format != YD_V1 && format != YD_V2) return YD_EUNSUPPORTED;
+    if (!sink_can(format)) return YD_EUNSUPPORTED;
     if (yd_edit_is_open(doc)) return YD_ESTATE;
     if (doc->txn.touched.count == 0 && doc->txn.dels.count == 0) return YD_OK;
     size_t before = out->len;

@@ -23,13 +23,6 @@
 
 #include <string.h>
 
-/* In place everywhere; in wasm, which has one file, once. */
-#ifdef __wasm__
-#define YD_ONCE static __attribute__((noinline, unused))
-#else
-#define YD_ONCE static inline
-#endif
-
 #define NONE       UINT32_MAX
 #define CLOCK_MAX  ((uint32_t)INT32_MAX) /* clocks are below; Yjs has 2^53, real ones never */
 #define CLIENT_MAX ((uint32_t)1 << 24)   /* clients of a document: 24 bits in an item */
@@ -137,13 +130,15 @@ static inline void item_set_ref(struct item *it, uint32_t ref)
 
 struct client {
     uint64_t id;
-    uint32_t next;   /* state: the clock that its next struct will have */
-    uint32_t before; /* state before this transaction, if epoch is the transaction's */
-    uint32_t epoch;
-    uint32_t pend;     /* index of its pending record or NONE */
+    uint32_t next;     /* state: the clock that its next struct will have */
+    uint32_t link;     /* its place in txn.touched, if it is there; or see LINK_PEND */
     struct smap index; /* clock -> item handle or INDEX_GC; covers 0 to next without holes */
     struct smap dels;  /* clock -> length; maximal runs of deleted and collected clocks */
 };
+
+/* Something waits for the client: the rest is the index of its pending record, which has the other
+ * link then. */
+#define LINK_PEND ((uint32_t)1 << 31)
 
 struct list {
     uint32_t head;
@@ -206,9 +201,16 @@ struct run {
 /* What waits for one client, or because of one client. */
 struct pend {
     uint32_t client;
+    uint32_t touched; /* the client's link */
     uint32_t missing; /* retry when the state passes this clock; NONE: nothing waits for it */
     struct smap runs; /* clock at which a run began when it came -> run handle */
     struct smap dels; /* clock -> length, disjoint */
+};
+
+/* A client whose state grew in a transaction. */
+struct touched {
+    uint32_t client;
+    uint32_t before; /* its state then */
 };
 
 /* A transaction: one yd_doc_apply(). Kept until the next one for yd_doc_last_update(). */
@@ -219,7 +221,7 @@ struct txn {
                            yd_txn_complete() */
     bool apart;         /* it loaded a state in which no neighbours fit together */
     bool no_waiting;    /* the parking place has no room for any of it */
-    struct vec touched; /* uint32_t: clients whose state grew */
+    struct vec touched; /* struct touched */
     struct vec dels;    /* struct span: what was deleted */
     struct vec cands;   /* struct span with len 0: structs that may merge with neighbours */
 };
@@ -378,6 +380,8 @@ YD_NODISCARD yd_err yd_txn_complete(struct yd_doc *doc);
 /* ---- doc.c */
 /* Lets go of everything in the document. What was read of an update of format V2 stays. */
 void yd_doc_empty(struct yd_doc *doc);
+/* Says that a state of so many bytes will be loaded. */
+YD_NODISCARD yd_err yd_doc_expect(struct yd_doc *doc, size_t bytes);
 /* Gives back what tables have beyond their need. */
 void yd_doc_fit(struct yd_doc *doc);
 
@@ -535,9 +539,28 @@ YD_NODISCARD yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *
 YD_NODISCARD yd_err yd_clients_sort(struct yd_doc *doc);
 /* Notes that the client's state is about to grow. */
 YD_NODISCARD yd_err yd_client_touch(struct yd_doc *doc, uint32_t index);
-static inline uint32_t client_before(const struct yd_doc *doc, const struct client *client)
+static inline struct pend *pend_at(const struct yd_doc *doc, uint32_t i)
 {
-    return client->epoch == doc->txn.epoch ? client->before : client->next;
+    return (struct pend *)doc->pends.at + i;
+}
+/* Its entry in the table of the transaction at hand, or NULL. */
+YD_ONCE const struct touched *client_touched(const struct yd_doc *doc, uint32_t index)
+{
+    uint32_t link = client_at(doc, index)->link;
+    if ((link & LINK_PEND) != 0) link = pend_at(doc, link & ~LINK_PEND)->touched;
+    if (link >= doc->txn.touched.count) return NULL;
+    const struct touched *at = (const struct touched *)doc->txn.touched.at + link;
+    return at->client == index ? at : NULL;
+}
+static inline uint32_t client_before(const struct yd_doc *doc, uint32_t index)
+{
+    const struct touched *touched = client_touched(doc, index);
+    return touched != NULL ? touched->before : client_at(doc, index)->next;
+}
+/* Index of its pending record, or NONE. */
+static inline uint32_t client_pend(const struct client *client)
+{
+    return (client->link & LINK_PEND) != 0 ? client->link & ~LINK_PEND : NONE;
 }
 /* Appends a struct of `len` clocks to the client's index. Deleted ranges are the caller's. */
 YD_NODISCARD yd_err yd_client_append(struct yd_doc *doc, uint32_t index, uint32_t value,

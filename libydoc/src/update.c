@@ -15,7 +15,7 @@ yd_err yd_deletes_copy(const struct source *source, struct sink *sink)
     yd_err err = yd_ranges_collect(source, &list);
     if (err == YD_OK) {
         yd_ranges_sort(&list, false);
-        if (sink->is_v2 && !yd_ranges_ascend(&list)) {
+        if (sink_is_v2(sink) && !yd_ranges_ascend(&list)) {
             yd_ranges_sort(&list, true);
             yd_ranges_join(&list);
         }
@@ -116,14 +116,14 @@ static yd_err update_copy(struct yd_update update, const struct yd_buf *vector,
 
 yd_err yd_update_convert(struct yd_update update, enum yd_format format, struct yd_buf *out)
 {
-    if (!format_is_known(format)) return YD_EUNSUPPORTED;
+    if (!sink_can(format)) return YD_EUNSUPPORTED;
     return update_copy(update, NULL, format, out);
 }
 
 yd_err yd_update_diff(struct yd_update update, yd_slice sv, enum yd_format format,
                       struct yd_buf *out)
 {
-    if (!format_is_known(format)) return YD_EUNSUPPORTED;
+    if (!sink_can(format)) return YD_EUNSUPPORTED;
     struct yd_buf vector;
     yd_buf_init(&vector, out->alloc, SIZE_MAX / 2);
     yd_err err = vector_list(sv, &vector);
