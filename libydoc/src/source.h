@@ -66,8 +66,8 @@ YD_NODISCARD yd_err yd_ranges_collect(const struct source *source, struct yd_buf
 void yd_ranges_sort(struct yd_buf *list, bool by_clock);
 /* Joins what touches or overlaps, in a list sorted by clock. */
 void yd_ranges_join(struct yd_buf *list);
-/* The same for those behind `from` bytes of a list in the order they came in: each one only with the
- * one before it, which is what deleting backwards comes to. */
+/* The same for those behind `from` bytes of a list in the order they came in: each one only with
+ * the one before it, which is what deleting backwards comes to. */
 void yd_ranges_gather(struct yd_buf *list, size_t from);
 /* Writes a sorted list as a delete set. */
 YD_NODISCARD yd_err yd_ranges_write(const struct yd_buf *list, struct sink *sink);
