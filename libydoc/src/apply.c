@@ -108,15 +108,15 @@ static inline yd_err room_check(const struct yd_doc *doc, yd_slice update,
 
 /* The same for clients and for what waits. If it is too much only for what waits, none of it may
  * wait: what is parked is what came. */
-static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct update_plan *plan)
+static yd_err limits_check(struct yd_doc *doc, yd_slice update, const struct update_plan *plan,
+                           uint32_t sections)
 {
     YD_TRY(room_check(doc, update, plan));
     if (doc_is_unlimited(doc)) return YD_OK;
-    uint64_t clients =
-        doc->clients.count + (uint64_t)doc->sections.count * 2 + plan->delete_clients;
+    uint64_t clients = doc->clients.count + (uint64_t)sections * 2 + plan->delete_clients;
     if (clients >= CLIENT_MAX - 1) return YD_ETOOBIG;
-    uint64_t parked = yd_doc_pending(doc).bytes + update.len +
-                      doc->sections.count * sizeof(struct run) + plan->ranges * sizeof(struct span);
+    uint64_t parked = yd_doc_pending(doc).bytes + update.len + sections * sizeof(struct run) +
+                      plan->ranges * sizeof(struct span);
     doc->txn.no_waiting = parked > doc->opts.pending_bytes_max;
     return YD_OK;
 }
@@ -158,7 +158,7 @@ static yd_err update_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool 
 {
     struct update_plan plan;
     YD_TRY(yd_update_validate(doc, bytes, inner, &plan, &applied->error_at));
-    YD_TRY(limits_check(doc, bytes, &plan));
+    YD_TRY(limits_check(doc, bytes, &plan, doc->sections.count));
     applied->known_part = plan.has_lost;
     return update_integrate(doc, &plan, parked);
 }
@@ -179,8 +179,11 @@ static yd_err single_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool 
 {
     struct single single;
     if (!yd_single_read(doc, bytes, inner, &single)) return BULK_UNFIT;
-    bool deletes = single.plan.delete_clients > 0; // otherwise no client is new, and nothing waits
-    YD_TRY(deletes ? limits_check(doc, bytes, &single.plan) : room_check(doc, bytes, &single.plan));
+    bool deletes = single.plan.delete_clients > 0;
+    bool is_new = single.plan.structs > 0 && single.client == NONE;
+    // Otherwise no client is new, and nothing waits.
+    YD_TRY(deletes || is_new ? limits_check(doc, bytes, &single.plan, is_new)
+                             : room_check(doc, bytes, &single.plan));
     YD_TRY(yd_single_integrate(doc, &single));
     if (deletes) {
         YD_TRY(single_deletes(doc, &single, parked));

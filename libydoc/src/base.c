@@ -136,28 +136,18 @@ uint64_t yd_read_varuint(struct yd_reader *r)
     return 0;
 }
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 /* All groups of seven bits at once: client ids are random numbers of five bytes and more, and
  * every reference names one. */
 uint64_t yd_codec_varuint_long(struct yd_reader *r)
 {
-    uint64_t word;
+    uint64_t word, value;
     if (r->failed || yd_reader_left(r) < sizeof word) return yd_read_varuint(r);
     memcpy(&word, r->at, sizeof word);
-    uint64_t stops = ~word & 0x8080808080808080u;
-    if (stops == 0) return yd_read_varuint(r);
-    uint64_t last = stops & (0 - stops); // top bit of the last byte
-    word &= last | (last - 1);
-    word = (word & 0x007f007f007f007fu) | (word & 0x7f007f007f007f00u) >> 1;
-    word = (word & 0x00003fff00003fffu) | (word & 0x3fff00003fff0000u) >> 2;
-    word = (word & 0x000000000fffffffu) | (word & 0x0fffffff00000000u) >> 4;
-    if (word >> 53 != 0) return yd_read_varuint(r);
-    r->at += (unsigned)__builtin_ctzll(stops) / 8 + 1;
-    return word;
+    uint32_t len = codec_unspell(word, &value);
+    if (len == 0) return yd_read_varuint(r);
+    r->at += len;
+    return value;
 }
-#else
-uint64_t yd_codec_varuint_long(struct yd_reader *r) { return yd_read_varuint(r); }
-#endif
 
 yd_slice yd_read_bytes(struct yd_reader *r, uint64_t len)
 {

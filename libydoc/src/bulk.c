@@ -136,7 +136,9 @@ static yd_err struct_decode(struct bulk *b, struct yd_reader *r, bool inner, uin
 {
     struct yd_doc *doc = b->doc;
     const uint8_t *start = r->at;
-    yd_v1_check(r, &b->own, clock, inner, &b->wire);
+    if (!SMAP_PACKS || !v1_check_short(r, &b->own, clock, &b->wire)) {
+        yd_v1_check(r, &b->own, clock, inner, &b->wire);
+    }
     if (r->failed || b->wire.ref == REF_SKIP) return BULK_UNFIT;
     if (doc->bytes > doc->opts.doc_bytes_max) return BULK_UNFIT;
     doc->structs++;

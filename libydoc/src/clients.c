@@ -22,20 +22,36 @@ static uint32_t id_hash(uint64_t id)
     return (uint32_t)(id >> 32);
 }
 
-/* Slot of an id in the table, or the free slot where it belongs. */
-static uint32_t id_slot(const struct yd_doc *doc, uint64_t id)
+/* A slot has 8 bits of the hash above the client, so that others are told apart without a look at
+ * them, which would be out of the cache. */
+#define SLOT_CLIENT (CLIENT_MAX - 1)
+
+static bool slot_is(const struct yd_doc *doc, uint32_t slot, uint32_t hash, uint64_t id)
 {
-    const uint32_t *slots = doc->client_hash.at;
+    if (((slot ^ hash) & ~SLOT_CLIENT) != 0) return false;
+    return client_at(doc, (slot & SLOT_CLIENT) - 1)->id == id;
+}
+
+/* Slot of an id in the table, or the free slot where it belongs. */
+static uint32_t *id_slot(const struct yd_doc *doc, uint64_t id, uint32_t hash)
+{
+    uint32_t *slots = doc->client_hash.at;
     uint32_t mask = doc->client_hash.cap - 1;
-    uint32_t i = id_hash(id) & mask;
-    while (slots[i] != 0 && client_at(doc, slots[i] - 1)->id != id) i = (i + 1) & mask;
-    return i;
+    uint32_t i = hash & mask;
+    while (slots[i] != 0 && !slot_is(doc, slots[i], hash, id)) i = (i + 1) & mask;
+    return &slots[i];
+}
+
+static void id_put(const struct yd_doc *doc, uint64_t id, uint32_t client)
+{
+    uint32_t hash = id_hash(id);
+    *id_slot(doc, id, hash) = (hash & ~SLOT_CLIENT) | (client + 1);
 }
 
 uint32_t yd_client_search(struct yd_doc *doc, uint64_t id)
 {
     if (doc->clients.count == 0) return NONE;
-    uint32_t slot = ((uint32_t *)doc->client_hash.at)[id_slot(doc, id)];
+    uint32_t slot = *id_slot(doc, id, id_hash(id)) & SLOT_CLIENT;
     if (slot == 0) return NONE;
     doc->last_client = slot - 1;
     return slot - 1;
@@ -52,9 +68,7 @@ static yd_err id_table_reserve(struct yd_doc *doc)
     memset(slots, 0, cap * sizeof *slots);
     yd_vec_free(doc, &doc->client_hash, sizeof *slots);
     doc->client_hash = (struct vec){slots, 0, cap};
-    for (uint32_t i = 0; i < doc->clients.count; i++) {
-        slots[id_slot(doc, client_at(doc, i)->id)] = i + 1;
-    }
+    for (uint32_t i = 0; i < doc->clients.count; i++) id_put(doc, client_at(doc, i)->id, i);
     return YD_OK;
 }
 
@@ -70,7 +84,7 @@ yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index)
     YD_TRY(yd_vec_reserve(doc, &doc->clients, 1, sizeof(struct client)));
     YD_TRY(yd_vec_reserve(doc, &doc->by_id, 1, sizeof(uint32_t)));
     uint32_t i = doc->clients.count;
-    ((uint32_t *)doc->client_hash.at)[id_slot(doc, id)] = i + 1;
+    id_put(doc, id, i);
     *client_at(doc, i) = (struct client){.id = id};
     ((uint32_t *)doc->by_id.at)[i] = i;
     doc->clients.count++;

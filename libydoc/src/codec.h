@@ -57,6 +57,19 @@ static inline uint64_t codec_clock(struct yd_reader *r)
     return yd_codec_varuint_long(r);
 }
 
+/* The first n of the 8 bytes of a word of this machine, n above 0; the others 0. */
+static inline uint64_t codec_first(uint64_t word, uint32_t n)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return word & ~(uint64_t)0 >> (64 - 8 * n);
+#else
+    uint8_t bytes[8] = {0};
+    memcpy(bytes, &word, n);
+    memcpy(&word, bytes, sizeof word);
+    return word;
+#endif
+}
+
 /* A client id as its bytes stand on the wire. Most ids in a section are the section's own: they
  * need not be decoded. */
 struct codec_id {
@@ -72,13 +85,7 @@ static inline struct codec_id codec_id_of(const struct yd_reader *r, const uint8
 {
     struct codec_id id = {.value = value, .len = (uint32_t)(r->at - at)};
     if (r->failed || id.len == 0 || id.len > 7 || (size_t)(r->end - at) < sizeof id.word) return id;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    id.mask = ~(uint64_t)0 >> (64 - 8 * id.len);
-#else
-    uint8_t ones[8] = {0};
-    memset(ones, 0xff, id.len);
-    memcpy(&id.mask, ones, sizeof id.mask);
-#endif
+    id.mask = codec_first(~(uint64_t)0, id.len);
     memcpy(&id.word, at, sizeof id.word);
     id.word &= id.mask;
     return id;
@@ -116,6 +123,28 @@ static inline uint8_t *codec_put(uint8_t *out, uint64_t value)
     for (; value >= 0x80; value >>= 7) *out++ = (uint8_t)(value | 0x80);
     *out++ = (uint8_t)value;
     return out;
+}
+
+/* The reverse of codec_spell(): what a varUint is whose bytes a word of this machine begins with,
+ * and how many they are. 0: more than the word has, or above 2^53-1, or not told on this machine.
+ */
+static inline uint32_t codec_unspell(uint64_t word, uint64_t *value)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t stops = ~word & 0x8080808080808080u;
+    uint64_t last = stops & (0 - stops); // top bit of the last byte
+    if (stops == 0) return 0;
+    word &= last | (last - 1);
+    word = (word & 0x007f007f007f007fu) | (word & 0x7f007f007f007f00u) >> 1;
+    word = (word & 0x00003fff00003fffu) | (word & 0x3fff00003fff0000u) >> 2;
+    word = (word & 0x000000000fffffffu) | (word & 0x0fffffff00000000u) >> 4;
+    *value = word;
+    return word >> 53 != 0 ? 0 : (uint32_t)__builtin_ctzll(stops) / 8 + 1;
+#else
+    (void)word;
+    *value = 0;
+    return 0;
+#endif
 }
 
 /* How many bytes a varUint has: one for each group of seven bits. */

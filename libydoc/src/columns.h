@@ -57,9 +57,8 @@ struct text_part yd_text_next(struct text_reader *c);
 #define COLUMN_STEP ((size_t)16) /* bytes that a value may take, the end of its run included */
 #define COLUMN_MORE ((size_t)16) /* and what may be written behind them */
 
-/* `at` is where the next run goes. Without a run at hand the value is none that is ever added. */
-#define NO_UINT UINT64_MAX
-#define NO_DIFF INT64_MIN
+/* `at` is where the next run goes. Writers begin as zeroes, those of bytes, which write a run's
+ * value when it begins, with one that is none. */
 #define NO_BYTE UINT32_MAX
 struct uint_writer {
     uint8_t *at;

@@ -7,14 +7,10 @@
  * wire, as for what comes from elsewhere: for a struct that is written from its middle on, for GCs,
  * and for values that only it knows.
  */
-#include "emit.h"
+#include "emit_item.h"
 
-struct spelled yd_spell(uint64_t id, uint32_t client)
-{
-    struct spelled s = {.id = id, .client = client};
-    s.len = codec_spell(id, &s.word);
-    return s;
-}
+/* Bytes of the head of a section, and what may be written behind it. */
+#define HEAD_MAX ((size_t)32)
 
 void yd_emit_begin(struct emitter *all, const struct yd_doc *doc, struct sink *sink)
 {
@@ -33,6 +29,17 @@ yd_err yd_emit_entry(const struct emitter *all, const struct client *client, str
     return sink_struct(all->sink, &wire, id, offset, false);
 }
 
+/* The head of a section in V1, by what is spelled already. */
+static yd_err head_v1(const struct emitter *all, uint32_t count, uint32_t from)
+{
+    struct yd_buf *out = all->sink->out;
+    YD_TRY(yd_buf_reserve(out, HEAD_MAX));
+    uint8_t *p = codec_put_u32(out->ptr + out->len, count);
+    p = codec_put_u32(put_spelled(p, &all->each.own), from);
+    out->len = (size_t)(p - out->ptr);
+    return YD_OK;
+}
+
 yd_err yd_emit_section(struct emitter *all, struct client *client, uint32_t from)
 {
     struct smap *index = &client->index;
@@ -44,9 +51,9 @@ yd_err yd_emit_section(struct emitter *all, struct client *client, uint32_t from
         count = yd_smap_count_from(index, pos);
         offset = from - smap_key(index, pos);
     }
-    all->each.own = yd_spell(client->id, (uint32_t)(client - client_at(all->each.doc, 0)));
+    all->each.own = spell(client->id, (uint32_t)(client - client_at(all->each.doc, 0)));
     yd_err err = SMAP_PACKS && !sink_is_v2(all->sink)
-                     ? yd_emit_v1_head(all, count, from)
+                     ? head_v1(all, count, from)
                      : yd_sink_section(all->sink, count, client->id, from);
     if (err == YD_OK && offset > 0) {
         err = yd_emit_entry(all, client, pos, offset);

@@ -28,6 +28,12 @@ struct spelled {
     uint32_t len;
     uint32_t client;
 };
+YD_PART struct spelled spell(uint64_t id, uint32_t client)
+{
+    struct spelled s = {.id = id, .client = client};
+    s.len = codec_spell(id, &s.word);
+    return s;
+}
 #define EMIT_OTHERS (SMAP_PACKS ? 4 : 1) /* a power of two */
 /* What is needed for each item. */
 struct emit {
@@ -41,15 +47,12 @@ struct emitter {
     struct spelled others[EMIT_OTHERS];
     struct sink *sink;
 };
-struct spelled yd_spell(uint64_t id, uint32_t client);
 void yd_emit_begin(struct emitter *all, const struct yd_doc *doc, struct sink *sink);
 /* Appends what a client has from a clock on, which is below its state. */
 YD_NODISCARD yd_err yd_emit_section(struct emitter *all, struct client *client, uint32_t from);
 /* One struct, from its clock `offset` on: the long way. */
 YD_NODISCARD yd_err yd_emit_entry(const struct emitter *all, const struct client *client,
                                   struct smap_pos pos, uint32_t offset);
-/* ---- emit_v1.c: the head of a section */
-YD_NODISCARD yd_err yd_emit_v1_head(const struct emitter *all, uint32_t count, uint32_t from);
 /* ---- emit_v1.c, emit_v2.c: entries of one chunk, from pos on */
 YD_NODISCARD yd_err yd_emit_v1_chunk(struct emitter *all, const struct client *client,
                                      struct smap_pos pos);

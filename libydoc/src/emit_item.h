@@ -21,8 +21,14 @@ YD_BODY const struct spelled *emit_client(const struct emit *e, uint32_t client)
 {
     if (client == e->own.client) return &e->own;
     struct spelled *other = &e->others[client % EMIT_OTHERS];
-    if (client != other->client) *other = yd_spell(client_at(e->doc, client)->id, client);
+    if (client != other->client) *other = spell(client_at(e->doc, client)->id, client);
     return other;
+}
+
+YD_HERE uint8_t *put_spelled(uint8_t *p, const struct spelled *s)
+{
+    memcpy(p, &s->word, sizeof s->word);
+    return p + s->len;
 }
 
 /* Bytes of content and names are copied so many at a time where there are that many: a copy of a
@@ -31,7 +37,7 @@ YD_BODY const struct spelled *emit_client(const struct emit *e, uint32_t client)
 #define EMIT_STEP ((uint32_t)32)
 YD_HERE uint8_t *emit_bytes(const struct arena *from, uint8_t *p, uint32_t off, uint32_t len)
 {
-    if (len <= EMIT_STEP && from->cap >= EMIT_STEP && off <= from->cap - EMIT_STEP) {
+    if (len <= EMIT_STEP && (uint64_t)off + EMIT_STEP <= from->cap) {
         memcpy(p, from->ptr + off, EMIT_STEP);
     } else if (len > 0) {
         memcpy(p, from->ptr + off, len);

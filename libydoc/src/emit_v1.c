@@ -9,12 +9,6 @@
  */
 #include "emit_item.h"
 
-YD_HERE uint8_t *put_spelled(uint8_t *p, const struct spelled *s)
-{
-    memcpy(p, &s->word, sizeof s->word);
-    return p + s->len;
-}
-
 YD_PART uint8_t *emit_id(const struct emit *e, uint8_t *p, uint32_t client, uint32_t clock)
 {
     return codec_put_u32(put_spelled(p, emit_client(e, client)), clock);
@@ -84,16 +78,6 @@ static yd_err room_make(struct yd_buf *out, const uint8_t *p, size_t need)
 {
     out->len = (size_t)(p - out->ptr);
     return yd_buf_reserve(out, need);
-}
-
-yd_err yd_emit_v1_head(const struct emitter *all, uint32_t count, uint32_t from)
-{
-    struct yd_buf *out = all->sink->out;
-    YD_TRY(yd_buf_reserve(out, EMIT_MAX));
-    uint8_t *p = codec_put_u32(out->ptr + out->len, count);
-    p = codec_put_u32(put_spelled(p, &all->each.own), from);
-    out->len = (size_t)(p - out->ptr);
-    return YD_OK;
 }
 
 yd_err yd_emit_v1_chunk(struct emitter *all, const struct client *client, struct smap_pos pos)

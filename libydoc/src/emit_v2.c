@@ -46,10 +46,21 @@ YD_BODY void add_text(struct pens *c, const struct arena *from, struct extent at
     uint_add_small(&c->at.text_len, units);
 }
 
-/* Its length in units is not known. */
+/* Units of a text of which only the bytes are known: mostly it is short, and it and what is behind
+ * it have no character of more than one. */
+YD_BODY uint32_t units_of(const struct arena *from, struct extent at)
+{
+    uint64_t words[2];
+    if (at.bytes <= sizeof words && (uint64_t)at.off + sizeof words <= from->len) {
+        memcpy(words, from->ptr + at.off, sizeof words);
+        if (((words[0] | words[1]) & 0x8080808080808080u) == 0) return at.bytes;
+    }
+    return yd_utf8_count((yd_slice){from->ptr + at.off, at.bytes});
+}
+
 YD_BODY void add_name(struct pens *c, const struct arena *from, struct extent at)
 {
-    add_text(c, from, at, yd_utf8_count((yd_slice){from->ptr + at.off, at.bytes}));
+    add_text(c, from, at, units_of(from, at));
 }
 
 YD_BODY void add_parent(const struct emit *e, struct pens *c, const struct list *list)
@@ -69,7 +80,7 @@ YD_BODY void add_type(const struct emit *e, struct pens *c, const struct type *t
 {
     uint_add(&c->out->type_ref, type->ref);
     if (!wire_type_has_name(type->ref)) return;
-    c->out->keys++;
+    v2_key_add(c->out);
     add_name(c, &e->doc->text, (struct extent){type->name, type->name_len});
 }
 
@@ -78,7 +89,7 @@ YD_BODY void add_mark(const struct emit *e, struct pens *c, struct extent from)
 {
     struct yd_reader r = yd_reader_of(text_slice(e->doc, from.off, from.bytes));
     uint32_t len = (uint32_t)codec_varuint(&r);
-    c->out->keys++;
+    v2_key_add(c->out);
     add_name(c, &e->doc->text, (struct extent){(uint32_t)(r.at - e->doc->text.ptr), len});
 }
 
@@ -114,8 +125,8 @@ static yd_err add_rest(struct yd_buf *rest, uint32_t ref, yd_slice content)
 {
     if (ref == REF_ANY) return yd_buf_append(rest, content);
     struct yd_reader r = yd_reader_of(content);
-    (void)yd_read_varbytes(&r);
-    return yd_json_any(rest, yd_read_varbytes(&r));
+    (void)codec_bytes(&r, codec_varuint(&r)); // the key
+    return yd_json_any(rest, codec_bytes(&r, codec_varuint(&r)));
 }
 
 /* The long way, and room again for what is left of the chunk. */

@@ -207,7 +207,7 @@ static bool is_short(const struct yd_update *update)
            update->bytes.ptr[0] <= 1;
 }
 
-static yd_err section_take(struct merge *m, struct yd_reader *r, uint32_t update)
+static yd_err section_copy_whole(struct merge *m, struct yd_reader *r, uint32_t update)
 {
     struct lane lane = {.left = (uint32_t)yd_count_read(r, 2), .update = update};
     const uint8_t *at = r->at;
@@ -238,7 +238,7 @@ static yd_err short_take(struct merge *m, yd_slice bytes, uint32_t update)
 {
     struct update_plan plan;
     struct yd_reader r = {bytes.ptr + 1, bytes.ptr + bytes.len, false};
-    if (bytes.ptr[0] == 1) YD_TRY(section_take(m, &r, update));
+    if (bytes.ptr[0] == 1) YD_TRY(section_copy_whole(m, &r, update));
     if (yd_reader_left(&r) > 0 && *r.at == 0) return YD_OK; // nothing is deleted
     yd_deletes_check(&r, &plan);
     if (r.failed) return YD_EMALFORMED;

@@ -107,7 +107,7 @@ static yd_err merged_ranges(const struct yd_doc *doc, const struct client *clien
     if (count == 0) return YD_OK;
     YD_TRY(yd_sink_ranges(sink, client->id, count));
     walk = walk_of(doc, client);
-    while (range_next(&walk, &clock, &end)) YD_TRY(yd_sink_range(sink, clock, end - clock));
+    while (range_next(&walk, &clock, &end)) YD_TRY(sink_range(sink, clock, end - clock));
     return YD_OK;
 }
 

@@ -165,7 +165,7 @@ yd_err yd_ranges_write(const struct yd_buf *list, struct sink *sink)
         size_t end = client_end(list, i);
         YD_TRY(yd_sink_ranges(sink, range_at(list, i)->client, end - i));
         for (; i < end; i++) {
-            YD_TRY(yd_sink_range(sink, range_at(list, i)->clock, range_at(list, i)->len));
+            YD_TRY(sink_range(sink, range_at(list, i)->clock, range_at(list, i)->len));
         }
     }
     return YD_OK;

@@ -20,3 +20,5 @@ void yd_v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock
 {
     v1_check(r, own, clock, wire, inner);
 }
+
+void yd_v1_content(struct yd_reader *r, struct wire *wire) { v1_content(r, wire, true); }

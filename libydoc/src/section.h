@@ -78,10 +78,11 @@ void yd_sections_sort(struct section *sections, uint32_t n);
 /* ---- single.c */
 #define SINGLE_STRUCTS 32
 #define SINGLE_RANGES  4
-/* An update of at most so many structs of one client, which is known and goes on where it was. */
+/* An update of at most so many structs of one client, which is new or goes on where it was. */
 struct single {
     struct update_plan plan;
-    uint32_t client; /* index, if there are structs */
+    uint32_t client; /* index, if there are structs; NONE: a new one */
+    uint64_t id;     /* of it */
     bool is_short;   /* the delete set is these ranges: */
     uint64_t deletes_of;
     struct span ranges[SINGLE_RANGES]; /* plan.ranges of them; the client is not set */

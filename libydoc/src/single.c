@@ -3,7 +3,7 @@
  * Where it sits:   apply.c -> here -> integrate.c, text.c
  * Source:          rules U1 to U29 in docs/encoding.md, for this case
  *
- * A key is pressed, a value is set: a few structs of one client that is known, which go on where it
+ * A key is pressed, a value is set: a few structs of one client that is new or goes on where it
  * was, and perhaps ranges that they delete. Such an update is read once, with all checks, and
  * integrated from what was read; nothing is listed, sorted or kept for later. Whatever else an
  * update holds, and bad bytes, is left to the long way, before anything is changed.
@@ -41,8 +41,10 @@ static bool section_read(struct yd_doc *doc, struct yd_reader *r, bool inner, st
     *own = codec_id_of(r, at, id);
     uint64_t clock = codec_varuint(r);
     if (r->failed || count == 0 || count > SINGLE_STRUCTS) return false;
+    single->id = id;
     single->client = yd_client_find(doc, id);
-    if (single->client == NONE || clock != client_at(doc, single->client)->next) return false;
+    uint32_t next = single->client == NONE ? 0 : client_at(doc, single->client)->next;
+    if (clock != next) return false;
     single->plan.structs = count;
     for (uint32_t i = 0; i < count; i++) {
         struct wire *wire = &single->wires[i];
@@ -107,17 +109,18 @@ bool yd_single_read(struct yd_doc *doc, yd_slice update, bool inner, struct sing
 static bool stays_behind(struct yd_doc *doc, const struct item *left, uint32_t list,
                          struct origin origin, struct origin right)
 {
-    struct smap_pos pos;
-    uint32_t handle = struct_at(doc, right.client, right.clock, &pos);
-    if (handle == INDEX_GC || item_at(doc, handle)->clock != right.clock) return false;
+    if (right.client != NONE) {
+        struct smap_pos pos;
+        uint32_t handle = struct_at(doc, right.client, right.clock, &pos);
+        if (handle == INDEX_GC || item_at(doc, handle)->clock != right.clock) return false;
+    }
     for (uint32_t i = 0; i < FINGERS; i++) {
         const struct fingers *f = &doc->fingers[i];
         if (f->at.count > 0 && f->list == list && origin_equal(f->origins.left, origin)) {
             return false; // the walk may begin at one of them
         }
     }
-    return left->right == NONE ||
-           !origin_equal(origin, item_origin(doc, item_at(doc, left->right)));
+    return !origin_equal(origin, item_origin(doc, item_at(doc, left->right)));
 }
 
 /* The right origin of a struct; client NONE if it has none. */
@@ -138,17 +141,16 @@ static bool text_fits(struct yd_doc *doc, const struct item *left, const struct 
     const struct list *list = list_at(doc, handle);
     uint32_t owner = type_at(doc, list->type)->owner;
     if (list->key != NONE || (owner != NONE && item_is_deleted(item_at(doc, owner)))) return false;
-    if (right.client == NONE) return left->right == NONE;
-    if (left->right != NONE) {
-        const struct item *next = item_at(doc, left->right);
-        if (next->clock == right.clock && item_client(next) == right.client) return true;
-    }
+    if (left->right == NONE) return right.client == NONE;
+    const struct item *next = item_at(doc, left->right);
+    if (next->clock == right.clock && item_client(next) == right.client) return true;
     struct origin origin = {item_client(left), left->clock + left->len - 1};
     return stays_behind(doc, left, handle, origin, right);
 }
 
 /* Text behind the last item of its client makes that longer, instead of becoming an item that is
- * joined with it when the transaction ends. */
+ * joined with it when the transaction ends. What stands to the right does not have its origin here:
+ * then it was no neighbour that the author saw before writing this item, or text_fits() says no. */
 static yd_err text_go_on(struct yd_doc *doc, uint32_t index, const struct wire *wire, bool *done)
 {
     struct client *client = client_at(doc, index);
@@ -157,12 +159,10 @@ static yd_err text_go_on(struct yd_doc *doc, uint32_t index, const struct wire *
     if (handle == INDEX_GC) return YD_OK;
     struct item *left = item_at(doc, handle);
     if (!text_fits(doc, left, wire)) return YD_OK;
-    if (left->right != NONE) YD_TRY(yd_origin_keep_left(doc, item_at(doc, left->right)));
     YD_TRY(yd_text_extend(doc, left, wire->content, wire->len, done));
     if (!*done) return YD_OK;
     YD_TRY(yd_client_touch(doc, index));
     client->next += wire->len;
-    yd_origin_settle(doc, left);
     return YD_OK;
 }
 
@@ -228,8 +228,11 @@ static yd_err struct_integrate(struct yd_doc *doc, uint32_t index, const struct 
 
 yd_err yd_single_integrate(struct yd_doc *doc, const struct single *single)
 {
+    uint32_t index = single->client;
+    if (single->plan.structs > 0 && index == NONE)
+        YD_TRY(yd_client_intern(doc, single->id, &index));
     for (uint32_t i = 0; i < single->plan.structs; i++) {
-        YD_TRY(struct_integrate(doc, single->client, &single->wires[i]));
+        YD_TRY(struct_integrate(doc, index, &single->wires[i]));
     }
     return YD_OK;
 }

@@ -68,18 +68,21 @@ yd_err yd_sink_ranges(struct sink *sink, uint64_t client, uint64_t count)
     return sink_uint(sink, count);
 }
 
-yd_err yd_sink_range(struct sink *sink, uint32_t clock, uint32_t len)
+yd_err yd_sink_range_list(struct sink *sink, const uint32_t *clocks, const uint32_t *lens,
+                          uint32_t count)
 {
-    uint32_t end = clock + len;
-    if (sink_is_v2(sink)) {
-        YD_ASSERT(clock >= sink->v2.range_at && len > 0);
-        clock -= sink->v2.range_at;
-        len--;
-        sink->v2.range_at = end;
+    struct yd_buf *rest = sink->rest;
+    bool is_v2 = sink_is_v2(sink);
+    uint32_t before = is_v2 ? sink->v2.range_at : 0;
+    YD_TRY(yd_buf_reserve(rest, (size_t)count * 20));
+    uint8_t *p = rest->ptr + rest->len;
+    for (uint32_t i = 0; i < count; i++) {
+        YD_ASSERT(!is_v2 || (clocks[i] >= before && lens[i] > 0));
+        p = codec_put(p, clocks[i] - before);
+        p = codec_put(p, lens[i] - (is_v2 ? 1 : 0));
+        if (is_v2) before = clocks[i] + lens[i];
     }
-    YD_TRY(yd_buf_reserve(sink->rest, 20));
-    uint8_t *p = codec_put(sink->rest->ptr + sink->rest->len, clock);
-    p = codec_put(p, len);
-    sink->rest->len = (size_t)(p - sink->rest->ptr);
+    if (is_v2) sink->v2.range_at = before;
+    rest->len = (size_t)(p - rest->ptr);
     return YD_OK;
 }

@@ -21,12 +21,12 @@ struct v2_out {
     struct v2_columns at;
     struct byte_writer parent;
     struct uint_writer type_ref;
-    uint32_t keys; /* written anew each time and never by their number, as Yjs does: their column
-                      says no more than how many there are */
-    uint32_t range_at; /* clock behind the range written last */
-    uint8_t *block;    /* all of the above, one behind the other */
-    size_t stride;     /* bytes that each has */
-    size_t room;       /* structs that there is room for */
+    struct diff_writer keys;
+    uint32_t key_count; /* each is written anew and never by its number, as Yjs does */
+    uint32_t range_at;  /* clock behind the range written last */
+    uint8_t *block;     /* all of the above, one behind the other */
+    size_t stride;      /* bytes that each has */
+    size_t room;        /* structs that there is room for */
     struct yd_buf texts;
     struct yd_buf rest;
 };
@@ -72,6 +72,8 @@ YD_NODISCARD yd_err yd_v2_end(struct v2_out *v2, struct yd_buf *out, yd_err err)
 void yd_v2_expect(struct v2_out *v2, size_t structs, size_t clients, size_t bytes);
 /* Makes room for what so many structs add to the columns. */
 YD_NODISCARD yd_err yd_v2_room(struct v2_out *v2, size_t structs);
+/* One more key. Its text is the caller's. */
+static inline void v2_key_add(struct v2_out *v2) { diff_add(&v2->keys, v2->key_count++); }
 /* The client of a section. */
 YD_NODISCARD yd_err yd_v2_client(struct v2_out *v2, uint64_t client);
 YD_NODISCARD yd_err yd_v2_write(struct v2_out *v2, const struct wire *wire, struct id id,
@@ -99,6 +101,11 @@ YD_NODISCARD yd_err yd_sink_section_close(struct sink *sink, uint64_t count);
 YD_NODISCARD yd_err yd_sink_sections_end(struct sink *sink);
 /* The head of a client's ranges. They have to ascend. */
 YD_NODISCARD yd_err yd_sink_ranges(struct sink *sink, uint64_t client, uint64_t count);
-YD_NODISCARD yd_err yd_sink_range(struct sink *sink, uint32_t clock, uint32_t len);
+YD_NODISCARD yd_err yd_sink_range_list(struct sink *sink, const uint32_t *clocks,
+                                       const uint32_t *lens, uint32_t count);
+YD_NODISCARD static inline yd_err sink_range(struct sink *sink, uint32_t clock, uint32_t len)
+{
+    return yd_sink_range_list(sink, &clock, &len, 1);
+}
 
 #endif

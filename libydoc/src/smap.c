@@ -39,8 +39,9 @@ static yd_err chunk_grow(struct yd_doc *doc, struct smap *map, uint32_t c)
 {
     struct smap_chunk *chunk = smap_chunk_at(map, c);
     uint32_t old = chunk->cap;
-    uint32_t cap = grown(old);
     bool is_own = smap_is_own(map);
+    // A first block of 2 entries is soon too small.
+    uint32_t cap = is_own && !TIGHT ? 4 : grown(old);
     size_t size = smap_wide_bytes(old);
     struct smap_chunk *from = chunk;
     chunk = yd_mem(doc, is_own ? NULL : from, is_own ? 0 : size, smap_wide_bytes(cap));

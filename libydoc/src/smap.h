@@ -125,7 +125,8 @@ static inline size_t smap_wide_bytes(uint32_t cap)
 /* `cold` keeps the wide way straight where these are called from. */
 __attribute__((cold)) uint32_t yd_smap_packed_key(const struct smap_chunk *chunk, uint32_t at);
 __attribute__((cold)) uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at);
-/* The values of a packed chunk, written to `room`, which it returns. */
+/* The keys and the values of a packed chunk, written to `room`, which they return. */
+const uint32_t *yd_smap_unpack_keys(const struct smap_chunk *chunk, uint32_t *room);
 const uint32_t *yd_smap_unpack_values(const struct smap_chunk *chunk, uint32_t *room);
 /* yd_smap_find() in packed chunk c, the only one that may hold the key. */
 bool yd_smap_packed_find(const struct smap_chunk *chunk, uint32_t c, uint32_t key,
@@ -157,7 +158,11 @@ static inline uint32_t smap_chunk_value(const struct smap_chunk *chunk, uint32_t
     return smap_is_packed(chunk) ? yd_smap_packed_value(chunk, at)
                                  : smap_cells(chunk)[chunk->cap + at];
 }
-/* All values of a chunk; those of a packed one are written to `room`, for SMAP_CHUNK. */
+/* All keys or values of a chunk; those of a packed one are written to `room`, for SMAP_CHUNK. */
+static inline const uint32_t *smap_chunk_keys(const struct smap_chunk *chunk, uint32_t *room)
+{
+    return smap_is_packed(chunk) ? yd_smap_unpack_keys(chunk, room) : smap_cells(chunk);
+}
 static inline const uint32_t *smap_chunk_values(const struct smap_chunk *chunk, uint32_t *room)
 {
     return smap_is_packed(chunk) ? yd_smap_unpack_values(chunk, room)

@@ -25,14 +25,14 @@ static inline uint32_t base_bytes(uint32_t size)
     return (size & SIZE_PLAIN) != 0 ? 0 : (uint32_t)sizeof(uint32_t);
 }
 
-static inline size_t part_bytes(uint32_t count, uint32_t size)
+static inline size_t packed_part_bytes(uint32_t count, uint32_t size)
 {
     return base_bytes(size) + (size_t)count * width_of(size);
 }
 
 static size_t packed_bytes(uint32_t count, uint32_t key_size, uint32_t value_size)
 {
-    size_t bytes = part_bytes(count, key_size) + part_bytes(count, value_size);
+    size_t bytes = packed_part_bytes(count, key_size) + packed_part_bytes(count, value_size);
     return sizeof(struct smap_chunk) + (bytes + 3) / 4 * 4;
 }
 
@@ -61,7 +61,7 @@ static inline struct part keys_of(const struct smap_chunk *chunk)
 static inline struct part values_of(const struct smap_chunk *chunk)
 {
     const uint8_t *keys = (const uint8_t *)(chunk + 1);
-    return part_of(keys + part_bytes(chunk->count, chunk->u.key_size), chunk->value_size);
+    return part_of(keys + packed_part_bytes(chunk->count, chunk->u.key_size), chunk->value_size);
 }
 
 static inline uint32_t part_get(const struct part *part, uint32_t i)
@@ -117,16 +117,26 @@ uint32_t yd_smap_packed_value(const struct smap_chunk *chunk, uint32_t at)
     return part_get(&values, at);
 }
 
-const uint32_t *yd_smap_unpack_values(const struct smap_chunk *chunk, uint32_t *room)
+/* All of a part, to `room`, which it returns. */
+static const uint32_t *unpack(struct part part, uint32_t n, uint32_t *room)
 {
-    struct part values = values_of(chunk);
-    uint32_t n = chunk->count, step = values.size >> SIZE_BITS;
-    if ((values.size & SIZE_CODE) == 0) {
-        for (uint32_t i = 0; i < n; i++) room[i] = values.base + i * step;
+    uint32_t step = part.size >> SIZE_BITS;
+    if ((part.size & SIZE_CODE) == 0) {
+        for (uint32_t i = 0; i < n; i++) room[i] = part.base + i * step;
         return room;
     }
-    for (uint32_t i = 0; i < n; i++) room[i] = part_get(&values, i);
+    for (uint32_t i = 0; i < n; i++) room[i] = part_get(&part, i);
     return room;
+}
+
+const uint32_t *yd_smap_unpack_keys(const struct smap_chunk *chunk, uint32_t *room)
+{
+    return unpack(keys_of(chunk), chunk->count, room);
+}
+
+const uint32_t *yd_smap_unpack_values(const struct smap_chunk *chunk, uint32_t *room)
+{
+    return unpack(values_of(chunk), chunk->count, room);
 }
 
 bool yd_smap_packed_find(const struct smap_chunk *chunk, uint32_t c, uint32_t key,
@@ -182,7 +192,7 @@ static uint32_t size_of(const uint32_t *cells, uint32_t count, uint32_t least, u
     bool steady = most - least == step * (count - 1) && is_steady(cells, count, step);
     uint32_t size = steady ? step << SIZE_BITS : code_for(most - least);
     uint32_t plain = SIZE_PLAIN | (least == 0 ? size : code_for(most));
-    bool is_plain = part_bytes(count, plain) <= part_bytes(count, size);
+    bool is_plain = packed_part_bytes(count, plain) <= packed_part_bytes(count, size);
     *base = is_plain ? 0 : least;
     return is_plain ? plain : size;
 }

@@ -72,10 +72,12 @@ void yd_entry_wire(const struct yd_doc *doc, const struct client *client, struct
 /* A client's ranges. */
 static yd_err emit_ranges(const struct client *client, struct sink *sink)
 {
-    const struct smap *dels = &client->dels;
-    YD_TRY(yd_sink_ranges(sink, client->id, smap_total(dels)));
-    for (struct smap_pos pos = smap_first(); !smap_is_end(dels, pos); pos = smap_next(dels, pos)) {
-        YD_TRY(yd_sink_range(sink, smap_key(dels, pos), smap_value(dels, pos)));
+    uint32_t clocks[SMAP_CHUNK], lens[SMAP_CHUNK];
+    YD_TRY(yd_sink_ranges(sink, client->id, smap_total(&client->dels)));
+    for (uint32_t i = 0; i < smap_chunks(&client->dels); i++) {
+        const struct smap_chunk *chunk = smap_chunk_at(&client->dels, i);
+        YD_TRY(yd_sink_range_list(sink, smap_chunk_keys(chunk, clocks),
+                                  smap_chunk_values(chunk, lens), chunk->count));
     }
     return YD_OK;
 }
@@ -303,7 +305,7 @@ yd_err yd_emit_spans(struct yd_doc *doc, struct sink *sink)
         const struct span *spans = (const struct span *)doc->txn.dels.at + group->next.clock;
         YD_TRY(yd_sink_ranges(sink, group->id, group->next.left));
         for (uint32_t k = 0; k < group->next.left; k++) {
-            YD_TRY(yd_sink_range(sink, spans[k].clock, spans[k].len));
+            YD_TRY(sink_range(sink, spans[k].clock, spans[k].len));
         }
     }
     return YD_OK;

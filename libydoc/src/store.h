@@ -289,7 +289,7 @@ struct yd_doc {
     uint32_t item_free_count;
 
     struct vec clients;     /* struct client */
-    struct vec client_hash; /* uint32_t: client index + 1 */
+    struct vec client_hash; /* uint32_t: client index + 1, see clients.c */
     struct vec by_id;       /* uint32_t: client indices; the first sorted_count ascend by id */
     uint32_t sorted_count;
     uint32_t last_client; /* index of the last lookup */

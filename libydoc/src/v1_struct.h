@@ -199,4 +199,110 @@ YD_BODY void v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t 
     if (ahead) v1_refuse(r, start);
 }
 
+/* ---- the short way
+ *
+ * What v1_check() does for items next to or in what was read before, as nearly all of a state are.
+ * Bytes are looked at by words, and only where so many follow that none needs to ask for the end.
+ * All else, good or bad, is left to v1_check(), which then begins where this began. */
+
+/* What is looked at behind a place: two ids, or a byte, an id and a number; and a word. */
+#define V1_SHORT ((size_t)40)
+
+/* A number of up to three bytes; NULL if it has more. */
+static inline const uint8_t *v1_short_uint(const uint8_t *p, uint32_t *value)
+{
+    *value = p[0];
+    if (p[0] < 0x80) return p + 1;
+    *value = (p[0] & 0x7fu) | (uint32_t)p[1] << 7;
+    if (p[1] < 0x80) return p + 2;
+    *value = (p[0] & 0x7fu) | (p[1] & 0x7fu) << 7 | (uint32_t)p[2] << 14;
+    return p[2] < 0x80 ? p + 3 : NULL;
+}
+
+/* An id, if it is of the section's own client one that lies before `clock`; otherwise NULL. */
+static inline const uint8_t *v1_short_id(const uint8_t *p, const struct codec_id *own,
+                                         uint32_t clock, struct id *id)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    if ((word & own->mask) == own->word) {
+        id->client = own->value;
+        p = v1_short_uint(p + own->len, &id->clock);
+        return id->clock < clock ? p : NULL;
+    }
+    uint32_t len = codec_unspell(word, &id->client);
+    if (len == 0 || id->client == own->value) return NULL;
+    return v1_short_uint(p + len, &id->clock);
+}
+
+/* Behind a text and its length, and its units; NULL if it is empty or not good. */
+static inline const uint8_t *v1_short_text(const uint8_t *p, const uint8_t *end, yd_slice *text,
+                                           uint32_t *units)
+{
+    uint32_t n;
+    uint64_t word;
+    p = v1_short_uint(p, &n);
+    if (p == NULL || n == 0 || (size_t)(end - p) < n + sizeof word) return NULL;
+    *text = (yd_slice){p, n};
+    *units = n;
+    memcpy(&word, p, sizeof word);
+    if (n <= sizeof word && (codec_first(word, n) & 0x8080808080808080u) == 0) return p + n;
+    return yd_utf8_units(*text, units) ? p + n : NULL;
+}
+
+/* Ids, or parent and key. */
+YD_BODY const uint8_t *v1_short_place(const uint8_t *p, const uint8_t *end,
+                                      const struct codec_id *own, uint32_t clock, struct wire *wire)
+{
+    uint32_t unused;
+    if (wire->flags & WIRE_ORIGINS) {
+        if (wire->flags & WIRE_ORIGIN) p = v1_short_id(p, own, clock, &wire->origin);
+        if (p != NULL && wire->flags & WIRE_RIGHT) p = v1_short_id(p, own, clock, &wire->right);
+        wire->flags &= WIRE_ORIGINS;
+        return p;
+    }
+    wire->root = false;
+    wire->key = YD_EMPTY;
+    if (*p++ != 0) return NULL; // a root
+    p = v1_short_id(p, own, clock, &wire->parent);
+    if (p == NULL || !(wire->flags & WIRE_KEY)) return p;
+    return v1_short_text(p, end, &wire->key, &unused);
+}
+
+YD_BODY bool v1_short_content(struct yd_reader *r, const uint8_t *p, struct wire *wire)
+{
+    wire->content = YD_EMPTY;
+    if (wire->ref == REF_STRING) {
+        p = v1_short_text(p, r->end, &wire->content, &wire->len);
+    } else if (wire->ref == REF_DELETED) {
+        p = (size_t)(r->end - p) < 3 ? NULL : v1_short_uint(p, &wire->len);
+    } else {
+        const uint8_t *start = r->at;
+        r->at = p;
+        yd_v1_content(r, wire);
+        if (!r->failed) return true;
+        *r = (struct yd_reader){start, r->end, false};
+        return false;
+    }
+    if (p == NULL) return false;
+    r->at = p;
+    return true;
+}
+
+/* False, with nothing read: not one of those. own: recognised by its bytes, see codec_id_of(). */
+YD_BODY bool v1_check_short(struct yd_reader *r, const struct codec_id *own, uint32_t clock,
+                            struct wire *wire)
+{
+    const uint8_t *start = r->at;
+    if (r->failed || own->mask == 0 || yd_reader_left(r) < V1_SHORT) return false;
+    wire->ref = *start & 31;
+    wire->flags = *start & (WIRE_ORIGINS | WIRE_KEY);
+    if (wire->ref == REF_GC || wire->ref >= REF_SKIP) return false;
+    const uint8_t *p = v1_short_place(start + 1, r->end, own, clock, wire);
+    if (p == NULL || !v1_short_content(r, p, wire)) return false;
+    if (wire->len > 0 && wire->len < CLOCK_MAX - clock) return true;
+    r->at = start;
+    return false;
+}
+
 #endif

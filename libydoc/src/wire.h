@@ -78,6 +78,9 @@ void yd_v1_read(struct yd_reader *r, struct wire *wire);
  * refuse. */
 void yd_v1_check(struct yd_reader *r, const struct codec_id *own, uint32_t clock, bool inner,
                  struct wire *wire);
+/* Reads and checks the content of an untrusted struct, of V1 or of the inner form: part of the
+ * above. */
+void yd_v1_content(struct yd_reader *r, struct wire *wire);
 
 /* ---- write_v1.c */
 /* Appends a struct from its clock `offset` on. */

@@ -14,14 +14,15 @@
 /* Structs that room is made for beyond what is asked for. */
 #define AHEAD ((size_t)(TIGHT ? 0 : 16))
 
-/* Where the columns say how far they are written, in the order in which they go out. That of keys
- * stands before them; of texts their lengths are a part. */
-enum { TEXTS = 4, COLUMNS = 8 };
+/* Where the columns say how far they are written, in the order in which they go out. Texts
+ * themselves stand before their lengths. */
+enum { TEXTS = 5, COLUMNS = 9 };
 static const uint8_t columns[COLUMNS] = {
-    offsetof(struct v2_out, at.client),   offsetof(struct v2_out, at.left),
-    offsetof(struct v2_out, at.right),    offsetof(struct v2_out, at.info),
-    offsetof(struct v2_out, at.text_len), offsetof(struct v2_out, parent),
-    offsetof(struct v2_out, type_ref),    offsetof(struct v2_out, at.len)};
+    offsetof(struct v2_out, keys),    offsetof(struct v2_out, at.client),
+    offsetof(struct v2_out, at.left), offsetof(struct v2_out, at.right),
+    offsetof(struct v2_out, at.info), offsetof(struct v2_out, at.text_len),
+    offsetof(struct v2_out, parent),  offsetof(struct v2_out, type_ref),
+    offsetof(struct v2_out, at.len)};
 
 static uint8_t **column_at(struct v2_out *v2, unsigned i)
 {
@@ -38,10 +39,7 @@ static yd_slice column_bytes(struct v2_out *v2, unsigned i)
 void yd_v2_begin(struct v2_out *v2, yd_alloc alloc)
 {
     memset(v2, 0, sizeof *v2);
-    v2->at.client.value = v2->at.text_len.value = v2->at.len.value = NO_UINT;
-    v2->at.left.diff = v2->at.right.diff = NO_DIFF;
     v2->at.info.value = v2->parent.value = NO_BYTE;
-    v2->type_ref.value = NO_UINT;
     yd_buf_init(&v2->texts, alloc, SIZE_MAX / 2);
     v2->rest = v2->texts;
     v2->block = v2->rest.ptr;
@@ -97,32 +95,20 @@ void yd_v2_expect(struct v2_out *v2, size_t structs, size_t clients, size_t byte
     (void)unused;
 }
 
-/* The numbers of keys count up from 0. */
-static yd_err keys_put(uint32_t keys, struct yd_buf *out)
-{
-    uint8_t bytes[2 * COLUMN_STEP + COLUMN_MORE];
-    struct diff_writer c = {.at = bytes, .diff = NO_DIFF};
-    if (keys > 0) diff_add(&c, 0);
-    if (keys > 1) diff_add(&c, 1);
-    if (keys > 1) c.count = keys - 1;
-    diff_flush(&c);
-    return yd_buf_varbytes(out, (yd_slice){bytes, (size_t)(c.at - bytes)});
-}
-
 static yd_err columns_put(struct v2_out *v2, struct yd_buf *out)
 {
     YD_TRY(yd_v2_room(v2, 1));
+    diff_flush(&v2->keys);
     uint_flush(&v2->at.client);
     diff_flush(&v2->at.left);
     diff_flush(&v2->at.right);
     uint_flush(&v2->at.text_len);
     uint_flush(&v2->type_ref);
     uint_flush(&v2->at.len);
-    size_t texts = v2->texts.len, size = texts + v2->rest.len + (size_t)10 * (COLUMNS + 2);
+    size_t texts = v2->texts.len, size = texts + v2->rest.len + (size_t)10 * (COLUMNS + 1);
     for (unsigned i = 0; i < COLUMNS; i++) size += column_bytes(v2, i).len;
     YD_TRY(yd_buf_reserve(out, size));
     YD_TRY(yd_buf_u8(out, 0)); // no feature flags
-    YD_TRY(keys_put(v2->keys, out));
     for (unsigned i = 0; i < COLUMNS; i++) {
         yd_slice column = column_bytes(v2, i);
         if (i == TEXTS) { // all texts as one, then their lengths
@@ -196,7 +182,7 @@ static yd_err v2_values(struct v2_out *v2, const struct wire *wire, uint32_t off
 static yd_err v2_pair(struct v2_out *v2, const struct wire *wire)
 {
     struct yd_reader r = yd_reader_of(wire->content);
-    if (wire->ref != REF_DOC) v2->keys++;
+    if (wire->ref != REF_DOC) v2_key_add(v2);
     YD_TRY(v2_name(v2, yd_read_varbytes(&r)));
     if (wire->ref == REF_FORMAT) return yd_json_any(&v2->rest, yd_read_varbytes(&r));
     return yd_buf_append(&v2->rest, (yd_slice){r.at, yd_reader_left(&r)});
@@ -206,7 +192,7 @@ static yd_err v2_type(struct v2_out *v2, const struct wire *wire)
 {
     uint_add(&v2->type_ref, wire->type_ref);
     if (!wire_type_has_name(wire->type_ref)) return YD_OK;
-    v2->keys++;
+    v2_key_add(v2);
     return v2_name(v2, wire->content);
 }
 

@@ -74,7 +74,7 @@ static void u72_runs_of_numbers_are_read_and_written(void **state)
         yd_slice hex = hex_bytes(c->hex);
         struct uint_reader r = yd_uint_reader(hex);
         uint8_t room[ROOM], other[ROOM];
-        struct uint_writer w = {.at = room, .value = NO_UINT}, small = w;
+        struct uint_writer w = {.at = room}, small = w;
         small.at = other;
         for (int k = 0; k < c->count; k++) {
             assert_int_equal(c->values[k], yd_uint_next(&r));
@@ -100,7 +100,7 @@ static void u72_runs_of_differences_are_read_and_written(void **state)
         yd_slice hex = hex_bytes(c->hex);
         struct diff_reader r = yd_diff_reader(hex);
         uint8_t room[ROOM];
-        struct diff_writer w = {.at = room, .diff = NO_DIFF};
+        struct diff_writer w = {.at = room};
         for (int k = 0; k < c->count; k++) {
             assert_int_equal(c->values[k], yd_diff_next(&r));
             diff_add(&w, (uint32_t)c->values[k]);

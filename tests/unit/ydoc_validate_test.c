@@ -1,6 +1,8 @@
 /* ydoc_validate_test.c - what is refused before a document is touched (docs/encoding.md U1-U14). */
 #include "unit/ydoc_test.h"
 
+#include "libydoc/src/v1_struct.h"
+
 /* Four clients' worth of everything: text, map, array, nested types, marks, deletes. */
 static const char *const rich =
     "03"
@@ -108,6 +110,62 @@ static void u5_any_has_known_tags(void **state)
     refuses("01010700080101610175017300", 11); // inside an array
     accepts("01010700080101610a 7d01 7d41 7c3f000000 7b3fb999999999999a 78 79 7e 770178 "
             "75027d0175017d02 760201627d010161760101637e 00");
+}
+
+/* One Any value as the content of an update, with `more` bytes behind it. */
+static yd_err any_apply(const uint8_t *value, size_t len, size_t more)
+{
+    uint8_t bytes[64] = {1, 1, 5, 0, 8, 1, 1, 'a', 1};
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    memcpy(bytes + 9, value, len);
+    uint8_t *exact = malloc(10 + len + more);
+    assert_non_null(exact);
+    memcpy(exact, bytes, 10 + len + more); // an empty delete set, then what nobody reads
+    yd_err err = yd_doc_apply(bed.doc, (yd_slice){exact, 10 + len + more}, YD_V1, NULL);
+    yd_err again = YD_OK;
+    if (err == YD_OK) { // the same as the second struct of a client that is known
+        exact[3] = 1;
+        again = yd_doc_apply(bed.doc, (yd_slice){exact, 10 + len + more}, YD_V1, NULL);
+    }
+    free(exact);
+    assert_int_equal(YD_OK, again);
+    bed_end(&bed);
+    return err;
+}
+
+static void u5_a_bad_byte_is_found_anywhere_in_a_text(void **state)
+{
+    (void)state;
+    for (uint8_t len = 1; len <= 20; len++) {
+        uint8_t value[22] = {119, len};
+        memset(value + 2, 'x', len);
+        for (size_t more = 0; more <= 8; more += 4) {
+            assert_int_equal(YD_OK, any_apply(value, 2u + len, more));
+            for (uint8_t at = 0; at < len; at++) {
+                value[2 + at] = 0xff;
+                assert_int_equal(YD_EMALFORMED, any_apply(value, 2u + len, more));
+                value[2 + at] = 'x';
+            }
+        }
+    }
+}
+
+static void u5_integers_have_53_bits(void **state)
+{
+    (void)state;
+    uint8_t value[10] = {125, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
+    for (size_t more = 0; more <= 8; more += 8) {
+        assert_int_equal(YD_OK, any_apply(value, 8, more));
+    }
+    value[7] = 0xff;
+    value[8] = 0x1f; // 6 and 6 times 7 and 5
+    assert_int_equal(YD_OK, any_apply(value, 9, 8));
+    value[8] = 0x20;
+    assert_int_equal(YD_EMALFORMED, any_apply(value, 9, 8));
+    memset(value + 1, 0xff, 8);
+    value[9] = 1;
+    assert_int_equal(YD_EMALFORMED, any_apply(value, 10, 8));
 }
 
 /* An Any or JSON value of `depth` arrays, as an update. */
@@ -272,9 +330,105 @@ static void u2_no_byte_breaks_the_document(void **state)
     hex_free(whole);
 }
 
+static void same_slice(yd_slice a, yd_slice b)
+{
+    assert_int_equal(a.len, b.len);
+    if (a.len > 0) assert_ptr_equal(a.ptr, b.ptr);
+}
+
+/* Whether the short way takes a struct. What it takes has to be what the long one makes of it. */
+static bool is_short(yd_slice bytes, const struct codec_id *own, uint32_t clock)
+{
+    struct yd_reader a = yd_reader_of(bytes), b = a;
+    struct wire x, y;
+    memset(&x, 0xa5, sizeof x);
+    memset(&y, 0x5a, sizeof y);
+    if (!v1_check_short(&a, own, clock, &x)) {
+        assert_ptr_equal(bytes.ptr, a.at);
+        assert_false(a.failed);
+        return false;
+    }
+    yd_v1_check(&b, own, clock, false, &y);
+    assert_false(b.failed);
+    assert_ptr_equal(b.at, a.at);
+    assert_int_equal(y.ref, x.ref);
+    assert_int_equal(y.flags, x.flags);
+    assert_int_equal(y.len, x.len);
+    if (y.flags & WIRE_ORIGIN) assert_true(x.origin.client == y.origin.client);
+    if (y.flags & WIRE_ORIGIN) assert_int_equal(y.origin.clock, x.origin.clock);
+    if (y.flags & WIRE_RIGHT) assert_true(x.right.client == y.right.client);
+    if (y.flags & WIRE_RIGHT) assert_int_equal(y.right.clock, x.right.clock);
+    if ((y.flags & WIRE_ORIGINS) == 0) {
+        assert_false(x.root || y.root);
+        assert_true(x.parent.client == y.parent.client);
+        assert_int_equal(y.parent.clock, x.parent.clock);
+        same_slice(y.key, x.key);
+    }
+    if (y.ref == REF_TYPE) assert_int_equal(y.type_ref, x.type_ref);
+    same_slice(y.content, x.content);
+    return true;
+}
+
+/* Structs of client 9a8b0c at clock 20000, good ones, with each byte changed, and cut off. */
+static void u12_the_short_way_takes_what_the_long_one_takes(void **state)
+{
+    (void)state;
+    enum { ROOM = 64 };
+    static const char *const structs[] = {
+        "84 9a8b0c 8114 03 616263",
+        "c4 9a8b0c 8114 9a8b0c 05 04 f09f9880",
+        "44 9a8b0c 8114 09 c3a9c3a9c3a9c3a961",
+        "c1 9a8b0c 7f 07 829901 8102",
+        "a1 9a8b0c 1f 01",
+        "24 00 9a8b0c 8114 02 6b79 01 61",
+        "28 00 07 818008 09 6b65796b65796b6579 02 7d05 7701 61",
+        "07 00 9a8b0c 8114 03 01 70",
+        "c6 9a8b0c 8114 9a8b0c 8014 04 626f6c64 04 74727565",
+        "83 9a8b0c 8114 02 6162",
+    };
+    yd_slice id = hex_bytes("9a8b0c0000000000");
+    struct yd_reader r = yd_reader_of(id);
+    uint64_t value = yd_read_varuint(&r);
+    struct codec_id own = codec_id_of(&r, id.ptr, value);
+    unsigned taken = 0, left = 0;
+    for (size_t i = 0; i < sizeof structs / sizeof *structs; i++) {
+        yd_slice hex = hex_bytes(structs[i]);
+        uint8_t *bytes = calloc(1, hex.len + ROOM);
+        assert_non_null(bytes);
+        memcpy(bytes, hex.ptr, hex.len);
+        yd_slice all = {bytes, hex.len + ROOM};
+        assert_true(is_short(all, &own, 20000));
+        for (size_t at = 0; at < hex.len; at++) {
+            for (unsigned change = 1; change < 256; change++) {
+                bytes[at] ^= (uint8_t)change;
+                is_short(all, &own, 20000) ? taken++ : left++;
+                bytes[at] ^= (uint8_t)change;
+            }
+        }
+        for (size_t len = 0; len < hex.len + ROOM; len++) { // exactly so many, for the sanitizer
+            uint8_t *exact = malloc(len + 1);
+            assert_non_null(exact);
+            memcpy(exact + 1, bytes, len);
+            (void)is_short((yd_slice){exact + 1, len}, &own, 20000);
+            free(exact);
+        }
+        free(bytes);
+        hex_free(hex);
+    }
+    // Its own id, spelled longer, with the clock of the struct itself.
+    yd_slice ahead = hex_bytes("84 9a8b8c00 a09c01 03 616263 000000000000000000000000000000000000"
+                               "0000000000000000000000000000000000000000");
+    assert_false(is_short(ahead, &own, 20000));
+    hex_free(ahead);
+    assert_true(taken > 1000);
+    assert_true(left > 1000);
+    hex_free(id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(u12_the_short_way_takes_what_the_long_one_takes),
         cmocka_unit_test(u1_numbers_above_2_53_are_refused),
         cmocka_unit_test(u1_padding_with_zeroes_is_tolerated),
         cmocka_unit_test(u2_every_cut_of_an_update_is_refused_and_changes_nothing),
@@ -282,6 +436,8 @@ int main(void)
         cmocka_unit_test(u3_counts_that_the_bytes_cannot_hold_are_refused),
         cmocka_unit_test(u4_text_must_be_utf8),
         cmocka_unit_test(u5_any_has_known_tags),
+        cmocka_unit_test(u5_a_bad_byte_is_found_anywhere_in_a_text),
+        cmocka_unit_test(u5_integers_have_53_bits),
         cmocka_unit_test(u6_any_and_json_nest_128_deep_and_no_deeper),
         cmocka_unit_test(u7_json_must_be_json),
         cmocka_unit_test(u8_nothing_has_length_zero),

@@ -1,0 +1,250 @@
+/* ydoc_single_test.c - the short way of small updates ends where the long way does
+ * (docs/encoding.md U15 to U43; libydoc/src/single.c).
+ *
+ * Three authors type, delete and set values, and hear of each other now and then. One reader gets
+ * each update as it is, another with a second section of something that it knows: that is what the
+ * short way leaves to the long one. After each update both must be the same document. */
+#include "unit/ydoc_test.h"
+
+#include "ydoc/changes.h"
+#include "ydoc/edit.h"
+#include "ydoc/shared.h"
+
+enum { AUTHORS = 3, STEPS = 300 };
+
+/* Two of one byte, one of five. */
+static const uint64_t ids[AUTHORS] = {77, 90, 3000000000};
+
+struct author {
+    struct bed bed;
+    uint64_t at; /* where it types */
+    uint32_t heard;
+};
+
+struct world {
+    struct author authors[AUTHORS];
+    struct bed plain, wrapped;
+    struct yd_buf updates[STEPS];
+    uint32_t count;
+    uint64_t seed;
+};
+
+/* "h" of root "o", by client 1: the first clock of all. */
+#define KNOWN "0101000401016f0168"
+
+static uint32_t draw(struct world *w, uint32_t below)
+{
+    w->seed = w->seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((w->seed >> 33) % below);
+}
+
+static uint64_t text_length(struct yd_doc *doc)
+{
+    struct yd_shared text;
+    return yd_shared_look(doc, &YD_ROOT("t"), &text) == YD_OK ? text.length : 0;
+}
+
+static void state_is(struct bed *bed, const struct yd_buf *want)
+{
+    yd_buf_clear(&bed->out);
+    assert_int_equal(YD_OK, yd_doc_encode_state(bed->doc, YD_EMPTY, YD_V1, &bed->out));
+    assert_int_equal(want->len, bed->out.len);
+    assert_memory_equal(want->ptr, bed->out.ptr, want->len);
+}
+
+/* One transaction: mostly a key where the author is. */
+static void act(struct world *w, struct author *author, uint64_t id)
+{
+    static const char *const texts[] = {"a", "b", "\xc3\xa4", "\xf0\x9f\x98\x80", "long text"};
+    static const char *const keys[] = {"x", "y"};
+    struct yd_doc *doc = author->bed.doc;
+    struct yd_type_ref text = YD_ROOT("t"), map = YD_ROOT("m"), list = YD_ROOT("a");
+    struct yd_value value = {.kind = YD_VALUE_JSON, .bytes = YD_LITERAL("1"), .options = YD_EMPTY};
+    uint64_t length = text_length(doc);
+    uint32_t kind = draw(w, 14);
+    if (author->at > length || draw(w, 8) == 0) {
+        author->at = draw(w, 2) == 0 ? length : draw(w, (uint32_t)length + 1);
+    }
+    assert_int_equal(YD_OK, yd_edit_begin(doc, id));
+    if (kind < 7 || length == 0) {
+        const char *what = texts[draw(w, 5)];
+        yd_slice bytes = {(const uint8_t *)what, strlen(what)};
+        assert_int_equal(YD_OK, yd_edit_text_insert(doc, &text, author->at, bytes, NULL));
+        author->at += text_length(doc) - length;
+    } else if (kind < 9) {
+        uint64_t from = author->at > 0 ? author->at - 1 : 0;
+        uint32_t most = draw(w, 5) == 0 ? 40 : 3;
+        assert_int_equal(YD_OK, yd_edit_text_delete(doc, &text, from, 1 + draw(w, most)));
+        author->at = from;
+    } else if (kind == 9) {
+        assert_int_equal(YD_OK, yd_edit_text_embed(doc, &text, author->at++, &value, NULL));
+    } else if (kind == 10) {
+        assert_int_equal(YD_OK, yd_edit_list_push(doc, &list, &value, 1));
+    } else {
+        for (uint32_t i = 0; i < 2; i++) {
+            value.bytes = draw(w, 2) == 0 ? YD_LITERAL("{\"n\":12345}") : YD_LITERAL("true");
+            yd_slice key = {(const uint8_t *)keys[i], 1};
+            assert_int_equal(YD_OK, yd_edit_map_set(doc, &map, key, &value));
+        }
+    }
+    assert_int_equal(YD_OK, yd_edit_commit(doc, NULL));
+}
+
+/* Gives an update to both readers. */
+static void read_twice(struct world *w, const struct yd_buf *update)
+{
+    struct yd_buf long_way;
+    yd_slice known = hex_bytes(KNOWN);
+    yd_buf_init(&long_way, heap_alloc(&w->wrapped.heap), 1 << 20);
+    assert_true(update->ptr[0] <= 1);
+    assert_int_equal(YD_OK, yd_buf_u8(&long_way, (uint8_t)(update->ptr[0] + 1)));
+    yd_slice rest = {update->ptr + 1, update->len - 1};
+    assert_int_equal(YD_OK, yd_buf_append(&long_way, known));
+    assert_int_equal(YD_OK, yd_buf_append(&long_way, rest));
+    assert_int_equal(YD_OK, yd_doc_apply(w->plain.doc, yd_buf_slice(update), YD_V1, NULL));
+    assert_int_equal(YD_OK, yd_doc_apply(w->wrapped.doc, yd_buf_slice(&long_way), YD_V1, NULL));
+    hex_free(known);
+    yd_buf_deinit(&long_way);
+}
+
+static void readers_agree(struct world *w)
+{
+    struct yd_doc *plain = w->plain.doc, *wrapped = w->wrapped.doc;
+    yd_doc_check(plain);
+    assert_int_equal(yd_doc_stats(wrapped).items, yd_doc_stats(plain).items);
+    assert_int_equal(yd_doc_change_count(wrapped), yd_doc_change_count(plain));
+    for (size_t i = 0; i < yd_doc_change_count(plain); i++) {
+        assert_int_equal(yd_doc_change(wrapped, i).inserted, yd_doc_change(plain, i).inserted);
+        assert_int_equal(yd_doc_change(wrapped, i).deleted, yd_doc_change(plain, i).deleted);
+    }
+    yd_buf_clear(&w->plain.out);
+    yd_buf_clear(&w->wrapped.out);
+    assert_int_equal(YD_OK, yd_doc_last_update(plain, YD_V1, &w->plain.out));
+    assert_int_equal(YD_OK, yd_doc_last_update(wrapped, YD_V1, &w->wrapped.out));
+    assert_int_equal(w->wrapped.out.len, w->plain.out.len);
+    assert_memory_equal(w->wrapped.out.ptr, w->plain.out.ptr, w->plain.out.len);
+    yd_buf_clear(&w->wrapped.out);
+    assert_int_equal(YD_OK, yd_doc_encode_state(wrapped, YD_EMPTY, YD_V1, &w->wrapped.out));
+    state_is(&w->plain, &w->wrapped.out);
+}
+
+/* An author hears what others did since it listened last. */
+static void listen(struct world *w, struct author *author)
+{
+    for (; author->heard < w->count; author->heard++) {
+        yd_slice update = yd_buf_slice(&w->updates[author->heard]);
+        assert_int_equal(YD_OK, yd_doc_apply(author->bed.doc, update, YD_V1, NULL));
+    }
+}
+
+static void world_play(const struct yd_doc_opts *opts, uint64_t seed)
+{
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    w->seed = seed;
+    bed_begin(&w->plain, opts);
+    bed_begin(&w->wrapped, opts);
+    bed_apply(&w->plain, "01" KNOWN "00");
+    bed_apply(&w->wrapped, "01" KNOWN "00");
+    for (uint32_t i = 0; i < AUTHORS; i++) bed_begin(&w->authors[i].bed, NULL);
+    while (w->count < STEPS) {
+        uint32_t who = draw(w, AUTHORS);
+        struct author *author = &w->authors[who];
+        if (draw(w, 6) == 0) listen(w, author);
+        act(w, author, ids[who]);
+        struct yd_buf *update = &w->updates[w->count++];
+        yd_buf_init(update, heap_alloc(&w->plain.heap), 1 << 20);
+        assert_int_equal(YD_OK, yd_doc_last_update(author->bed.doc, YD_V1, update));
+        read_twice(w, update);
+        readers_agree(w);
+    }
+    for (uint32_t i = 0; i < AUTHORS; i++) {
+        listen(w, &w->authors[i]);
+        bed_end(&w->authors[i].bed);
+    }
+    while (w->count > 0) yd_buf_deinit(&w->updates[--w->count]);
+    bed_end(&w->plain);
+    bed_end(&w->wrapped);
+    free(w);
+}
+
+static void u22_small_updates_end_as_large_ones_do(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++) world_play(NULL, seed);
+}
+
+static void u43_so_they_do_where_deleted_content_stays(void **state)
+{
+    (void)state;
+    struct yd_doc_opts opts = {.keep_deleted = true};
+    for (uint64_t seed = 101; seed <= 104; seed++) world_play(&opts, seed);
+}
+
+static void u115_so_they_do_where_changes_are_told(void **state)
+{
+    (void)state;
+    struct yd_doc_opts opts = {.note_changes = true};
+    for (uint64_t seed = 201; seed <= 204; seed++) world_play(&opts, seed);
+}
+
+/* Updates that no author writes, behind one another. */
+static void both_ways(const char *const *updates, size_t count)
+{
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    bed_begin(&w->plain, NULL);
+    bed_begin(&w->wrapped, NULL);
+    bed_apply(&w->plain, "01" KNOWN "00");
+    bed_apply(&w->wrapped, "01" KNOWN "00");
+    for (size_t i = 0; i < count; i++) {
+        yd_slice bytes = hex_bytes(updates[i]);
+        struct yd_buf update = {.ptr = (uint8_t *)(uintptr_t)bytes.ptr, .len = bytes.len};
+        read_twice(w, &update);
+        readers_agree(w);
+        hex_free(bytes);
+    }
+    bed_end(&w->plain);
+    bed_end(&w->wrapped);
+    free(w);
+}
+
+static void u27_a_value_in_the_middle_of_values_is_no_new_value(void **state)
+{
+    (void)state;
+    // Two values in one item of key "k"; then one whose origin is the first of them.
+    const char *const updates[] = {"0101 0500 28 01016d016b 027d017d02 00",
+                                   "0101 0502 a8 0500 017d03 00", "0101 0503 a8 0502 017d04 00"};
+    both_ways(updates, 3);
+}
+
+static void u27_text_goes_on_only_behind_the_last_clock(void **state)
+{
+    (void)state;
+    // "ab"; "c" behind "a", and "d" behind "c", both without a right origin.
+    const char *const updates[] = {"0101 0500 04 010174 026162 00", "0101 0502 84 0500 0163 00",
+                                   "0101 0503 84 0502 0164 00"};
+    both_ways(updates, 3);
+}
+
+static void u31_text_of_a_key_is_overwritten(void **state)
+{
+    (void)state;
+    // Text as the value of a key, which Yjs never writes.
+    const char *const updates[] = {"0101 0500 24 01016d016b 026162 00",
+                                   "0101 0502 84 0501 0163 00"};
+    both_ways(updates, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(u22_small_updates_end_as_large_ones_do),
+        cmocka_unit_test(u43_so_they_do_where_deleted_content_stays),
+        cmocka_unit_test(u27_a_value_in_the_middle_of_values_is_no_new_value),
+        cmocka_unit_test(u27_text_goes_on_only_behind_the_last_clock),
+        cmocka_unit_test(u31_text_of_a_key_is_overwritten),
+        cmocka_unit_test(u115_so_they_do_where_changes_are_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
