@@ -388,7 +388,7 @@ dist-check: $(DIST)/check/ydoc wasm ## what make dist makes: strict C11, used fr
 	$(Q)tools/wasm-size $(DIST)/ydoc-core.wasm 110900 51900 49300
 	$(Q)tools/wasm-size $(DIST)/ydoc-tools.wasm 111900 52700 50000
 	$(Q)tools/wasm-size $(DIST)/ydoc.wasm 138000 65300 61800
-	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 109600 51350
+	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 107000 50500
 
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
 FUZZ_CHECKS := address,undefined
