@@ -42,7 +42,7 @@ static uint32_t *id_slot(const struct yd_doc *doc, uint64_t id, uint32_t hash)
     return &slots[i];
 }
 
-static void id_put(const struct yd_doc *doc, uint64_t id, uint32_t client)
+static void id_slot_put(const struct yd_doc *doc, uint64_t id, uint32_t client)
 {
     uint32_t hash = id_hash(id);
     *id_slot(doc, id, hash) = (hash & ~SLOT_CLIENT) | (client + 1);
@@ -68,7 +68,7 @@ static yd_err id_table_reserve(struct yd_doc *doc)
     memset(slots, 0, cap * sizeof *slots);
     yd_vec_free(doc, &doc->client_hash, sizeof *slots);
     doc->client_hash = (struct vec){slots, 0, cap};
-    for (uint32_t i = 0; i < doc->clients.count; i++) id_put(doc, client_at(doc, i)->id, i);
+    for (uint32_t i = 0; i < doc->clients.count; i++) id_slot_put(doc, client_at(doc, i)->id, i);
     return YD_OK;
 }
 
@@ -84,7 +84,7 @@ yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index)
     YD_TRY(yd_vec_reserve(doc, &doc->clients, 1, sizeof(struct client)));
     YD_TRY(yd_vec_reserve(doc, &doc->by_id, 1, sizeof(uint32_t)));
     uint32_t i = doc->clients.count;
-    id_put(doc, id, i);
+    id_slot_put(doc, id, i);
     *client_at(doc, i) = (struct client){.id = id};
     ((uint32_t *)doc->by_id.at)[i] = i;
     doc->clients.count++;
