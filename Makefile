@@ -317,7 +317,7 @@ npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project;
 # to wasm-opt, which sees the whole module: docs/decisions/0170. Structs by value go as their fields, not as
 # the address of a copy: docs/decisions/0225.
 # No turned loops and no loads moved to where paths part: what is written twice is packed badly, decision 0227.
-WASM_HOT   := validate integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem heap
+WASM_HOT   := validate schedule single integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem heap
 WASM_SPEED := -O2 -fno-unroll-loops -mllvm -inline-threshold=0 -mllvm -inlinehint-threshold=60 -mllvm -rotation-max-header-size=0
 WASM_SIZE  := -Oz -mllvm -inline-threshold=-60
 WASM_ABI   := -mcpu=mvp -mbulk-memory -Xclang -target-abi -Xclang experimental-mv -mllvm -disable-lsr \
@@ -339,12 +339,14 @@ wasm_opt = { ! command -v wasm-opt >/dev/null || wasm-opt --enable-bulk-memory -
 wasm_link = $(LLD) --no-entry --strip-all -z stack-size=262144 $(1) $(filter $(BUILD)/wasm/%.o,$^) -o $@ && $(wasm_opt)
 $(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
 	$(Q)$(call wasm_link)
-# The room never asks for V2: what would write it is left out there (sink.h).
-WASM_V1 := $(filter $(addprefix libydoc/src/,$(addsuffix .c,emit fold merge merged obfuscate parts sink snapshot state update)),$(ENGINE_SRC))
-WASM_ROOM_O := $(patsubst %.c,$(BUILD)/wasm/v1/%.o,$(WASM_V1)) $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out $(WASM_V1),$(WASM_ROOM_SRC)))
-$(BUILD)/wasm/v1/%.o: %.c Makefile
+# The room never asks for V2: what would write it is left out there (sink.h). Single updates are most of what it does: their short
+# way is there (section.h), and in no other module.
+WASM_OF_ROOM := $(filter $(addprefix libydoc/src/,$(addsuffix .c,apply emit fold merge merged obfuscate parts sink snapshot state update)),$(ENGINE_SRC))
+WASM_ROOM_ENGINE_O := $(patsubst %.c,$(BUILD)/wasm/room/%.o,$(WASM_OF_ROOM)) $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out $(WASM_OF_ROOM),$(ENGINE_SRC)))
+WASM_ROOM_O := $(WASM_ROOM_ENGINE_O) $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out $(ENGINE_SRC),$(WASM_ROOM_SRC)))
+$(BUILD)/wasm/room/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(WASM_FLAGS) -DYD_WRITES_V1 -c $< -o $@
+	$(Q)$(CLANG) $(WASM_FLAGS) -DYD_ROOM -c $< -o $@
 $(BUILD)/wasm/room.wasm: $(WASM_ROOM_O)
 	$(Q)$(LLD) --no-entry --strip-all --gc-sections --stack-first -z stack-size=131072 $^ -o $@
 	$(Q)$(wasm_opt)
@@ -388,7 +390,7 @@ dist-check: $(DIST)/check/ydoc wasm ## what make dist makes: strict C11, used fr
 	$(Q)tools/wasm-size $(DIST)/ydoc-core.wasm 110900 51900 49300
 	$(Q)tools/wasm-size $(DIST)/ydoc-tools.wasm 111900 52700 50000
 	$(Q)tools/wasm-size $(DIST)/ydoc.wasm 138000 65300 61800
-	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 107000 50500
+	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 110500 51900
 
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
 FUZZ_CHECKS := address,undefined
@@ -430,9 +432,11 @@ $(BUILD)/bench/attacks: $(B)/bench/attacks/attacks.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@
 $(BUILD)/bench/engine.wasm: $(BUILD)/wasm/bench/engine/wasm_abi.o $(WASM_MEM:%.c=$(BUILD)/wasm/%.o) $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o)
+$(BUILD)/bench/room.wasm: $(BUILD)/wasm/bench/engine/wasm_abi.o $(WASM_MEM:%.c=$(BUILD)/wasm/%.o) $(WASM_ROOM_ENGINE_O)
+$(BUILD)/bench/engine.wasm $(BUILD)/bench/room.wasm:
 	@mkdir -p $(@D)
 	$(Q)$(call wasm_link)
-wasm-bench: $(BUILD)/bench/engine.wasm ## the engine in wasm32 for bench/engine/run (WASM=1)
+wasm-bench: $(BUILD)/bench/engine.wasm $(BUILD)/bench/room.wasm ## the engine in wasm32 for bench/engine/run (WASM=1), and as a room has it (BENCH_WASM)
 $(BUILD)/bench/fanout: $(B)/bench/fanout/fanout.o $(B)/libydoc.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ -o $@

@@ -226,8 +226,7 @@ static yd_err bytes_apply(struct yd_doc *doc, yd_slice update, enum yd_format fo
     }
     yd_err err = BULK_UNFIT;
     if (is_load(doc, bytes)) err = update_load(doc, bytes, inner, parked);
-    // In wasm it would be some more of the module, which travels.
-    if (SMAP_PACKS && err == BULK_UNFIT) err = single_apply(doc, bytes, inner, parked);
+    if (HAS_SINGLE && err == BULK_UNFIT) err = single_apply(doc, bytes, inner, parked);
     if (err == BULK_UNFIT) err = update_apply(doc, bytes, inner, parked, applied);
     if (err == YD_EMALFORMED && inner) {
         applied->error_at = yd_v2_locate(update, &doc->inner, applied->error_at);

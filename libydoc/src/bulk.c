@@ -136,7 +136,7 @@ static yd_err struct_decode(struct bulk *b, struct yd_reader *r, bool inner, uin
 {
     struct yd_doc *doc = b->doc;
     const uint8_t *start = r->at;
-    if (!SMAP_PACKS || !v1_check_short(r, &b->own, clock, &b->wire)) {
+    if (TRAVELS || !v1_check_short(r, &b->own, clock, &b->wire)) {
         yd_v1_check(r, &b->own, clock, inner, &b->wire);
     }
     if (r->failed || b->wire.ref == REF_SKIP) return BULK_UNFIT;
@@ -172,11 +172,11 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
     if (doc->clients.count + 2 >= CLIENT_MAX) return BULK_UNFIT;
     uint32_t index;
     YD_TRY(yd_client_intern(doc, id, &index));
-    if (SMAP_PACKS) YD_TRY(order_note(b, index));
+    if (!TRAVELS) YD_TRY(order_note(b, index));
     if (client_at(doc, index)->next > 0) return BULK_UNFIT; // the client twice
     YD_TRY(yd_items_expect(doc, (uint32_t)count));
     uint32_t more = count < 1024 ? (uint32_t)count : 1024; // not more than a lie may cost
-    if (SMAP_PACKS) YD_TRY(yd_vec_reserve(doc, &b->entries, more, sizeof(struct smap_entry)));
+    if (!TRAVELS) YD_TRY(yd_vec_reserve(doc, &b->entries, more, sizeof(struct smap_entry)));
     uint32_t first = b->entries.count;
     b->dels.count = 0;
     for (uint64_t i = 0; i < count; i++) {
@@ -198,7 +198,7 @@ static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
     struct update_plan plan = {.structs = 0};
     uint64_t count = yd_count_read(&r, 3);
     YD_TRY(yd_arena_reserve(doc, &doc->text, b->update.len)); // given back below
-    if (SMAP_PACKS) YD_TRY(yd_doc_expect(doc, b->update.len));
+    if (!TRAVELS) YD_TRY(yd_doc_expect(doc, b->update.len));
     for (uint64_t i = 0; i < count; i++) {
         YD_TRY(section_decode(b, &r, inner));
     }
@@ -403,7 +403,7 @@ static yd_err all_link(struct bulk *b)
 {
     struct yd_doc *doc = b->doc;
     uint32_t n = doc->by_id.count;
-    if (SMAP_PACKS && b->descends && b->order.count == n) {
+    if (!TRAVELS && b->descends && b->order.count == n) {
         const uint32_t *order = b->order.at;
         for (uint32_t i = 0; i < n; i++) ((uint32_t *)doc->by_id.at)[i] = order[n - 1 - i];
         doc->sorted_count = n;
@@ -452,7 +452,7 @@ yd_err yd_bulk_apply(struct yd_doc *doc, yd_slice update, bool inner, yd_slice *
     if (err == BULK_UNFIT) yd_doc_empty(doc);
     doc->txn.whole = err == YD_OK;
     doc->txn.apart = err == YD_OK && !yd_any_fit(doc);
-    return SMAP_PACKS && err == YD_OK && !doc->txn.apart ? indices_open(doc) : err;
+    return !TRAVELS && err == YD_OK && !doc->txn.apart ? indices_open(doc) : err;
 }
 
 /* As Yjs: an item that came deleted is deleted by the transaction, a collected struct is not. */

@@ -191,7 +191,7 @@ static yd_err span_collect(struct yd_doc *doc, const struct span *span)
 static inline yd_err entry_join(struct yd_doc *doc, struct client *client, struct smap_pos *pos,
                                 uint32_t *merged)
 {
-    uint32_t value = SMAP_PACKS ? smap_value(&client->index, *pos) : INDEX_GC; // wasm: no look
+    uint32_t value = TRAVELS ? INDEX_GC : smap_value(&client->index, *pos); // wasm: no look
     if (value == INDEX_GC || item_left_kind(item_at(doc, value)) == ORIGIN_OWN) {
         return yd_merge_left(doc, client, pos, merged);
     }
@@ -228,7 +228,7 @@ static yd_err fresh_join(struct yd_doc *doc, const struct touched *touched)
     struct client *client = client_at(doc, touched->client);
     if (client->next == touched->before) return YD_OK;
     struct smap_pos last = smap_last(&client->index), pos = last;
-    bool found = (SMAP_PACKS && smap_key(&client->index, last) <= touched->before) ||
+    bool found = smap_key(&client->index, last) <= touched->before ||
                  yd_smap_find(&client->index, touched->before, &pos);
     YD_ASSERT(found);
     return join_down(doc, client, last, smap_key(&client->index, pos));

@@ -18,6 +18,14 @@
 #define YD_PART YD_HERE
 #endif
 
+/* Code that travels to where it runs, as wasm does, pays by its size: what is only faster is left
+ * out there, unless it pays. */
+#ifdef __wasm__
+enum { TRAVELS = 1 };
+#else
+enum { TRAVELS = 0 };
+#endif
+
 /* Tables grow by half their size. For tests, built with YD_TIGHT, by what is needed only, up to a
  * thousand: each element more asks for memory, which may be refused, and moves the table. */
 #ifdef YD_TIGHT

@@ -175,7 +175,7 @@ yd_err yd_delete_range(struct yd_doc *doc, uint32_t index, uint32_t clock, uint3
 {
     struct client *client = client_at(doc, index);
     YD_ASSERT(clock < end && end <= client->next);
-    if (SMAP_PACKS && deleted_last(doc, index, clock, end)) return YD_OK;
+    if (!TRAVELS && deleted_last(doc, index, clock, end)) return YD_OK;
     if (yd_ranges_cover(&client->dels, clock, end)) {
         if (clock < client_before(doc, index) && !deleted_just_now(doc, index, clock)) {
             doc->txn.known_part = true;

@@ -135,7 +135,7 @@ yd_err yd_doc_expect(struct yd_doc *doc, size_t bytes)
 void yd_doc_fit(struct yd_doc *doc)
 {
     yd_items_fit(doc);
-    for (uint32_t i = 0; SMAP_PACKS && i < doc->clients.count; i++) {
+    for (uint32_t i = 0; !TRAVELS && i < doc->clients.count; i++) {
         yd_smap_pack(doc, &client_at(doc, i)->index);
         yd_smap_pack(doc, &client_at(doc, i)->dels);
     }

@@ -52,7 +52,7 @@ yd_err yd_emit_section(struct emitter *all, struct client *client, uint32_t from
         offset = from - smap_key(index, pos);
     }
     all->each.own = spell(client->id, (uint32_t)(client - client_at(all->each.doc, 0)));
-    yd_err err = SMAP_PACKS && !sink_is_v2(all->sink)
+    yd_err err = !TRAVELS && !sink_is_v2(all->sink)
                      ? head_v1(all, count, from)
                      : yd_sink_section(all->sink, count, client->id, from);
     if (err == YD_OK && offset > 0) {

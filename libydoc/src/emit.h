@@ -34,7 +34,7 @@ YD_PART struct spelled spell(uint64_t id, uint32_t client)
     s.len = codec_spell(id, &s.word);
     return s;
 }
-#define EMIT_OTHERS (SMAP_PACKS ? 4 : 1) /* a power of two */
+#define EMIT_OTHERS (TRAVELS ? 1 : 4) /* a power of two */
 /* What is needed for each item. */
 struct emit {
     const struct yd_doc *doc;

@@ -86,7 +86,7 @@ yd_err yd_emit_v1_chunk(struct emitter *all, const struct client *client, struct
     const struct yd_doc *doc = all->each.doc;
     // A copy whose address goes nowhere stays in registers: bytes that are written may lie in
     // anything else. In wasm, where parts are not in place, it would be one more copy.
-    const struct emit copy = all->each, *e = SMAP_PACKS ? &copy : &all->each;
+    const struct emit copy = all->each, *e = TRAVELS ? &all->each : &copy;
     const struct smap_chunk *chunk = smap_chunk_at(&client->index, pos.chunk);
     uint32_t room[SMAP_CHUNK];
     const uint32_t *handles = smap_chunk_values(chunk, room);

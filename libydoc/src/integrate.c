@@ -113,7 +113,7 @@ static yd_err place_find(struct yd_doc *doc, const struct item *it, const struct
 static bool is_contested(const struct yd_doc *doc, const struct place *place)
 {
     if (place->left != NONE) return item_at(doc, place->left)->right != place->right;
-    if (place->right == NONE) return !SMAP_PACKS || list_at(doc, place->list)->head != NONE;
+    if (place->right == NONE) return TRAVELS || list_at(doc, place->list)->head != NONE;
     return item_at(doc, place->right)->left != NONE;
 }
 
@@ -198,7 +198,7 @@ static yd_err content_store(struct yd_doc *doc, uint32_t handle, const struct wi
         return YD_OK;
     }
     uint32_t off, unused;
-    if (SMAP_PACKS && offset == 0) {
+    if (!TRAVELS && offset == 0) {
         YD_TRY(yd_text_append(doc, wire->content, &off));
     } else {
         bool half;

@@ -44,7 +44,7 @@ yd_err yd_items_expect(struct yd_doc *doc, uint32_t n)
 {
     if (n <= FIRST_ITEMS) return YD_OK;
     if (doc->slab_count == 0) return slab_new(doc, n < SLAB_ITEMS ? n : SLAB_ITEMS);
-    if (!SMAP_PACKS) return YD_OK; // some more of the module
+    if (TRAVELS) return YD_OK; // some more of the module
     uint32_t cap = doc->last_cap, used = doc->item_used - (doc->slab_count - 1) * SLAB_ITEMS;
     uint32_t need = used + n < SLAB_ITEMS ? used + n : SLAB_ITEMS;
     // By less it grows as ever, or many small sections would move it each time.

@@ -126,7 +126,7 @@ static yd_err lane_turn(struct merge *m, struct lane *lane, struct fold *fold)
 /* Whether a lane that nothing was read of goes on where the section ends, and can be copied. */
 static bool lane_stands(const struct lane *lane, const struct fold *fold)
 {
-    if (!SMAP_PACKS || lane->span == 0 || fold->sink->is_v2 || fold->gc_len > 0) return false;
+    if (TRAVELS || lane->span == 0 || fold->sink->is_v2 || fold->gc_len > 0) return false;
     return fold->end == NONE || fold->end == lane->clock;
 }
 
@@ -203,7 +203,7 @@ static yd_err update_take(struct merge *m, uint32_t update)
  * would be some more of the module. */
 static bool is_short(const struct yd_update *update)
 {
-    return SMAP_PACKS && update->format == YD_V1 && update->bytes.len > 0 &&
+    return !TRAVELS && update->format == YD_V1 && update->bytes.len > 0 &&
            update->bytes.ptr[0] <= 1;
 }
 

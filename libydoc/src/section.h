@@ -75,7 +75,12 @@ void yd_deletes_check(struct yd_reader *r, struct update_plan *plan);
 uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_lost);
 void yd_sections_sort(struct section *sections, uint32_t n);
 
-/* ---- single.c */
+/* ---- single.c: in a module that travels only if it is for a room */
+#if defined(__wasm__) && !defined(YD_ROOM)
+enum { HAS_SINGLE = 0 };
+#else
+enum { HAS_SINGLE = 1 };
+#endif
 #define SINGLE_STRUCTS 32
 #define SINGLE_RANGES  4
 /* An update of at most so many structs of one client, which is new or goes on where it was. */

@@ -48,7 +48,11 @@ static bool section_read(struct yd_doc *doc, struct yd_reader *r, bool inner, st
     single->plan.structs = count;
     for (uint32_t i = 0; i < count; i++) {
         struct wire *wire = &single->wires[i];
-        v1_check(r, own, (uint32_t)clock, wire, inner);
+        if (TRAVELS) {
+            yd_v1_check(r, own, (uint32_t)clock, inner, wire);
+        } else {
+            v1_check(r, own, (uint32_t)clock, wire, inner);
+        }
         if (r->failed || !wire_is_item(wire) || !refers_here(doc, wire, id)) return false;
         clock += wire->len;
     }

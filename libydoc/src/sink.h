@@ -42,7 +42,7 @@ struct sink {
 };
 
 /* Where nobody asks for V2, as in the room of the edge, nothing that writes it is linked. */
-#ifdef YD_WRITES_V1
+#ifdef YD_ROOM
 enum { WRITES_V2 = 0 };
 #else
 enum { WRITES_V2 = 1 };

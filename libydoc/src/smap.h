@@ -95,10 +95,16 @@ static inline bool smap_is_own(const struct smap *map)
 {
     return map->own.count > 0 && map->own.count < SMAP_DIR;
 }
-YD_ONCE struct smap_chunk *smap_chunk_at(const struct smap *map, uint32_t i)
+/* For what is there once itself: a call less. */
+static inline __attribute__((always_inline)) struct smap_chunk *
+smap_chunk_here(const struct smap *map, uint32_t i)
 {
     if (smap_has_dir(map)) return map->u.dir->slots[i].chunk;
     return map->own.count > 0 ? (struct smap_chunk *)&map->own : map->u.one;
+}
+YD_ONCE struct smap_chunk *smap_chunk_at(const struct smap *map, uint32_t i)
+{
+    return smap_chunk_here(map, i);
 }
 YD_ONCE uint32_t smap_chunks(const struct smap *map)
 {
@@ -174,7 +180,7 @@ static inline uint32_t smap_key(const struct smap *map, struct smap_pos pos)
 }
 YD_ONCE uint32_t smap_value(const struct smap *map, struct smap_pos pos)
 {
-    return smap_chunk_value(smap_chunk_at(map, pos.chunk), pos.at);
+    return smap_chunk_value(smap_chunk_here(map, pos.chunk), pos.at);
 }
 /* Replaces a value in a chunk that is not packed. */
 static inline void smap_put(struct smap *map, struct smap_pos pos, uint32_t value)
@@ -206,7 +212,7 @@ static inline struct smap_pos smap_last(const struct smap *map)
 /* Steps on; behind the last entry the position is the end. */
 YD_ONCE struct smap_pos smap_next(const struct smap *map, struct smap_pos pos)
 {
-    if (++pos.at < smap_chunk_at(map, pos.chunk)->count) return pos;
+    if (++pos.at < smap_chunk_here(map, pos.chunk)->count) return pos;
     return (struct smap_pos){pos.chunk + 1, 0};
 }
 /* Steps back; false at the first entry. */
@@ -239,7 +245,7 @@ YD_NODISCARD YD_ONCE yd_err smap_push(struct yd_doc *doc, struct smap *map, uint
 {
     uint32_t n = smap_chunks(map);
     if (n == 0) return yd_smap_append(doc, map, key, value);
-    struct smap_chunk *last = smap_chunk_at(map, n - 1);
+    struct smap_chunk *last = smap_chunk_here(map, n - 1);
     if (last->count >= last->cap) return yd_smap_append(doc, map, key, value); // as one of its own
     uint32_t *cells = smap_cells(last);
     cells[last->count] = key;

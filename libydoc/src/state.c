@@ -200,7 +200,7 @@ static void room_expect(const struct yd_doc *doc, struct sink *sink)
     size_t bytes = doc->text.len - doc->text.dead + doc->named;
     size_t size = (size_t)doc->structs * 16 + bytes;
     if (size > out->max - out->len) return;
-    if (SMAP_PACKS && sink_is_v2(sink)) {
+    if (!TRAVELS && sink_is_v2(sink)) {
         yd_v2_expect(&sink->v2, (size_t)doc->structs, doc->clients.count, bytes);
         return;
     }
