@@ -55,7 +55,7 @@ YD_BODY uint32_t units_of(const struct arena *from, struct extent at)
         memcpy(words, from->ptr + at.off, sizeof words);
         if (((words[0] | words[1]) & 0x8080808080808080u) == 0) return at.bytes;
     }
-    return yd_utf8_count((yd_slice){from->ptr + at.off, at.bytes});
+    return at.bytes == 0 ? 0 : yd_utf8_count((yd_slice){from->ptr + at.off, at.bytes});
 }
 
 YD_BODY void add_name(struct pens *c, const struct arena *from, struct extent at)

@@ -132,7 +132,15 @@ static bool anchor_share(struct yd_doc *doc, struct item *it, const struct item 
     return true;
 }
 
-/* Says the origins of a linked item. `before` ends with its left one, and the neighbour that the
+/* Whether an item ends with an origin. One that was to did, unless what is to be right of it lies
+ * inside it: then it was cut there, and what comes between is nowhere near its left origin. */
+static inline bool ends_with(const struct yd_doc *doc, uint32_t handle, struct origin origin)
+{
+    const struct item *it = item_at(doc, handle);
+    return it->clock + it->len - 1 == origin.clock;
+}
+
+/* Says the origins of a linked item. `before` was found by its left one, and the neighbour that the
  * author saw to the right begins with the other. */
 static yd_err origins_set(struct yd_doc *doc, struct item *it, const struct place *place,
                           uint32_t before)
@@ -141,7 +149,8 @@ static yd_err origins_set(struct yd_doc *doc, struct item *it, const struct plac
     uint32_t left = ORIGIN_NONE, right = ORIGIN_NONE;
     if (from.client != NONE) {
         bool own = from.client == item_client(it) && from.clock + 1 == it->clock;
-        left = own ? ORIGIN_OWN : it->left == before ? ORIGIN_SIDE : ORIGIN_KEPT;
+        bool beside = it->left == before && ends_with(doc, before, from);
+        left = own ? ORIGIN_OWN : beside ? ORIGIN_SIDE : ORIGIN_KEPT;
     }
     if (place->origins.right.client != NONE) {
         right = it->right == place->right ? ORIGIN_SIDE : ORIGIN_KEPT;

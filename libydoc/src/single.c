@@ -218,11 +218,15 @@ static yd_err value_set(struct yd_doc *doc, uint32_t index, const struct wire *w
     return yd_item_delete(doc, before);
 }
 
-static yd_err struct_integrate(struct yd_doc *doc, uint32_t index, const struct wire *wire)
+/* is_last: no struct of the update can refer into this one, which Yjs has as a piece of its own
+ * until the transaction ends. */
+static yd_err struct_integrate(struct yd_doc *doc, uint32_t index, const struct wire *wire,
+                               bool is_last)
 {
     bool done = false;
     // What changes are told of is looked up by items.
-    if (wire->ref == REF_STRING && !doc->opts.note_changes && goes_on(doc, index, wire)) {
+    bool text = wire->ref == REF_STRING && is_last && !doc->opts.note_changes;
+    if (text && goes_on(doc, index, wire)) {
         YD_TRY(text_go_on(doc, index, wire, &done));
     } else if (wire->ref == REF_ANY && wire->flags == WIRE_ORIGIN) {
         YD_TRY(value_set(doc, index, wire, &done));
@@ -236,7 +240,7 @@ yd_err yd_single_integrate(struct yd_doc *doc, const struct single *single)
     if (single->plan.structs > 0 && index == NONE)
         YD_TRY(yd_client_intern(doc, single->id, &index));
     for (uint32_t i = 0; i < single->plan.structs; i++) {
-        YD_TRY(struct_integrate(doc, index, &single->wires[i]));
+        YD_TRY(struct_integrate(doc, index, &single->wires[i], i + 1 == single->plan.structs));
     }
     return YD_OK;
 }

@@ -210,6 +210,26 @@ static void u27_what_was_collected_meanwhile_does_no_harm(void **state)
 }
 
 /* Two texts at a time: no finger of one may serve in the other. */
+static void u24_what_is_to_be_right_of_it_lies_left_of_it(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    // An X between f and c of abcdef. Where c begins the text is cut, and X is put there; what it
+    // says of its origins stays what it was, as in Yjs.
+    bed_apply(&bed, "01 01 0500 04 0101 74 06 616263646566 00");
+    bed_apply(&bed, "01 01 0900 c4 0505 0502 01 58 00");
+    bed_state_is(&bed, "02 01 0900 c4 0505 0502 01 58 02 0500 04 0101 74 02 6162 "
+                       "84 0501 04 63646566 00");
+    bed_end(&bed);
+    // In one update the text is in pieces, and X goes behind the last one.
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "01 04 0500 04 0101 74 02 6162 84 0501 02 6364 84 0503 02 6566 "
+                    "c4 0505 0502 01 58 00");
+    bed_state_is(&bed, "01 02 0500 04 0101 74 06 616263646566 c4 0505 0502 01 58 00");
+    bed_end(&bed);
+}
+
 static void u27_texts_do_not_meet(void **state)
 {
     (void)state;
@@ -231,6 +251,7 @@ int main(void)
         cmocka_unit_test(u27_the_order_of_arrival_does_not_matter),
         cmocka_unit_test(u27_what_was_deleted_meanwhile_does_no_harm),
         cmocka_unit_test(u27_what_was_collected_meanwhile_does_no_harm),
+        cmocka_unit_test(u24_what_is_to_be_right_of_it_lies_left_of_it),
         cmocka_unit_test(u27_texts_do_not_meet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
