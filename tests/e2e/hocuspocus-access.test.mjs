@@ -139,6 +139,8 @@ for (const version of VERSIONS) describe(version, () => {
         const [no, ...rest] = c.again ? [Buffer.from([0x88, c.word.length + 2, c.again >> 8, c.again & 255]).toString('latin1') + c.word]
           : [frame(c.room, 2, 1, guest.told[0] ?? '').toString('latin1')]
         assert.deepEqual(rest, [])
+        // Provider 3 connects twice at once when it comes back (see D42), and closes one of the two; that is answered if it comes first.
+        if (version === 'hocuspocus 3' && c.again && body === '\x88\0') continue
         if (body !== '') assert.ok(c.again ? body === no : body.startsWith(String.fromCharCode(0x82, no.length) + no) && body.length <= no.length + 6, `${name}: ${JSON.stringify(body)}`)
       }
       const bytes = w.bytes().toString('latin1')
