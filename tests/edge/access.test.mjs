@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import { test } from 'node:test'
-import { startServer } from '../e2e/support.mjs'
+import { startServer, until } from '../e2e/support.mjs'
 import { COLLAB_SECRET, api, knock, startTicketServer, ticket } from '../e2e/access-support.mjs'
 import { asleep, databases } from './support.mjs'
 
@@ -67,7 +67,9 @@ test('D11: each decision is one line that says who, where, what and why, and no 
   await ws.opened
   await knock(s, 'doc-audit', undefined, { query: '_pk=x' }).refused
   ws.close()
-  const lines = s.log.split('\n').filter(line => line.includes('access '))
+  const said = () => s.log.split('\n').slice(0, -1).filter(line => line.includes('access '))
+  await until('both lines to come through their pipe', () => said().length >= 2)
+  const lines = said()
   assert.equal(lines.length, 2, s.log)
   assert.match(lines[0], /info +access granted room="main\/doc-audit" user="ann" permission="read" why=".+" remembered="no" client="other"/)
   assert.match(lines[1], /info +access refused room="main\/doc-audit" user="" permission="none" why=".+" remembered="no" client="partykit"/)
@@ -78,6 +80,6 @@ test('D11: each decision is one line that says who, where, what and why, and no 
 test('H11: a setting that cannot be used is told in the log, and nobody gets in', async () => {
   const s = await startServer({ args: ['--auth', 'ticket'] })
   assert.equal((await knock(s, 'doc-1', 'x').refused).status, 503)
-  assert.match(s.log, /PARTYD_AUTH=ticket needs PARTYD_TICKET_SECRET/)
+  await until('the log to come through its pipe', () => /PARTYD_AUTH=ticket needs PARTYD_TICKET_SECRET/.test(s.log))
   await s.stop()
 })
