@@ -121,15 +121,16 @@ void yd_doc_empty(struct yd_doc *doc)
     tables_begin(doc);
 }
 
-yd_err yd_doc_expect(struct yd_doc *doc, size_t bytes)
+void yd_doc_expect(struct yd_doc *doc, size_t bytes)
 {
     // Of structured documents: a list for each 50, a place of content for each 75, a type for each
     // 125. Large ones grow as ever.
     uint32_t n = bytes < EXPECTED ? (uint32_t)bytes : EXPECTED;
-    if (TIGHT) return YD_OK;
-    YD_TRY(yd_vec_reserve(doc, &doc->lists, n / 64, sizeof(struct list)));
-    YD_TRY(yd_vec_reserve(doc, &doc->types, n / 128, sizeof(struct type)));
-    return yd_vec_reserve(doc, &doc->extents, n / 80, sizeof(struct extent));
+    if (TIGHT) return;
+    yd_err unused = yd_vec_reserve(doc, &doc->lists, n / 64, sizeof(struct list));
+    if (unused == YD_OK) unused = yd_vec_reserve(doc, &doc->types, n / 128, sizeof(struct type));
+    if (unused == YD_OK) unused = yd_vec_reserve(doc, &doc->extents, n / 80, sizeof(struct extent));
+    (void)unused;
 }
 
 void yd_doc_fit(struct yd_doc *doc)

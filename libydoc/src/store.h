@@ -381,8 +381,8 @@ YD_NODISCARD yd_err yd_txn_complete(struct yd_doc *doc);
 /* ---- doc.c */
 /* Lets go of everything in the document. What was read of an update of format V2 stays. */
 void yd_doc_empty(struct yd_doc *doc);
-/* Says that a state of so many bytes will be loaded. */
-YD_NODISCARD yd_err yd_doc_expect(struct yd_doc *doc, size_t bytes);
+/* Says that a state of so many bytes will be loaded. Memory refused: later. */
+void yd_doc_expect(struct yd_doc *doc, size_t bytes);
 /* Gives back what tables have beyond their need. */
 void yd_doc_fit(struct yd_doc *doc);
 

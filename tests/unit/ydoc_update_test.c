@@ -324,6 +324,15 @@ static void u86_the_bad_one_is_named_and_nothing_is_appended(void **state)
     assert_int_equal(2, bad);
     assert_hex("aa", &desk.out);
     const char *const single[] = {"0101", NULL};
+    // A section's head, the clock of one, a struct, and a delete set that end too early.
+    static const char *const heads[] = {
+        "01 01", "01 01 05", "01 01 05 ffffffff0f 04",     "01 01 0500",
+        "00 01", "00",       "01 01 0500 04 0101 74 01 61"};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        const char *const two[] = {"0000", heads[i], NULL};
+        assert_int_equal(YD_EMALFORMED, merge_hex(two, &desk.out, &bad));
+        assert_int_equal(1, bad);
+    }
     assert_int_equal(YD_EMALFORMED, merge_hex(single, &desk.out, &bad));
     assert_hex("aa", &desk.out);
     desk_end(&desk);
