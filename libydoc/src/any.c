@@ -29,42 +29,17 @@ uint64_t yd_read_varint(struct yd_reader *r, bool *negative)
     return 0;
 }
 
-/* Whether text of at most 16 bytes that lies 8 before the end of all is ASCII: keys and short texts
- * mostly are, and a look at two words says so. */
-static inline bool is_short_ascii(const struct yd_reader *r, yd_slice text)
-{
-#ifdef __wasm__
-    (void)r, (void)text; // some more of the module
-    return false;
-#else
-    uint64_t first, last, high = 0x8080808080808080u;
-    if (text.len > 16 || text.len == 0 || (size_t)(r->end - text.ptr) < 8) return false;
-    memcpy(&first, text.ptr, sizeof first);
-    if (text.len < 8) {
-        uint8_t mask[16] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80};
-        memcpy(&high, mask + 8 - text.len, sizeof high);
-        return (first & high) == 0;
-    }
-    memcpy(&last, text.ptr + text.len - 8, sizeof last);
-    return ((first | last) & high) == 0;
-#endif
-}
-
 YD_PART void text_skip(struct yd_reader *r, bool checked)
 {
     const uint8_t *start = r->at;
     yd_slice text = codec_bytes(r, codec_varuint(r));
-    if (!r->failed && (checked || is_short_ascii(r, text) || yd_utf8_check(text))) return;
+    if (!r->failed && (checked || utf8_short_ascii(text, r->end) || yd_utf8_check(text))) return;
     r->at = start;
     r->failed = true;
 }
 
 /* Most integers are small; up to seven bytes there is nothing to check. In wasm, one. */
-#ifdef __wasm__
-#define INTEGER_SHORT 1
-#else
-#define INTEGER_SHORT 7
-#endif
+enum { INTEGER_SHORT = TRAVELS ? 1 : 7 };
 static inline void integer_skip(struct yd_reader *r)
 {
     bool negative;

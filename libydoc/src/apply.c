@@ -185,10 +185,8 @@ static yd_err single_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool 
     YD_TRY(deletes || is_new ? limits_check(doc, bytes, &single.plan, is_new)
                              : room_check(doc, bytes, &single.plan));
     YD_TRY(yd_single_integrate(doc, &single));
-    if (deletes) {
-        YD_TRY(single_deletes(doc, &single, parked));
-        YD_TRY(yd_pending_apply_deletes(doc));
-    }
+    // Deletes that wait now are for clocks that are not here: structs came before.
+    if (deletes) YD_TRY(single_deletes(doc, &single, parked));
     return yd_txn_cleanup(doc);
 }
 

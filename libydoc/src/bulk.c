@@ -176,7 +176,7 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
     if (client_at(doc, index)->next > 0) return BULK_UNFIT; // the client twice
     YD_TRY(yd_items_expect(doc, (uint32_t)count));
     uint32_t more = count < 1024 ? (uint32_t)count : 1024; // not more than a lie may cost
-    if (!TRAVELS) YD_TRY(yd_vec_reserve(doc, &b->entries, more, sizeof(struct smap_entry)));
+    if (!TRAVELS) vec_expect(doc, &b->entries, more, sizeof(struct smap_entry));
     uint32_t first = b->entries.count;
     b->dels.count = 0;
     for (uint64_t i = 0; i < count; i++) {

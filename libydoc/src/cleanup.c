@@ -12,7 +12,7 @@
  *   5. join around the items that were split or uncovered, last one first
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 static bool span_before(const struct span *a, const struct span *b)
 {

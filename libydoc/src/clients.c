@@ -11,7 +11,7 @@
  *   C3  the index of a client covers its clocks 0 to next without holes
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 #include <string.h>
 

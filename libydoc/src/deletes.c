@@ -12,7 +12,7 @@
  *   D2  a deleted item with keep_deleted off has no content but its length
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 yd_err yd_ranges_add(struct yd_doc *doc, struct smap *ranges, uint32_t clock, uint32_t len)
 {

@@ -126,11 +126,9 @@ void yd_doc_expect(struct yd_doc *doc, size_t bytes)
     // Of structured documents: a list for each 50, a place of content for each 75, a type for each
     // 125. Large ones grow as ever.
     uint32_t n = bytes < EXPECTED ? (uint32_t)bytes : EXPECTED;
-    if (TIGHT) return;
-    yd_err unused = yd_vec_reserve(doc, &doc->lists, n / 64, sizeof(struct list));
-    if (unused == YD_OK) unused = yd_vec_reserve(doc, &doc->types, n / 128, sizeof(struct type));
-    if (unused == YD_OK) unused = yd_vec_reserve(doc, &doc->extents, n / 80, sizeof(struct extent));
-    (void)unused;
+    vec_expect(doc, &doc->lists, n / 64, sizeof(struct list));
+    vec_expect(doc, &doc->types, n / 128, sizeof(struct type));
+    vec_expect(doc, &doc->extents, n / 80, sizeof(struct extent));
 }
 
 void yd_doc_fit(struct yd_doc *doc)

@@ -46,16 +46,12 @@ YD_BODY void add_text(struct pens *c, const struct arena *from, struct extent at
     uint_add_small(&c->at.text_len, units);
 }
 
-/* Units of a text of which only the bytes are known: mostly it is short, and it and what is behind
- * it have no character of more than one. */
+/* Units of a text of which only the bytes are known. */
 YD_BODY uint32_t units_of(const struct arena *from, struct extent at)
 {
-    uint64_t words[2];
-    if (at.bytes <= sizeof words && (uint64_t)at.off + sizeof words <= from->len) {
-        memcpy(words, from->ptr + at.off, sizeof words);
-        if (((words[0] | words[1]) & 0x8080808080808080u) == 0) return at.bytes;
-    }
-    return at.bytes == 0 ? 0 : yd_utf8_count((yd_slice){from->ptr + at.off, at.bytes});
+    if (at.bytes == 0) return 0;
+    yd_slice text = {from->ptr + at.off, at.bytes};
+    return utf8_short_ascii(text, from->ptr + from->len) ? at.bytes : yd_utf8_count(text);
 }
 
 YD_BODY void add_name(struct pens *c, const struct arena *from, struct extent at)

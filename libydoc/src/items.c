@@ -8,7 +8,7 @@
  * two reservations.
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 #define FIRST_ITEMS (TIGHT ? 1 : 16)
 

@@ -3,7 +3,7 @@
  * Where it sits:   every table of the document -> here -> the caller's allocator
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 void *yd_mem(struct yd_doc *doc, void *ptr, size_t old_size, size_t new_size)
 {

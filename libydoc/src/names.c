@@ -5,7 +5,7 @@
  * Names are never given back: a key that came once will come again.
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 #include <string.h>
 

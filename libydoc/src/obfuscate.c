@@ -185,9 +185,8 @@ static yd_err section_hide(struct obfuscator *o, struct section section, struct 
     YD_TRY(yd_sink_section_open(sink, section.id, section.next.clock));
     for (; yd_section_peek(&section, &wire, &behind); section_step(&section, &wire, behind)) {
         struct id id = {section.id, section.next.clock};
-        struct wire hidden = wire;
-        YD_TRY(struct_hide(o, &hidden));
-        YD_TRY(sink_struct(sink, &hidden, id, 0, true));
+        YD_TRY(struct_hide(o, &wire)); // its length stays
+        YD_TRY(sink_struct(sink, &wire, id, 0, true));
     }
     return yd_sink_section_close(sink, count);
 }

@@ -13,7 +13,7 @@
  *   O2  the users of all anchors are the items that have one
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 static yd_err anchor_new(struct yd_doc *doc, uint32_t list, uint32_t *handle)
 {

@@ -76,11 +76,8 @@ static yd_err position_put(const struct yd_doc *doc, const struct yd_place *plac
 
 yd_err yd_position_encode(struct yd_doc *doc, const struct yd_place *place, struct yd_buf *out)
 {
-    if (doc->broken) return YD_ENOMEM;
-    const struct yd_type_ref *ref = &place->type;
-    uint32_t type =
-        ref->nested ? yd_nested_find(doc, ref->client, ref->clock) : root_find(doc, ref->name);
-    if (ref->nested && type == NONE) return YD_ENOTFOUND;
+    uint32_t type;
+    YD_TRY(yd_type_find(doc, &place->type, &type));
     size_t before = out->len;
     yd_err err = position_put(doc, place, type, out);
     if (err == YD_OK) err = yd_buf_varint(out, place->assoc < 0 ? 1u : 0u, place->assoc < 0);

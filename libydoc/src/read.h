@@ -3,7 +3,7 @@
 #define YDOC_READ_H
 
 #include "out.h"
-#include "store.h"
+#include "tables.h"
 #include "ydoc/position.h"
 
 /* Text of a type's strings, one after the other. */

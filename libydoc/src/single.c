@@ -142,9 +142,7 @@ static bool text_fits(struct yd_doc *doc, const struct item *left, const struct 
     struct origin right = wire_right(doc, wire);
     if (!origin_equal(right, item_right_origin(doc, left))) return false;
     uint32_t handle = item_list(doc, left);
-    const struct list *list = list_at(doc, handle);
-    uint32_t owner = type_at(doc, list->type)->owner;
-    if (list->key != NONE || (owner != NONE && item_is_deleted(item_at(doc, owner)))) return false;
+    if (list_at(doc, handle)->key != NONE) return false;
     if (left->right == NONE) return right.client == NONE;
     const struct item *next = item_at(doc, left->right);
     if (next->clock == right.clock && item_client(next) == right.client) return true;

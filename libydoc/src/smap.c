@@ -11,7 +11,7 @@
 #include "smap.h"
 
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
  * loaded.
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 /* How keys or values are written: as distances from a base of 4 bytes, or from 0, which is written
  * nowhere (SIZE_PLAIN). Each has as many bytes as the code says; none if each number is so much

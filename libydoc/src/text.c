@@ -14,7 +14,7 @@
  *       neither live nor room behind a run is dead
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 #include <string.h>
 

@@ -12,7 +12,7 @@
  *   L4  the type of a live type item names that item as its owner
  */
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 #include <string.h>
 

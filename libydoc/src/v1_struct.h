@@ -240,13 +240,11 @@ static inline const uint8_t *v1_short_text(const uint8_t *p, const uint8_t *end,
                                            uint32_t *units)
 {
     uint32_t n;
-    uint64_t word;
     p = v1_short_uint(p, &n);
-    if (p == NULL || n == 0 || (size_t)(end - p) < n + sizeof word) return NULL;
+    if (p == NULL || n == 0 || (size_t)(end - p) < n + sizeof(uint64_t)) return NULL;
     *text = (yd_slice){p, n};
     *units = n;
-    memcpy(&word, p, sizeof word);
-    if (n <= sizeof word && (codec_first(word, n) & 0x8080808080808080u) == 0) return p + n;
+    if (utf8_short_ascii(*text, end)) return p + n;
     return yd_utf8_units(*text, units) ? p + n : NULL;
 }
 

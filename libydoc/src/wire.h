@@ -9,7 +9,7 @@
 #define YDOC_WIRE_H
 
 #include "codec.h"
-#include "store.h"
+#include "tables.h"
 
 enum {
     WIRE_ORIGIN = 0x80,

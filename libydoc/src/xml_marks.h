@@ -3,7 +3,7 @@
 #define YDOC_XML_MARKS_H
 
 #include "js_text.h"
-#include "store.h"
+#include "tables.h"
 
 struct mark {
     yd_slice key;
