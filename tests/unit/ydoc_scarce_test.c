@@ -189,6 +189,32 @@ static yd_err wild_mark(struct stage *s)
     return err;
 }
 
+/* A key set anew forty times, by two in turns: values of one alone would be joined. */
+static yd_err many_values(struct stage *s)
+{
+    yd_err err = YD_OK;
+    for (uint8_t i = 1; i < 40 && err == YD_OK; i++) {
+        uint8_t who = i % 2 == 0 ? 5 : 6, other = i % 2 == 0 ? 6 : 5;
+        const uint8_t set[] = {1,    1,    who, i / 2, 0xa8, other, (uint8_t)((i - 1) / 2),
+                               0x01, 0x7d, 1,   0};
+        err = yd_doc_apply(s->doc, (yd_slice){set, sizeof set}, YD_V1, NULL);
+    }
+    return err;
+}
+
+/* A GC at every second clock. */
+static yd_err merged_gaps(struct stage *s)
+{
+    uint8_t bytes[40][7];
+    struct yd_update updates[40];
+    for (uint8_t i = 0; i < 40; i++) {
+        const uint8_t one[] = {1, 1, 5, (uint8_t)(2 * i), 0, 1, 0};
+        memcpy(bytes[i], one, sizeof one);
+        updates[i] = (struct yd_update){{bytes[i], sizeof one}, YD_V1};
+    }
+    return yd_update_merge(updates, 40, YD_V1, &s->out, NULL);
+}
+
 /* ---- scenes */
 
 /* Text of client 5 that is long enough to be loaded the short way: "aaaa...". */
@@ -206,6 +232,10 @@ static yd_err wild_mark(struct stage *s)
     "84 0509 0161 84 050a 0161 84 050b 0161 84 050c 0161 84 050d 0161 84 050e"                     \
     " 0161 84 050f 0161 84 0510 0161 84 0511 0161 84 0512 0161 00"
 #define LOADED "0101 0500 04 0101 74 40 " A16 A16 A16 A16 " 00"
+/* Collected structs between letters, each longer than the one before. */
+#define LOADED_GCS                                                                                 \
+    "01 08 0500 04 0101 74 10 " A16 " 00 01 84 050f 01 61 00 02 84 0511 01 61 00 03 84 0514 "      \
+    "01 61 00 04 00"
 #define PAIRED "0101 0500 04 0101 74 06 61f09f988062 00" // "a", a pair, "b"
 
 static const struct scene scenes[] = {
@@ -274,6 +304,24 @@ static const struct scene scenes[] = {
      false,
      {"01 02 0500 07 0101 61 01 28 00 0500 016b 01 7d01 00", "0001 05 01 0101", "0001 05 01 0001"},
      NULL},
+    {"deletes that wait in many places", false, {"00 01 05 05 0101 0301 0501 0701 0901"}, NULL},
+    {"text whose beginning is known", false, {"0101 0500 04 0101 74 02 6161 00", LOADED}, NULL},
+    {"values of a key, kept", true, {"0101 0500 28 0101 6d 016b 01 7d01 00"}, many_values},
+    {"a load of long gaps",
+     false,
+     {"01 04 0500 04 0101 74 40 " A16 A16 A16 A16 " 81 053f f0a204 84 05afa304 0161 "
+      "81 05b0a304 f0a204 01 05 02 40f0a204 b1a304f0a204"},
+     NULL},
+    {"a load of many lengths",
+     false,
+     {"01 10 0500 04 0101 74 03 616161 81 0502 01 84 0503 04 61616161 81 0507 01 84 "
+      "0508 05 6161616161 81 050d 09 84 0516 02 6161 81 0518 06 84 051e 05 6161616161 "
+      "81 0523 03 84 0526 05 6161616161 81 052b 08 84 0533 09 616161616161616161 81 "
+      "053c 07 84 0543 09 616161616161616161 81 054c 03 01 05 08 0301 0801 0e09 1906 "
+      "2403 2c08 3d07 4d03 "},
+     NULL},
+    {"a load of what was collected, piece by piece", false, {LOADED_GCS}, NULL},
+    {"collected pieces with gaps are merged", false, {NULL}, merged_gaps},
     {"a delete in what was loaded", false, {LOADED, "0001 05 01 0201"}, NULL},
     {"letters that are joined when they are loaded", false, {LETTERS}, NULL},
     {"a delete beside those that were loaded", false, {HOLES, "0001 05 01 0201"}, NULL},

@@ -189,12 +189,12 @@ static void u115_so_they_do_where_changes_are_told(void **state)
 }
 
 /* Updates that no author writes, behind one another. */
-static void both_ways(const char *const *updates, size_t count)
+static void both_ways(const char *const *updates, size_t count, const struct yd_doc_opts *opts)
 {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
-    bed_begin(&w->plain, NULL);
-    bed_begin(&w->wrapped, NULL);
+    bed_begin(&w->plain, opts);
+    bed_begin(&w->wrapped, opts);
     bed_apply(&w->plain, "01" KNOWN "00");
     bed_apply(&w->wrapped, "01" KNOWN "00");
     for (size_t i = 0; i < count; i++) {
@@ -215,7 +215,7 @@ static void u27_a_value_in_the_middle_of_values_is_no_new_value(void **state)
     // Two values in one item of key "k"; then one whose origin is the first of them.
     const char *const updates[] = {"0101 0500 28 01016d016b 027d017d02 00",
                                    "0101 0502 a8 0500 017d03 00", "0101 0503 a8 0502 017d04 00"};
-    both_ways(updates, 3);
+    both_ways(updates, 3, NULL);
 }
 
 static void u27_text_goes_on_only_behind_the_last_clock(void **state)
@@ -224,7 +224,7 @@ static void u27_text_goes_on_only_behind_the_last_clock(void **state)
     // "ab"; "c" behind "a", and "d" behind "c", both without a right origin.
     const char *const updates[] = {"0101 0500 04 010174 026162 00", "0101 0502 84 0500 0163 00",
                                    "0101 0503 84 0502 0164 00"};
-    both_ways(updates, 3);
+    both_ways(updates, 3, NULL);
 }
 
 static void u31_text_of_a_key_is_overwritten(void **state)
@@ -233,7 +233,30 @@ static void u31_text_of_a_key_is_overwritten(void **state)
     // Text as the value of a key, which Yjs never writes.
     const char *const updates[] = {"0101 0500 24 01016d016b 026162 00",
                                    "0101 0502 84 0501 0163 00"};
-    both_ways(updates, 2);
+    both_ways(updates, 2, NULL);
+}
+
+static void u24_what_it_names_of_a_known_client_is_not_here_yet(void **state)
+{
+    (void)state;
+    // "x"; "a" behind the fourth clock of that client, which comes last.
+    const char *const updates[] = {"0101 0600 04 010174 0178 00", "0101 0500 84 0603 0161 00",
+                                   "0101 0601 84 0600 03626364 00"};
+    both_ways(updates, 3, NULL);
+    const char *const right[] = {updates[0], "0101 0500 44 0603 0161 00", updates[2]};
+    both_ways(right, 3, NULL);
+    const char *const parent[] = {updates[0], "0101 0500 04 00 0603 0161 00",
+                                  "01 02 0601 84 0600 026263 07 010161 01 00"};
+    both_ways(parent, 3, NULL);
+}
+
+static void u31_a_value_below_a_deleted_type_is_deleted(void **state)
+{
+    (void)state;
+    // A map in a list with a value that is kept; the map goes, then another value comes.
+    const char *const updates[] = {"01 02 0500 07 010161 01 28 00 0500 016b 01 7d01 00",
+                                   "0001 05 01 0001", "0101 0600 a8 0501 01 7d02 00"};
+    both_ways(updates, 3, &(struct yd_doc_opts){.keep_deleted = true});
 }
 
 int main(void)
@@ -244,6 +267,8 @@ int main(void)
         cmocka_unit_test(u27_a_value_in_the_middle_of_values_is_no_new_value),
         cmocka_unit_test(u27_text_goes_on_only_behind_the_last_clock),
         cmocka_unit_test(u31_text_of_a_key_is_overwritten),
+        cmocka_unit_test(u24_what_it_names_of_a_known_client_is_not_here_yet),
+        cmocka_unit_test(u31_a_value_below_a_deleted_type_is_deleted),
         cmocka_unit_test(u115_so_they_do_where_changes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,19 @@ static inline void bed_end(struct bed *bed)
     assert_int_equal(0, bed->heap.live_bytes);
 }
 
+/* Refuses an update the first memory it asks for: from then on the document is broken. */
+static inline void bed_break(struct bed *bed)
+{
+    bed->heap.refuse_at = bed->heap.requests + 1;
+    assert_int_equal(YD_ENOMEM,
+                     apply_hex(bed->doc,
+                               "0101090004010174646363636363636363636363636363636363636363636363"
+                               "6363636363636363636363636363636363636363636363636363636363636363"
+                               "6363636363636363636363636363636363636363636363636363636363636363"
+                               "6363636363636363636363636300",
+                               NULL));
+}
+
 static inline void bed_apply(struct bed *bed, const char *hex)
 {
     assert_int_equal(YD_OK, apply_hex(bed->doc, hex, NULL));
