@@ -12,6 +12,9 @@
 static const uint8_t kinds[16] = {0x00, 0x81, 0x80, 0x80, 0x40, 0xc1, 0xc0, 0xc0,
                                   0x40, 0xc1, 0xc0, 0xc0, 0x40, 0xc1, 0xc0, 0xc0};
 
+/* Sets of content references. */
+#define REF_BIT(ref) ((uint32_t)1 << (ref))
+
 YD_BODY uint8_t item_info(const struct item *it, uint32_t kind, const struct list *list)
 {
     return (uint8_t)(item_ref(it) | (kind & WIRE_ORIGINS) | (list->key != NONE ? WIRE_KEY : 0));

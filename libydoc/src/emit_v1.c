@@ -34,7 +34,6 @@ YD_BODY uint8_t *emit_parent(const struct emit *e, uint8_t *p, const struct list
 }
 
 /* Contents whose bytes stand behind their number, and behind the number of their clocks. */
-#define REF_BIT(ref) ((uint32_t)1 << (ref))
 #define COUNTS_BYTES                                                                               \
     (REF_BIT(REF_STRING) | REF_BIT(REF_BINARY) | REF_BIT(REF_EMBED) | REF_BIT(REF_TYPE))
 #define COUNTS_CLOCKS (REF_BIT(REF_DELETED) | REF_BIT(REF_ANY) | REF_BIT(REF_JSON))

@@ -134,9 +134,8 @@ static yd_err add_entry(const struct emitter *all, const struct client *client, 
 }
 
 /* Contents that are written here. */
-#define REF_BIT(ref) ((uint32_t)1 << (ref))
-#define REFS_REST    (REF_BIT(REF_ANY) | REF_BIT(REF_FORMAT))
-#define REFS_SHORT   (REF_BIT(REF_DELETED) | REF_BIT(REF_STRING) | REF_BIT(REF_TYPE) | REFS_REST)
+#define REFS_REST  (REF_BIT(REF_ANY) | REF_BIT(REF_FORMAT))
+#define REFS_SHORT (REF_BIT(REF_DELETED) | REF_BIT(REF_STRING) | REF_BIT(REF_TYPE) | REFS_REST)
 
 yd_err yd_emit_v2_chunk(struct emitter *all, const struct client *client, struct smap_pos pos)
 {
