@@ -34,6 +34,7 @@ void yd_txn_begin(struct yd_doc *doc)
     txn->known_part = false;
     txn->whole = false;
     txn->apart = false;
+    txn->settled = false;
     txn->no_waiting = false;
     txn->touched.count = 0;
     spans_begin(doc, &txn->dels);
@@ -80,7 +81,7 @@ static yd_err deletes_apply(struct yd_doc *doc, yd_slice deletes, bool *parked)
     struct yd_reader r = yd_reader_of(deletes);
     uint64_t clients = codec_varuint(&r);
     for (uint64_t i = 0; i < clients; i++) {
-        uint64_t id = codec_varuint(&r);
+        uint64_t id = codec_client_id(&r);
         uint64_t count = codec_varuint(&r);
         struct txn *txn = &doc->txn;
         bool is_new = txn->touched.count > 0 || txn->dels.count > 0;
@@ -186,7 +187,9 @@ static yd_err single_apply(struct yd_doc *doc, yd_slice bytes, bool inner, bool 
                              : room_check(doc, bytes, &single.plan));
     YD_TRY(yd_single_integrate(doc, &single));
     // Deletes that wait now are for clocks that are not here: structs came before.
+    uint64_t version = doc->version;
     if (deletes) YD_TRY(single_deletes(doc, &single, parked));
+    if (doc->version != version) doc->txn.settled = false;
     return yd_txn_cleanup(doc);
 }
 

@@ -164,7 +164,7 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
 {
     uint64_t count = yd_count_read(r, 2);
     const uint8_t *at = r->at;
-    uint64_t id = codec_varuint(r);
+    uint64_t id = codec_client_id(r);
     b->own = codec_id_of(r, at, id);
     uint64_t clock = codec_varuint(r);
     if (r->failed || count == 0 || clock != 0) return BULK_UNFIT;
@@ -191,6 +191,15 @@ static yd_err section_decode(struct bulk *b, struct yd_reader *r, bool inner)
     return yd_smap_fill(doc, &client->dels, b->dels.at, b->dels.count);
 }
 
+/* Not more than so many bytes can hold, each with one struct: the count may be a lie. */
+static void clients_expect(struct bulk *b, uint64_t count)
+{
+    size_t most = b->update.len / 12;
+    uint32_t n = (uint32_t)(count < most ? count : most);
+    yd_clients_expect(b->doc, n);
+    vec_expect(b->doc, &b->order, n, sizeof(uint32_t));
+}
+
 static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
 {
     struct yd_doc *doc = b->doc;
@@ -199,6 +208,7 @@ static yd_err update_decode(struct bulk *b, bool inner, yd_slice *deletes)
     uint64_t count = yd_count_read(&r, 3);
     YD_TRY(yd_arena_reserve(doc, &doc->text, b->update.len)); // given back below
     if (!TRAVELS) yd_doc_expect(doc, b->update.len);
+    if (!TRAVELS && count > 8) clients_expect(b, count);
     for (uint64_t i = 0; i < count; i++) {
         YD_TRY(section_decode(b, &r, inner));
     }

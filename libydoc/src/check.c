@@ -16,6 +16,7 @@
  *   O1  an item with an origin of kind ORIGIN_SIDE has that neighbour
  *   O2  the users of all anchors are the items that have one
  *   L5  every item of the indexes is in a list, and no other
+ *   M1  between transactions no item is one with the item before it in the index
  *   T1  content lies inside the arena; live and dead bytes add up to its length
  *   D1  a client's ranges are its deleted and collected clocks, joined
  *   D2  unless deleted content is kept, a deleted item has none between transactions
@@ -92,7 +93,7 @@ static void check_ranges(const struct yd_doc *doc, const struct client *client)
 static uint32_t check_client(struct yd_doc *doc, uint32_t index)
 {
     struct client *client = client_at(doc, index);
-    uint32_t items = 0;
+    uint32_t items = 0, before = INDEX_GC;
     check_smap(&client->index);
     check_smap(&client->dels);
     YD_ASSERT(yd_client_find(doc, client->id) == index); // C1
@@ -103,6 +104,9 @@ static uint32_t check_client(struct yd_doc *doc, uint32_t index)
         uint32_t value = smap_value(&client->index, pos);
         uint32_t clock = smap_key(&client->index, pos);
         YD_ASSERT(client_entry_end(client, pos) > clock);
+        bool rests = before != INDEX_GC && value != INDEX_GC && !yd_edit_is_open(doc);
+        if (rests) YD_ASSERT(!yd_entries_fit(doc, before, value)); // M1
+        before = value;
         if (value == INDEX_GC) continue;
         const struct item *it = item_at(doc, value);
         check_item(doc, it);

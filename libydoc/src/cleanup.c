@@ -88,8 +88,7 @@ static void content_drop(struct yd_doc *doc, struct item *it)
     yd_item_extent_drop(doc, it);
 }
 
-/* Content gives way to its length; the item stays in its list. */
-static void item_strip(struct yd_doc *doc, struct item *it)
+void yd_item_strip(struct yd_doc *doc, struct item *it)
 {
     content_drop(doc, it);
     item_set_ref(it, REF_DELETED);
@@ -181,7 +180,7 @@ static yd_err span_collect(struct yd_doc *doc, const struct span *span)
         struct item *it = item_at(doc, handle);
         if (item_ref(it) == REF_DELETED) continue;
         if (item_ref(it) == REF_TYPE) YD_TRY(type_collect(doc, handle));
-        item_strip(doc, it);
+        yd_item_strip(doc, it);
     }
     return YD_OK;
 }
@@ -259,6 +258,10 @@ yd_err yd_txn_cleanup(struct yd_doc *doc)
     struct txn *txn = &doc->txn;
     if (txn->apart && txn->dels.count == 0 && !doc->opts.note_changes) return YD_OK;
     YD_TRY(yd_spans_normalise(doc, &txn->dels));
+    if (txn->settled) {
+        text_compact(doc);
+        return YD_OK;
+    }
     if (doc->opts.note_changes) YD_TRY(yd_changes_note(doc));
     const struct span *dels = txn->dels.at;
     if (!doc->opts.keep_deleted) {

@@ -42,12 +42,6 @@ static uint32_t *id_slot(const struct yd_doc *doc, uint64_t id, uint32_t hash)
     return &slots[i];
 }
 
-static void id_slot_put(const struct yd_doc *doc, uint64_t id, uint32_t client)
-{
-    uint32_t hash = id_hash(id);
-    *id_slot(doc, id, hash) = (hash & ~SLOT_CLIENT) | (client + 1);
-}
-
 uint32_t yd_client_search(struct yd_doc *doc, uint64_t id)
 {
     if (doc->clients.count == 0) return NONE;
@@ -57,40 +51,77 @@ uint32_t yd_client_search(struct yd_doc *doc, uint64_t id)
     return slot - 1;
 }
 
-/* Keeps the table at most three quarters full. Its cap is a power of two. */
-static yd_err id_table_reserve(struct yd_doc *doc)
+/* What stands in the slot of a client. */
+static uint32_t slot_of(uint32_t hash, uint32_t client)
 {
-    uint32_t old = doc->client_hash.cap;
-    if (old > 0 && doc->clients.count < old / 4 * 3) return YD_OK;
-    uint32_t cap = old == 0 ? 4 : old * 2;
+    return (hash & ~SLOT_CLIENT) | (client + 1);
+}
+
+/* The table is at most three quarters full. Its cap is a power of two. */
+static bool id_table_is_full(const struct yd_doc *doc)
+{
+    return doc->clients.count >= doc->client_hash.cap / 4 * 3;
+}
+
+static yd_err id_table_resize(struct yd_doc *doc, uint32_t cap)
+{
     uint32_t *slots = yd_mem(doc, NULL, 0, cap * sizeof *slots);
     if (slots == NULL) return YD_ENOMEM;
     memset(slots, 0, cap * sizeof *slots);
     yd_vec_free(doc, &doc->client_hash, sizeof *slots);
     doc->client_hash = (struct vec){slots, 0, cap};
-    for (uint32_t i = 0; i < doc->clients.count; i++) id_slot_put(doc, client_at(doc, i)->id, i);
+    for (uint32_t i = 0; i < doc->clients.count; i++) {
+        uint64_t id = client_at(doc, i)->id;
+        uint32_t hash = id_hash(id);
+        *id_slot(doc, id, hash) = slot_of(hash, i);
+    }
+    return YD_OK;
+}
+
+void yd_clients_expect(struct yd_doc *doc, uint32_t n)
+{
+    uint32_t cap = 4;
+    while (cap / 4 * 3 < n) cap *= 2;
+    vec_expect(doc, &doc->clients, n, sizeof(struct client));
+    vec_expect(doc, &doc->by_id, n, sizeof(uint32_t));
+    yd_err unused = TIGHT ? YD_OK : id_table_resize(doc, cap);
+    (void)unused;
+}
+
+/* Puts a client behind the others, whose slot that is. */
+static yd_err client_new(struct yd_doc *doc, uint64_t id, uint32_t hash, uint32_t *slot)
+{
+    if (doc->clients.count + 1 >= CLIENT_MAX) return YD_ENOMEM;
+    YD_TRY(yd_vec_reserve(doc, &doc->clients, 1, sizeof(struct client)));
+    YD_TRY(yd_vec_reserve(doc, &doc->by_id, 1, sizeof(uint32_t)));
+    if (id_table_is_full(doc)) {
+        uint32_t cap = doc->client_hash.cap;
+        YD_TRY(id_table_resize(doc, cap == 0 ? 4 : cap * 2));
+        slot = id_slot(doc, id, hash);
+    }
+    uint32_t i = doc->clients.count++;
+    *slot = slot_of(hash, i);
+    *client_at(doc, i) = (struct client){.id = id};
+    ((uint32_t *)doc->by_id.at)[i] = i;
+    doc->by_id.count++;
+    doc->last_client = i;
     return YD_OK;
 }
 
 yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index)
 {
-    uint32_t found = yd_client_find(doc, id);
-    if (found != NONE) {
-        *index = found;
+    uint32_t hash = id_hash(id), *slot = NULL, last = doc->last_client;
+    if (last < doc->clients.count && client_at(doc, last)->id == id) {
+        *index = last;
         return YD_OK;
     }
-    if (doc->clients.count + 1 >= CLIENT_MAX) return YD_ENOMEM;
-    YD_TRY(id_table_reserve(doc));
-    YD_TRY(yd_vec_reserve(doc, &doc->clients, 1, sizeof(struct client)));
-    YD_TRY(yd_vec_reserve(doc, &doc->by_id, 1, sizeof(uint32_t)));
-    uint32_t i = doc->clients.count;
-    id_slot_put(doc, id, i);
-    *client_at(doc, i) = (struct client){.id = id};
-    ((uint32_t *)doc->by_id.at)[i] = i;
-    doc->clients.count++;
-    doc->by_id.count++;
-    doc->last_client = i;
-    *index = i;
+    if (doc->client_hash.cap > 0) slot = id_slot(doc, id, hash);
+    if (slot == NULL || *slot == 0) {
+        YD_TRY(client_new(doc, id, hash, slot));
+    } else {
+        doc->last_client = (*slot & SLOT_CLIENT) - 1;
+    }
+    *index = doc->last_client;
     return YD_OK;
 }
 

@@ -99,38 +99,17 @@ static inline struct codec_id codec_id_of(const struct yd_reader *r, const uint8
     return id;
 }
 
-static inline uint64_t codec_client(struct yd_reader *r, const struct codec_id *own)
+/* Which of the 8 bytes of a word of this machine is the first below 0x80; 8: none, or not told on
+ * this machine. */
+static inline uint32_t codec_stop(uint64_t word)
 {
-    uint64_t word;
-    if (own->mask != 0 && yd_reader_left(r) >= sizeof word && !r->failed) {
-        memcpy(&word, r->at, sizeof word);
-        if ((word & own->mask) == own->word) {
-            r->at += own->len;
-            return own->value;
-        }
-    }
-    return codec_varuint(r);
-}
-
-static inline uint8_t codec_u8(struct yd_reader *r)
-{
-    if (r->at == r->end || r->failed) return yd_read_u8(r);
-    return *r->at++;
-}
-
-static inline yd_slice codec_bytes(struct yd_reader *r, uint64_t len)
-{
-    if (len > yd_reader_left(r) || r->failed) return yd_read_bytes(r, len);
-    const uint8_t *at = r->at;
-    r->at = at + len;
-    return (yd_slice){at, (size_t)len};
-}
-
-static inline uint8_t *codec_put(uint8_t *out, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7) *out++ = (uint8_t)(value | 0x80);
-    *out++ = (uint8_t)value;
-    return out;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t stops = ~word & 0x8080808080808080u;
+    return stops == 0 ? 8 : (uint32_t)__builtin_ctzll(stops) / 8;
+#else
+    (void)word;
+    return 8;
+#endif
 }
 
 /* The reverse of codec_spell(): what a varUint is whose bytes a word of this machine begins with,
@@ -153,6 +132,50 @@ static inline uint32_t codec_unspell(uint64_t word, uint64_t *value)
     *value = 0;
     return 0;
 #endif
+}
+
+static inline uint64_t codec_client(struct yd_reader *r, const struct codec_id *own)
+{
+    uint64_t word, id;
+    if (yd_reader_left(r) >= sizeof word && !r->failed) {
+        memcpy(&word, r->at, sizeof word);
+        if (own->mask != 0 && (word & own->mask) == own->word) {
+            r->at += own->len;
+            return own->value;
+        }
+        uint32_t len = TRAVELS ? 0 : codec_unspell(word, &id);
+        r->at += len;
+        if (len > 0) return id;
+    }
+    return codec_varuint(r);
+}
+
+/* The same of any client. */
+static inline uint64_t codec_client_id(struct yd_reader *r)
+{
+    static const struct codec_id none;
+    return TRAVELS ? codec_varuint(r) : codec_client(r, &none);
+}
+
+static inline uint8_t codec_u8(struct yd_reader *r)
+{
+    if (r->at == r->end || r->failed) return yd_read_u8(r);
+    return *r->at++;
+}
+
+static inline yd_slice codec_bytes(struct yd_reader *r, uint64_t len)
+{
+    if (len > yd_reader_left(r) || r->failed) return yd_read_bytes(r, len);
+    const uint8_t *at = r->at;
+    r->at = at + len;
+    return (yd_slice){at, (size_t)len};
+}
+
+static inline uint8_t *codec_put(uint8_t *out, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7) *out++ = (uint8_t)(value | 0x80);
+    *out++ = (uint8_t)value;
+    return out;
 }
 
 /* How many bytes a varUint has: one for each group of seven bits. */

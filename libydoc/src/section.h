@@ -83,6 +83,9 @@ enum { HAS_SINGLE = 1 };
 #endif
 #define SINGLE_STRUCTS 32
 #define SINGLE_RANGES  4
+#define SINGLE_COPIED  48  /* bytes of an update that is read from a copy, at least */
+#define SINGLE_BYTES   960 /* at most */
+#define SINGLE_PAD     40  /* behind it */
 /* An update of at most so many structs of one client, which is new or goes on where it was. */
 struct single {
     struct update_plan plan;
@@ -91,7 +94,8 @@ struct single {
     bool is_short;   /* the delete set is these ranges: */
     uint64_t deletes_of;
     struct span ranges[SINGLE_RANGES]; /* plan.ranges of them; the client is not set */
-    struct wire wires[SINGLE_STRUCTS];
+    struct wire wires[SINGLE_STRUCTS]; /* of the update or of its copy: */
+    uint8_t bytes[TRAVELS ? 1 : SINGLE_BYTES + SINGLE_PAD];
 };
 /* Reads and checks a whole update. False: it is no such update, or bad; nothing is changed. */
 bool yd_single_read(struct yd_doc *doc, yd_slice update, bool inner, struct single *single);

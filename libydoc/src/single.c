@@ -37,7 +37,7 @@ static bool section_read(struct yd_doc *doc, struct yd_reader *r, bool inner, st
 {
     uint64_t count = codec_varuint(r);
     const uint8_t *at = r->at;
-    uint64_t id = codec_varuint(r);
+    uint64_t id = codec_client_id(r);
     *own = codec_id_of(r, at, id);
     uint64_t clock = codec_varuint(r);
     if (r->failed || count == 0 || count > SINGLE_STRUCTS) return false;
@@ -50,7 +50,7 @@ static bool section_read(struct yd_doc *doc, struct yd_reader *r, bool inner, st
         struct wire *wire = &single->wires[i];
         if (TRAVELS) {
             yd_v1_check(r, own, (uint32_t)clock, inner, wire);
-        } else {
+        } else if (!v1_check_short(r, own, (uint32_t)clock, wire)) {
             v1_check(r, own, (uint32_t)clock, wire, inner);
         }
         if (r->failed || !wire_is_item(wire) || !refers_here(doc, wire, id)) return false;
@@ -89,19 +89,33 @@ static bool ranges_read(struct yd_reader *r, struct single *single, const struct
     return !r->failed;
 }
 
+/* Reads from a copy with some bytes behind it: no field has to ask for the end, and what went past
+ * it is seen when all is read. A key that is pressed is read sooner than copied. */
+_Static_assert(SINGLE_PAD >= V1_SHORT, "so much is looked at behind a struct");
+static struct yd_reader reader_open(struct single *single, yd_slice update)
+{
+    if (TRAVELS || update.len < SINGLE_COPIED || update.len > SINGLE_BYTES)
+        return yd_reader_of(update);
+    memcpy(single->bytes, update.ptr, update.len);
+    memset(single->bytes + update.len, 0, SINGLE_PAD);
+    return yd_reader_of((yd_slice){single->bytes, update.len + SINGLE_PAD});
+}
+
 bool yd_single_read(struct yd_doc *doc, yd_slice update, bool inner, struct single *single)
 {
     if (doc->pending_runs > 0 || doc->pending_dels > 0) return false;
-    struct yd_reader r = yd_reader_of(update);
+    struct yd_reader r = reader_open(single, update);
+    const uint8_t *end = r.at + update.len;
     struct codec_id own = {.mask = 0};
     uint64_t sections = codec_varuint(&r);
     single->plan.structs = 0;
     single->plan.has_lost = false;
     if (r.failed || sections > 1) return false;
     if (sections == 1 && !section_read(doc, &r, inner, single, &own)) return false;
-    struct yd_reader deletes = r;
+    if (r.at > end) return false;
+    struct yd_reader deletes = {r.at, end, false};
     single->is_short = ranges_read(&r, single, &own);
-    if (single->is_short) return true;
+    if (single->is_short) return r.at <= end;
     yd_deletes_check(&deletes, &single->plan);
     return !deletes.failed;
 }
@@ -190,6 +204,17 @@ static uint32_t value_before(const struct yd_doc *doc, struct origin origin)
     return handle;
 }
 
+/* Deletes the value that another was put behind, and collects it as clean-up would. Only with the
+ * value before it can it become one: behind it stands what is alive. */
+static yd_err value_drop(struct yd_doc *doc, uint32_t handle)
+{
+    struct item *it = item_at(doc, handle);
+    if (item_ref(it) == REF_TYPE || item_left_kind(it) == ORIGIN_OWN) doc->txn.settled = false;
+    YD_TRY(yd_item_delete(doc, handle));
+    if (doc->txn.settled && !doc->opts.keep_deleted) yd_item_strip(doc, it);
+    return YD_OK;
+}
+
 /* Puts a value behind the current one of its key, which goes: there is nothing to find out. */
 static yd_err value_set(struct yd_doc *doc, uint32_t index, const struct wire *wire, bool *done)
 {
@@ -213,7 +238,7 @@ static yd_err value_set(struct yd_doc *doc, uint32_t index, const struct wire *w
     YD_TRY(item_extent_set(doc, it, (struct extent){off, (uint32_t)wire->content.len}));
     item_at(doc, before)->right = handle;
     list_at(doc, list)->tail = handle;
-    return yd_item_delete(doc, before);
+    return value_drop(doc, before);
 }
 
 /* is_last: no struct of the update can refer into this one, which Yjs has as a piece of its own
@@ -229,7 +254,9 @@ static yd_err struct_integrate(struct yd_doc *doc, uint32_t index, const struct 
     } else if (wire->ref == REF_ANY && wire->flags == WIRE_ORIGIN) {
         YD_TRY(value_set(doc, index, wire, &done));
     }
-    return done ? YD_OK : yd_integrate(doc, index, client_at(doc, index)->next, wire);
+    if (done) return YD_OK;
+    doc->txn.settled = false;
+    return yd_integrate(doc, index, client_at(doc, index)->next, wire);
 }
 
 yd_err yd_single_integrate(struct yd_doc *doc, const struct single *single)
@@ -237,6 +264,7 @@ yd_err yd_single_integrate(struct yd_doc *doc, const struct single *single)
     uint32_t index = single->client;
     if (single->plan.structs > 0 && index == NONE)
         YD_TRY(yd_client_intern(doc, single->id, &index));
+    doc->txn.settled = single->plan.structs > 0 && !doc->opts.note_changes;
     for (uint32_t i = 0; i < single->plan.structs; i++) {
         YD_TRY(struct_integrate(doc, index, &single->wires[i], i + 1 == single->plan.structs));
     }

@@ -306,6 +306,7 @@ static yd_err packed_fill(struct yd_doc *doc, struct smap *map, const struct sma
                           uint32_t n)
 {
     if (n == 0) return YD_OK;
+    if (n == 1) return yd_smap_append(doc, map, entries->key, entries->value); // in the map itself
     if (n > SMAP_CHUNK) return many_fill(doc, map, entries, n);
     struct smap own = {.many = 0};
     struct smap_chunk *chunk = entries_pack(doc, &own, entries, n);

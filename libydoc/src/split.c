@@ -97,6 +97,11 @@ static inline bool entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t
            ref_is_mergeable(item_ref(l)) && rights_equal(doc, l, r);
 }
 
+bool yd_entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right)
+{
+    return entries_fit(doc, left, right);
+}
+
 /* Puts `right`, the next item of list and index, into `left`. */
 static yd_err item_absorb(struct yd_doc *doc, uint32_t left, uint32_t right)
 {

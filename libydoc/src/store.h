@@ -222,6 +222,7 @@ struct txn {
     bool whole;         /* it loaded all that there is; dels lack what came deleted, until
                            yd_txn_complete() */
     bool apart;         /* it loaded a state in which no neighbours fit together */
+    bool settled;       /* what it deleted is collected, and no neighbours fit together */
     bool no_waiting;    /* the parking place has no room for any of it */
     struct vec touched; /* struct touched */
     struct vec dels;    /* struct span: what was deleted */

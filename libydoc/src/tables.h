@@ -192,6 +192,8 @@ YD_ONCE uint32_t yd_client_find(struct yd_doc *doc, uint64_t id)
     return yd_client_search(doc, id);
 }
 YD_NODISCARD yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index);
+/* Says that about n clients will come. Memory refused: later. */
+void yd_clients_expect(struct yd_doc *doc, uint32_t n);
 /* Brings by_id in order. Errors: YD_ENOMEM. */
 YD_NODISCARD yd_err yd_clients_sort(struct yd_doc *doc);
 /* Notes that the client's state is about to grow. */
@@ -339,6 +341,9 @@ static inline void text_compact(struct yd_doc *doc)
  * right part's. Room for one item must be reserved. */
 YD_NODISCARD yd_err yd_item_split(struct yd_doc *doc, struct smap_pos *pos, uint32_t handle,
                                   uint32_t offset, uint32_t *right);
+/* Whether two neighbours in the index of a client, item handles or INDEX_GC, are one struct written
+ * in two parts. */
+bool yd_entries_fit(const struct yd_doc *doc, uint32_t left, uint32_t right);
 /* Whether any neighbours in the index of a client are one struct written in two parts. */
 bool yd_any_fit(const struct yd_doc *doc);
 /* Joins the entry at *pos with all fitting ones to its left; *pos moves to the joined entry.
@@ -379,6 +384,8 @@ void yd_markers_check(struct yd_doc *doc);
 uint32_t yd_nested_find(struct yd_doc *doc, uint64_t id, uint32_t clock);
 
 /* ---- cleanup.c */
+/* The content of a deleted item gives way to its length; the item stays in its list. */
+void yd_item_strip(struct yd_doc *doc, struct item *it);
 /* Ends a transaction: collects what was deleted, joins neighbours. */
 YD_NODISCARD yd_err yd_txn_cleanup(struct yd_doc *doc);
 /* Sorts and joins the spans of a transaction. */

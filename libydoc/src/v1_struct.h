@@ -259,32 +259,51 @@ YD_BODY const uint8_t *v1_short_place(const uint8_t *p, const uint8_t *end,
         wire->flags &= WIRE_ORIGINS;
         return p;
     }
-    wire->root = false;
+    wire->root = *p == 1;
     wire->key = YD_EMPTY;
-    if (*p++ != 0) return NULL; // a root
-    p = v1_short_id(p, own, clock, &wire->parent);
+    if (wire->root) {
+        p = v1_short_text(p + 1, end, &wire->name, &unused);
+    } else {
+        p = *p == 0 ? v1_short_id(p + 1, own, clock, &wire->parent) : NULL;
+    }
     if (p == NULL || !(wire->flags & WIRE_KEY)) return p;
     return v1_short_text(p, end, &wire->key, &unused);
 }
 
-YD_BODY bool v1_short_content(struct yd_reader *r, const uint8_t *p, struct wire *wire)
+/* Behind a value that is no array, object or bytes, of which two words can be looked at. */
+static inline const uint8_t *v1_short_value(const uint8_t *p, const uint8_t *end)
 {
-    wire->content = YD_EMPTY;
-    if (wire->ref == REF_STRING) {
-        p = v1_short_text(p, r->end, &wire->content, &wire->len);
-    } else if (wire->ref == REF_DELETED) {
-        p = (size_t)(r->end - p) < 3 ? NULL : v1_short_uint(p, &wire->len);
-    } else {
-        const uint8_t *start = r->at;
-        r->at = p;
-        yd_v1_content(r, wire);
-        if (!r->failed) return true;
-        *r = (struct yd_reader){start, r->end, false};
-        return false;
+    yd_slice text;
+    uint32_t units, n;
+    uint64_t word;
+    switch (*p++) {
+    case ANY_UNDEFINED:
+    case ANY_NULL:
+    case ANY_TRUE:
+    case ANY_FALSE: return p;
+    case ANY_FLOAT32: return p + 4;
+    case ANY_FLOAT64:
+    case ANY_BIGINT: return p + 8;
+    case ANY_STRING: return v1_short_text(p, end, &text, &units);
+    case ANY_INTEGER:
+        memcpy(&word, p, sizeof word);
+        n = codec_stop(word);
+        return n < 7 ? p + n + 1 : NULL; // up to seven bytes there is nothing to check
+    default: return NULL;
     }
-    if (p == NULL) return false;
-    r->at = p;
-    return true;
+}
+
+/* Behind content of one of the kinds that most have; NULL: it is another, or not good. */
+YD_BODY const uint8_t *v1_short_content(const uint8_t *p, const uint8_t *end, struct wire *wire)
+{
+    if (wire->ref == REF_STRING) return v1_short_text(p, end, &wire->content, &wire->len);
+    if ((size_t)(end - p) < 2 * sizeof(uint64_t)) return NULL;
+    if (wire->ref == REF_DELETED) return v1_short_uint(p, &wire->len);
+    if (wire->ref != REF_ANY || *p++ != 1) return NULL;
+    const uint8_t *behind = v1_short_value(p, end);
+    wire->len = 1;
+    if (behind != NULL) wire->content = (yd_slice){p, (size_t)(behind - p)};
+    return behind;
 }
 
 /* False, with nothing read: not one of those. own: recognised by its bytes, see codec_id_of(). */
@@ -297,9 +316,15 @@ YD_BODY bool v1_check_short(struct yd_reader *r, const struct codec_id *own, uin
     wire->flags = *start & (WIRE_ORIGINS | WIRE_KEY);
     if (wire->ref == REF_GC || wire->ref >= REF_SKIP) return false;
     const uint8_t *p = v1_short_place(start + 1, r->end, own, clock, wire);
-    if (p == NULL || !v1_short_content(r, p, wire)) return false;
-    if (wire->len > 0 && wire->len < CLOCK_MAX - clock) return true;
-    r->at = start;
+    if (p == NULL) return false;
+    wire->content = YD_EMPTY;
+    r->at = v1_short_content(p, r->end, wire);
+    if (r->at == NULL) {
+        r->at = p;
+        yd_v1_content(r, wire);
+    }
+    if (!r->failed && wire->len > 0 && wire->len < CLOCK_MAX - clock) return true;
+    *r = (struct yd_reader){start, r->end, false};
     return false;
 }
 

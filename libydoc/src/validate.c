@@ -84,7 +84,7 @@ YD_BODY void deletes_check(struct yd_reader *r, struct update_plan *plan)
     plan->deletes = YD_EMPTY;
     plan->delete_clients = count_read(r, 2);
     for (uint64_t i = 0; i < plan->delete_clients && !r->failed; i++) {
-        (void)codec_varuint(r);
+        (void)codec_client_id(r);
         uint64_t count = count_read(r, 2);
         plan->ranges += count;
         for (uint64_t k = 0; k < count && !r->failed; k++) {

@@ -81,7 +81,9 @@ static void act(struct world *w, struct author *author, uint64_t id)
     } else if (kind == 10) {
         assert_int_equal(YD_OK, yd_edit_list_push(doc, &list, &value, 1));
     } else {
+        uint32_t only = draw(w, 4); // x, y, or both
         for (uint32_t i = 0; i < 2; i++) {
+            if (only == 1 - i) continue;
             value.bytes = draw(w, 2) == 0 ? YD_LITERAL("{\"n\":12345}") : YD_LITERAL("true");
             yd_slice key = {(const uint8_t *)keys[i], 1};
             assert_int_equal(YD_OK, yd_edit_map_set(doc, &map, key, &value));
@@ -236,6 +238,47 @@ static void u31_text_of_a_key_is_overwritten(void **state)
     both_ways(updates, 2, NULL);
 }
 
+static void u31_a_type_of_a_key_is_overwritten_with_what_is_in_it(void **state)
+{
+    (void)state;
+    // A map in key "k" with a value; a value in its place, and another beside it.
+    const char *const updates[] = {
+        "01 02 0500 27 01016d016b 01 28 00 0500 0161 01 7d01 00",
+        "01 02 0502 a8 0500 01 7d02 28 01016d0162 01 7d03 01 05 01 0002"};
+    both_ways(updates, 2, NULL);
+    const char *const alone[] = {updates[0], "0101 0502 a8 0500 01 7d02 01 05 01 0002"};
+    both_ways(alone, 2, NULL);
+}
+
+static void u43_values_that_were_overwritten_take_no_memory(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_begin(&bed, NULL);
+    bed_apply(&bed, "0102 0500 28 01016d016b 01 78 28 01016d026b6b 01 78 00");
+    for (uint32_t clock = 2; clock < 6000; clock++) {
+        // The two keys in turns, each with 100 bytes.
+        uint8_t bytes[128];
+        struct yd_buf out = {.ptr = bytes, .len = 0, .cap = sizeof bytes};
+        yd_slice head = hex_bytes("0101 05");
+        memcpy(bytes, head.ptr, head.len);
+        size_t n = head.len;
+        n += yd_varuint_put(bytes + n, clock);
+        bytes[n++] = 0xa8;
+        bytes[n++] = 5;
+        n += yd_varuint_put(bytes + n, clock - 2);
+        memcpy(bytes + n, "\x01\x77\x64", 3);
+        memset(bytes + n + 3, 'v', 100);
+        n += 103;
+        bytes[n++] = 0;
+        out.len = n;
+        assert_int_equal(YD_OK, yd_doc_apply(bed.doc, yd_buf_slice(&out), YD_V1, NULL));
+        hex_free(head);
+    }
+    assert_in_range(yd_doc_stats(bed.doc).bytes, 1, 350000);
+    bed_end(&bed);
+}
+
 static void u24_what_it_names_of_a_known_client_is_not_here_yet(void **state)
 {
     (void)state;
@@ -259,6 +302,72 @@ static void u31_a_value_below_a_deleted_type_is_deleted(void **state)
     both_ways(updates, 3, &(struct yd_doc_opts){.keep_deleted = true});
 }
 
+/* Bytes behind a known document, and in one where something waits: there they go the long way. */
+static void bad_both_ways(const char *before, yd_slice update)
+{
+    static const char waiting[] = "0101 e3e3e30c03 84 e3e3e30c02 0161 00";
+    static const char awaited[] = "0101 e3e3e30c00 04 010174 03 616263 00";
+    struct bed plain, waits;
+    struct yd_applied a, b;
+    bed_begin(&plain, NULL);
+    bed_begin(&waits, NULL);
+    bed_apply(&plain, before);
+    bed_apply(&waits, before);
+    bed_apply(&waits, waiting);
+    uint8_t *exact = malloc(update.len); // exactly so many, for the sanitizer
+    assert_non_null(exact);
+    memcpy(exact, update.ptr, update.len);
+    yd_slice bytes = {exact, update.len};
+    yd_err err = yd_doc_apply(plain.doc, bytes, YD_V1, &a);
+    assert_int_equal(yd_doc_apply(waits.doc, bytes, YD_V1, &b), err);
+    assert_int_equal(b.error_at, a.error_at);
+    free(exact);
+    yd_doc_check(plain.doc);
+    bed_apply(&plain, awaited);
+    bed_apply(&plain, waiting);
+    bed_apply(&waits, awaited);
+    yd_buf_clear(&waits.out);
+    assert_int_equal(YD_OK, yd_doc_encode_state(waits.doc, YD_EMPTY, YD_V1, &waits.out));
+    state_is(&plain, &waits.out);
+    bed_end(&plain);
+    bed_end(&waits);
+}
+
+static void u12_bad_bytes_are_refused_alike(void **state)
+{
+    (void)state;
+    static const char before[] = "0102 b2d20c00 28 01016d016b 017d01 28 01016d026b6b 017d02 00";
+    // Short, long enough to be read from a copy, and with ranges of another client.
+    static const char *const updates[] = {
+        "0101 b2d20c02 a8 b2d20c00 017d03 01 b2d20c010001",
+        "0102 b2d20c02 a8 b2d20c00 017b400921fb54442d18 a8 b2d20c01 0177 04 f09f9880 01 b2d20c01 "
+        "00 02",
+        "0102 05 00 a8 b2d20c00 017dffffffffffff7f a8 b2d20c01 0177 10 "
+        "30313233343536373839616263646566"
+        " 02 b2d20c01 00 02 01 01 00 01",
+        "0103 05 00 a8 b2d20c00 017dbf7f 84 05 00 04 61626364 81 05 01 03 01 b2d20c02 00 01 01 01",
+        "0102 05 00 a8 b2d20c00 017dbf7f 04 010174 18 "
+        "303132333435363738396162636465666768696a6b6c6d6e"
+        " 01 05 01 00 01"};
+    for (size_t i = 0; i < sizeof updates / sizeof *updates; i++) {
+        yd_slice whole = hex_bytes(updates[i]);
+        uint8_t *bytes = malloc(whole.len);
+        assert_non_null(bytes);
+        memcpy(bytes, whole.ptr, whole.len);
+        bad_both_ways(before, whole);
+        for (size_t len = 1; len < whole.len; len++) bad_both_ways(before, (yd_slice){bytes, len});
+        for (size_t at = 1; at < whole.len; at++) {
+            for (unsigned change = 1; change < 256; change++) {
+                bytes[at] = whole.ptr[at] ^ (uint8_t)change;
+                bad_both_ways(before, (yd_slice){bytes, whole.len});
+            }
+            bytes[at] = whole.ptr[at];
+        }
+        free(bytes);
+        hex_free(whole);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,7 +377,10 @@ int main(void)
         cmocka_unit_test(u27_text_goes_on_only_behind_the_last_clock),
         cmocka_unit_test(u31_text_of_a_key_is_overwritten),
         cmocka_unit_test(u24_what_it_names_of_a_known_client_is_not_here_yet),
+        cmocka_unit_test(u31_a_type_of_a_key_is_overwritten_with_what_is_in_it),
+        cmocka_unit_test(u43_values_that_were_overwritten_take_no_memory),
         cmocka_unit_test(u31_a_value_below_a_deleted_type_is_deleted),
+        cmocka_unit_test(u12_bad_bytes_are_refused_alike),
         cmocka_unit_test(u115_so_they_do_where_changes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
