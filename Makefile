@@ -320,22 +320,35 @@ npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project;
 WASM_HOT   := validate schedule single integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem heap
 WASM_SPEED := -O2 -fno-unroll-loops -mllvm -inline-threshold=0 -mllvm -inlinehint-threshold=60 -mllvm -rotation-max-header-size=0
 WASM_SIZE  := -Oz -mllvm -inline-threshold=-60
-WASM_ABI   := -mcpu=mvp -mbulk-memory -Xclang -target-abi -Xclang experimental-mv -mllvm -disable-lsr \
+# Results of several words go as several values where there is a clang that can, from 19 on; older ones crash, and get them
+# through memory. An optimiser of today's age is in edge/'s lock file; without both it is larger and slower: decision 0277.
+WASM_CLANG := $(shell for clang in $(CLANG) clang-19; do version=$$($$clang -dumpversion 2>/dev/null) && [ "$${version%%.*}" -ge 19 ] && echo $$clang && break; done)
+WASM_OPT   := $(abspath $(firstword $(wildcard edge/node_modules/.bin/wasm-opt) $(shell command -v wasm-opt)))
+# What the limits of dist-check are meant for.
+WASM_BEST  := $(and $(WASM_CLANG),$(findstring /edge/node_modules/,$(WASM_OPT)))
+WASM_NEW   := $(if $(WASM_CLANG),-mmultivalue -msign-ext -mnontrapping-fptoint)
+WASM_ABI   := -mcpu=mvp -mbulk-memory $(WASM_NEW) -Xclang -target-abi -Xclang experimental-mv -mllvm -disable-lsr \
   -mllvm -enable-pre=false -mllvm -enable-load-pre=false
 WASM_FLAGS = --target=wasm32 $(WASM_ABI) $(CSTD) $(if $(filter $(WASM_HOT),$(basename $(notdir $<))),$(WASM_SPEED),$(WASM_SIZE)) $(WARN) -ffreestanding -fno-builtin-memcpy \
   -isystem edge/wasm/include -Iedge/wasm $(INC_ROOM) -Ilibydoc/driver -MMD -MP
 WASM_MEM := edge/wasm/mem.c edge/wasm/heap.c
 WASM_ROOM_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(WASM_MEM) $(wildcard edge/abi/*.c)
 WASM_DRIVER_SRC := $(ENGINE_SRC) $(filter-out libydoc/driver/main.c,$(DRIVER_SRC)) $(wildcard edge/wasm/*.c)
-# Of other flags an object would not even be called in the same way: made anew with the Makefile.
-$(BUILD)/wasm/%.o: %.c Makefile
+# Of other flags an object would not even be called in the same way: made anew with the Makefile, and with other tools.
+WASM_CC    := $(or $(WASM_CLANG),$(CLANG))
+WASM_MADE  := Makefile $(BUILD)/wasm/tools
+$(BUILD)/wasm/tools: FORCE
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(WASM_FLAGS) -c $< -o $@
+	@echo '$(WASM_CC) $(WASM_NEW) $(LLD) $(WASM_OPT)' | cmp -s - $@ || echo '$(WASM_CC) $(WASM_NEW) $(LLD) $(WASM_OPT)' > $@
+$(BUILD)/wasm/%.o: %.c $(WASM_MADE)
+	@mkdir -p $(@D)
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -c $< -o $@
 # clang 14 would run wasm-opt by itself when it links, without the bulk-memory switch: so wasm-ld.
-# wasm-opt where it is installed: a fifth smaller, a tenth faster. A function with one caller moves there up to 60 bytes:
-# large bodies with many locals are packed badly. Nothing lies in the first 1,024 bytes; in the room they are the last ones
+# wasm-opt where it is installed: a fifth smaller, a tenth faster. A second round finds a little, a third nothing. A function with
+# one caller moves there up to 80 bytes: large bodies with many locals are packed badly. Nothing lies in the first 1,024 bytes; in the room they are the last ones
 # of its stack, and a frame that gets there traps at once or in the next call: docs/decisions/0257.
-wasm_opt = { ! command -v wasm-opt >/dev/null || wasm-opt --enable-bulk-memory -Oz --converge --low-memory-unused -aimfs 4 -ocimfs 80 $@ -o $@; }
+WASM_HAS := --enable-bulk-memory --enable-multivalue --enable-sign-ext --enable-nontrapping-float-to-int
+wasm_opt = $(if $(WASM_OPT),$(WASM_OPT) $(WASM_HAS) -Oz -Oz --low-memory-unused -aimfs 4 -ocimfs 80 $@ -o $@,true)
 wasm_link = $(LLD) --no-entry --strip-all -z stack-size=262144 $(1) $(filter $(BUILD)/wasm/%.o,$^) -o $@ && $(wasm_opt)
 $(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
 	$(Q)$(call wasm_link)
@@ -344,9 +357,9 @@ $(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
 WASM_OF_ROOM := $(filter $(addprefix libydoc/src/,$(addsuffix .c,apply emit fold merge merged obfuscate parts sink snapshot state update)),$(ENGINE_SRC))
 WASM_ROOM_ENGINE_O := $(patsubst %.c,$(BUILD)/wasm/room/%.o,$(WASM_OF_ROOM)) $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out $(WASM_OF_ROOM),$(ENGINE_SRC)))
 WASM_ROOM_O := $(WASM_ROOM_ENGINE_O) $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out $(ENGINE_SRC),$(WASM_ROOM_SRC)))
-$(BUILD)/wasm/room/%.o: %.c Makefile
+$(BUILD)/wasm/room/%.o: %.c $(WASM_MADE)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(WASM_FLAGS) -DYD_ROOM -c $< -o $@
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -DYD_ROOM -c $< -o $@
 $(BUILD)/wasm/room.wasm: $(WASM_ROOM_O)
 	$(Q)$(LLD) --no-entry --strip-all --gc-sections --stack-first -z stack-size=131072 $^ -o $@
 	$(Q)$(wasm_opt)
@@ -387,10 +400,10 @@ dist-check: $(DIST)/check/ydoc wasm ## what make dist makes: strict C11, used fr
 	$(Q)$(CXX) -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only $(DIST)/ydoc.h
 	$(Q)cd tests && YDOC=../$(DIST)/check/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 	$(Q)$(MAKE) -s $(DIST)/ydoc.wasm.gz $(DIST)/ydoc-core.wasm.gz $(DIST)/ydoc-tools.wasm.gz
-	$(Q)tools/wasm-size $(DIST)/ydoc-core.wasm 110900 51900 49300
-	$(Q)tools/wasm-size $(DIST)/ydoc-tools.wasm 111900 52700 50000
-	$(Q)tools/wasm-size $(DIST)/ydoc.wasm 138500 65500 62000
-	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 110500 51900
+	$(Q)BEST=$(WASM_BEST) tools/wasm-size $(DIST)/ydoc-core.wasm 106900 50400 47950
+	$(Q)BEST=$(WASM_BEST) tools/wasm-size $(DIST)/ydoc-tools.wasm 107700 51250 48600
+	$(Q)BEST=$(WASM_BEST) tools/wasm-size $(DIST)/ydoc.wasm 133500 63400 60100
+	$(Q)BEST=$(WASM_BEST) tools/wasm-size $(BUILD)/wasm/room.wasm 107800 50850
 
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
 FUZZ_CHECKS := address,undefined
