@@ -317,36 +317,48 @@ npm-test: $(BUILD)/partyd ## the packages installed offline in an empty project;
 # to wasm-opt, which sees the whole module: docs/decisions/0170. Structs by value go as their fields, not as
 # the address of a copy: docs/decisions/0225.
 # No turned loops and no loads moved to where paths part: what is written twice is packed badly, decision 0227.
-WASM_HOT   := validate schedule single integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem heap
+WASM_HOT   := bulk validate schedule single integrate conflict origins split cleanup smap read_v1 emit_v1 base utf8 any mem heap
 WASM_SPEED := -O2 -fno-unroll-loops -mllvm -inline-threshold=0 -mllvm -inlinehint-threshold=60 -mllvm -rotation-max-header-size=0
 WASM_SIZE  := -Oz -mllvm -inline-threshold=-60
-WASM_ABI   := -mcpu=mvp -mbulk-memory -Xclang -target-abi -Xclang experimental-mv -mllvm -disable-lsr \
+# Results of several words go as several values where there is a clang that can, from 19 on; older ones crash, and get them
+# through memory. An optimiser of today's age is in edge/'s lock file; without both it is larger and slower: decision 0277.
+WASM_CLANG := $(shell for clang in $(CLANG) clang-19; do version=$$($$clang -dumpversion 2>/dev/null) && [ "$${version%%.*}" -ge 19 ] && echo $$clang && break; done)
+WASM_OPT   := $(abspath $(firstword $(wildcard edge/node_modules/.bin/wasm-opt) $(shell command -v wasm-opt)))
+# What the limits of dist-check are meant for.
+WASM_BEST  := $(and $(WASM_CLANG),$(findstring /edge/node_modules/,$(WASM_OPT)))
+WASM_NEW   := $(if $(WASM_CLANG),-mmultivalue -msign-ext -mnontrapping-fptoint)
+WASM_ABI   := -mcpu=mvp -mbulk-memory $(WASM_NEW) -Xclang -target-abi -Xclang experimental-mv -mllvm -disable-lsr \
   -mllvm -enable-pre=false -mllvm -enable-load-pre=false
 WASM_FLAGS = --target=wasm32 $(WASM_ABI) $(CSTD) $(if $(filter $(WASM_HOT),$(basename $(notdir $<))),$(WASM_SPEED),$(WASM_SIZE)) $(WARN) -ffreestanding -fno-builtin-memcpy \
   -isystem edge/wasm/include -Iedge/wasm $(INC_ROOM) -Ilibydoc/driver -MMD -MP
 WASM_MEM := edge/wasm/mem.c edge/wasm/heap.c
 WASM_ROOM_SRC := $(ENGINE_SRC) $(ROOM_SRC) $(WASM_MEM) $(wildcard edge/abi/*.c)
 WASM_DRIVER_SRC := $(ENGINE_SRC) $(filter-out libydoc/driver/main.c,$(DRIVER_SRC)) $(wildcard edge/wasm/*.c)
-# Of other flags an object would not even be called in the same way: made anew with the Makefile.
-$(BUILD)/wasm/%.o: %.c Makefile
+# Of other flags an object would not even be called in the same way: made anew with the Makefile, and with other tools.
+WASM_CC    := $(or $(WASM_CLANG),$(CLANG))
+WASM_MADE  := Makefile $(BUILD)/wasm/made
+$(BUILD)/wasm/made: FORCE
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(WASM_FLAGS) -c $< -o $@
+	@echo '$(WASM_CC) $(WASM_NEW) $(LLD) $(WASM_OPT)' | cmp -s - $@ || echo '$(WASM_CC) $(WASM_NEW) $(LLD) $(WASM_OPT)' > $@
+$(BUILD)/wasm/%.o: %.c $(WASM_MADE)
+	@mkdir -p $(@D)
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -c $< -o $@
 # clang 14 would run wasm-opt by itself when it links, without the bulk-memory switch: so wasm-ld.
-# wasm-opt where it is installed: a fifth smaller, a tenth faster. A function with one caller moves there up to 60 bytes:
-# large bodies with many locals are packed badly. Nothing lies in the first 1,024 bytes; in the room they are the last ones
+# wasm-opt where it is installed: a fifth smaller, a tenth faster. A second round finds a little, a third nothing. A function of
+# at most 8 instructions or so goes to its callers, one with one caller up to 80: large bodies with many locals are packed badly. Nothing lies in the first 1,024 bytes; in the room they are the last ones
 # of its stack, and a frame that gets there traps at once or in the next call: docs/decisions/0257.
-wasm_opt = { ! command -v wasm-opt >/dev/null || wasm-opt --enable-bulk-memory -Oz --converge --low-memory-unused -aimfs 4 -ocimfs 80 $@ -o $@; }
+WASM_HAS := --enable-bulk-memory --enable-multivalue --enable-sign-ext --enable-nontrapping-float-to-int
+wasm_opt = $(if $(WASM_OPT),$(WASM_OPT) $(WASM_HAS) -Oz -Oz --low-memory-unused -aimfs 8 -ocimfs 80 $@ -o $@,true)
 wasm_link = $(LLD) --no-entry --strip-all -z stack-size=262144 $(1) $(filter $(BUILD)/wasm/%.o,$^) -o $@ && $(wasm_opt)
 $(BUILD)/wasm/ydoc.wasm: $(WASM_DRIVER_SRC:%.c=$(BUILD)/wasm/%.o)
 	$(Q)$(call wasm_link)
-# The room never asks for V2: what would write it is left out there (sink.h). Single updates are most of what it does: their short
-# way is there (section.h), and in no other module.
-WASM_OF_ROOM := $(filter $(addprefix libydoc/src/,$(addsuffix .c,apply emit fold merge merged obfuscate parts sink snapshot state update)),$(ENGINE_SRC))
+# The room never asks for V2: what would write it is left out there (sink.h).
+WASM_OF_ROOM := $(filter $(addprefix libydoc/src/,$(addsuffix .c,emit fold merge merged obfuscate parts sink snapshot state update)),$(ENGINE_SRC))
 WASM_ROOM_ENGINE_O := $(patsubst %.c,$(BUILD)/wasm/room/%.o,$(WASM_OF_ROOM)) $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out $(WASM_OF_ROOM),$(ENGINE_SRC)))
 WASM_ROOM_O := $(WASM_ROOM_ENGINE_O) $(patsubst %.c,$(BUILD)/wasm/%.o,$(filter-out $(ENGINE_SRC),$(WASM_ROOM_SRC)))
-$(BUILD)/wasm/room/%.o: %.c Makefile
+$(BUILD)/wasm/room/%.o: %.c $(WASM_MADE)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(WASM_FLAGS) -DYD_ROOM -c $< -o $@
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -DYD_ROOM -c $< -o $@
 $(BUILD)/wasm/room.wasm: $(WASM_ROOM_O)
 	$(Q)$(LLD) --no-entry --strip-all --gc-sections --stack-first -z stack-size=131072 $^ -o $@
 	$(Q)$(wasm_opt)
@@ -366,7 +378,14 @@ WASM_TOOLS := base doc update export snapshot analysis cold parts
 $(DIST)/ydoc-core.wasm: WASM_HEADERS := $(WASM_CORE)
 $(DIST)/ydoc-tools.wasm: WASM_HEADERS := $(WASM_TOOLS)
 $(DIST)/ydoc.wasm: WASM_HEADERS :=
-$(DIST)/%.wasm: $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o) $(WASM_MEM:%.c=$(BUILD)/wasm/%.o) tools/wasm-exports.mjs
+# Who stores and prints gets documents whole: the short way of single updates is in the others only (section.h).
+WASM_ENGINE_O := $(ENGINE_SRC:%.c=$(BUILD)/wasm/%.o)
+$(DIST)/ydoc-core.wasm $(DIST)/ydoc.wasm: $(WASM_ENGINE_O)
+$(DIST)/ydoc-tools.wasm: $(filter-out %/apply.o,$(WASM_ENGINE_O)) $(BUILD)/wasm/whole/libydoc/src/apply.o
+$(BUILD)/wasm/whole/%.o: %.c $(WASM_MADE)
+	@mkdir -p $(@D)
+	$(Q)$(WASM_CC) $(WASM_FLAGS) -DYD_TOOLS -c $< -o $@
+$(DIST)/%.wasm: $(WASM_MEM:%.c=$(BUILD)/wasm/%.o) tools/wasm-exports.mjs
 	@mkdir -p $(@D)
 	$(Q)$(call wasm_link,$$(node tools/wasm-exports.mjs $(WASM_HEADERS)))
 # For who serves files packed beforehand: the format of gzip by an encoder that takes its time.
@@ -379,7 +398,8 @@ $(DIST)/check/ydoc: $(DIST)/ydoc.o $(DRIVER_SRC)
 	$(Q)for h in $(notdir $(wildcard libydoc/include/ydoc/*.h)); do echo '#include "ydoc.h"' >$(DIST)/check/include/ydoc/$$h; done
 	$(Q)$(CC) $(DIST_STRICT) -O2 -D_GNU_SOURCE -I$(DIST) -I$(DIST)/check/include -Ilibydoc/driver $(DRIVER_SRC) $(DIST)/ydoc.o -o $@
 # The aim is 120,000 bytes and 50,000 packed for each of the two modules: zopfli gets there, gzip -9 does not
-# (docs/performance.md, decision 0227). Limits of bytes, gzip -9 and zopfli; they only ever go down.
+# (docs/performance.md, decisions 0227 and 0277). Limits of bytes, gzip -9 and zopfli; they go down,
+# and went up once, for the short way of single updates: 0277.
 dist-check: $(DIST)/check/ydoc wasm ## what make dist makes: strict C11, used from C++, the same vectors
 	$(Q)$(CC) $(DIST_STRICT) -O2 $(DIST)/example.c $(DIST)/ydoc.o -o $(DIST)/check/example
 	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Wpedantic -Werror -I$(DIST) tests/dist/use.cpp $(DIST)/ydoc.o -o $(DIST)/check/use
@@ -387,10 +407,10 @@ dist-check: $(DIST)/check/ydoc wasm ## what make dist makes: strict C11, used fr
 	$(Q)$(CXX) -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only $(DIST)/ydoc.h
 	$(Q)cd tests && YDOC=../$(DIST)/check/ydoc WASM=../$(BUILD)/wasm/ydoc.wasm $(NODE_TEST) vectors/*.test.mjs
 	$(Q)$(MAKE) -s $(DIST)/ydoc.wasm.gz $(DIST)/ydoc-core.wasm.gz $(DIST)/ydoc-tools.wasm.gz
-	$(Q)tools/wasm-size $(DIST)/ydoc-core.wasm 110900 51900 49300
-	$(Q)tools/wasm-size $(DIST)/ydoc-tools.wasm 111900 52700 50000
-	$(Q)tools/wasm-size $(DIST)/ydoc.wasm 138500 65500 62000
-	$(Q)tools/wasm-size $(BUILD)/wasm/room.wasm 110500 51900
+	$(Q)BEST=$(WASM_BEST) tools/wasm-size $(DIST)/ydoc-core.wasm 112450 52050 49550
+	$(Q)BEST=$(WASM_BEST) tools/wasm-size $(DIST)/ydoc-tools.wasm 109700 51400 48750
+	$(Q)BEST=$(WASM_BEST) tools/wasm-size $(DIST)/ydoc.wasm 139600 65200 61800
+	$(Q)BEST=$(WASM_BEST) tools/wasm-size $(BUILD)/wasm/room.wasm 109150 50800
 
 # ---- fuzzing: clang's libFuzzer with address and undefined-behaviour checks --------------------
 FUZZ_CHECKS := address,undefined

@@ -38,8 +38,8 @@ YD_PART void text_skip(struct yd_reader *r, bool checked)
     r->failed = true;
 }
 
-/* Most integers are small; up to seven bytes there is nothing to check. In wasm, one. */
-enum { INTEGER_SHORT = TRAVELS ? 1 : 7 };
+/* Most integers are small; up to seven bytes there is nothing to check. */
+enum { INTEGER_SHORT = 7 };
 static inline void integer_skip(struct yd_reader *r)
 {
     bool negative;

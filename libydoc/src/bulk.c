@@ -57,7 +57,7 @@ static yd_err id_intern(struct bulk *b, const struct id *id, uint32_t own, uint3
     return yd_client_intern(b->doc, id->client, index);
 }
 
-YD_NODISCARD static yd_err entry_put(struct bulk *b, struct vec *to, struct smap_entry entry)
+YD_NODISCARD YD_HERE yd_err entry_put(struct bulk *b, struct vec *to, struct smap_entry entry)
 {
     YD_TRY(yd_vec_reserve(b->doc, to, 1, sizeof entry));
     ((struct smap_entry *)to->at)[to->count++] = entry;

@@ -75,8 +75,8 @@ void yd_deletes_check(struct yd_reader *r, struct update_plan *plan);
 uint32_t yd_sections_keep_last(struct section *sections, uint32_t n, bool *has_lost);
 void yd_sections_sort(struct section *sections, uint32_t n);
 
-/* ---- single.c: in a module that travels only if it is for a room */
-#if defined(__wasm__) && !defined(YD_ROOM)
+/* ---- single.c: not in a module for who stores, prints and looks back */
+#ifdef YD_TOOLS
 enum { HAS_SINGLE = 0 };
 #else
 enum { HAS_SINGLE = 1 };

@@ -9,12 +9,12 @@ bool yd_utf8_units(yd_slice text, uint32_t *units);
 
 /* Whether text is short and ASCII, as keys and most values are: a look at two words says so. False
  * also where that cannot be told: it has more than 16 bytes, or it begins less than 8 before `end`,
- * up to which may be read. In wasm, where it would be some more of the module, always. */
+ * up to which may be read. */
 static inline bool utf8_short_ascii(yd_slice text, const uint8_t *end)
 {
     const uint64_t high = 0x8080808080808080u;
     uint64_t first, last;
-    if (TRAVELS || text.len == 0 || text.len > 16) return false;
+    if (text.len == 0 || text.len > 16) return false;
     if ((size_t)(end - text.ptr) < sizeof first) return false;
     memcpy(&first, text.ptr, sizeof first);
     if (text.len < sizeof first) return (codec_first(first, (uint32_t)text.len) & high) == 0;
