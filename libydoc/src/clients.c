@@ -52,7 +52,7 @@ uint32_t yd_client_search(struct yd_doc *doc, uint64_t id)
 }
 
 /* What stands in the slot of a client. */
-static uint32_t slot_of(uint32_t hash, uint32_t client)
+static uint32_t id_slot_value(uint32_t hash, uint32_t client)
 {
     return (hash & ~SLOT_CLIENT) | (client + 1);
 }
@@ -73,7 +73,7 @@ static yd_err id_table_resize(struct yd_doc *doc, uint32_t cap)
     for (uint32_t i = 0; i < doc->clients.count; i++) {
         uint64_t id = client_at(doc, i)->id;
         uint32_t hash = id_hash(id);
-        *id_slot(doc, id, hash) = slot_of(hash, i);
+        *id_slot(doc, id, hash) = id_slot_value(hash, i);
     }
     return YD_OK;
 }
@@ -100,7 +100,7 @@ static yd_err client_new(struct yd_doc *doc, uint64_t id, uint32_t hash, uint32_
         slot = id_slot(doc, id, hash);
     }
     uint32_t i = doc->clients.count++;
-    *slot = slot_of(hash, i);
+    *slot = id_slot_value(hash, i);
     *client_at(doc, i) = (struct client){.id = id};
     ((uint32_t *)doc->by_id.at)[i] = i;
     doc->by_id.count++;

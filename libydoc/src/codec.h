@@ -136,7 +136,7 @@ static inline uint32_t codec_unspell(uint64_t word, uint64_t *value)
 
 static inline uint64_t codec_client(struct yd_reader *r, const struct codec_id *own)
 {
-    uint64_t word, id;
+    uint64_t word, id = 0;
     if (yd_reader_left(r) >= sizeof word && !r->failed) {
         memcpy(&word, r->at, sizeof word);
         if (own->mask != 0 && (word & own->mask) == own->word) {
