@@ -94,7 +94,7 @@ static yd_err client_new(struct yd_doc *doc, uint64_t id, uint32_t hash, uint32_
     if (doc->clients.count + 1 >= CLIENT_MAX) return YD_ENOMEM;
     YD_TRY(yd_vec_reserve(doc, &doc->clients, 1, sizeof(struct client)));
     YD_TRY(yd_vec_reserve(doc, &doc->by_id, 1, sizeof(uint32_t)));
-    if (id_table_is_full(doc)) {
+    if (slot == NULL || id_table_is_full(doc)) {
         uint32_t cap = doc->client_hash.cap;
         YD_TRY(id_table_resize(doc, cap == 0 ? 4 : cap * 2));
         slot = id_slot(doc, id, hash);
