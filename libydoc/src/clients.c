@@ -110,11 +110,11 @@ static yd_err client_new(struct yd_doc *doc, uint64_t id, uint32_t hash, uint32_
 
 yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index)
 {
-    uint32_t hash = id_hash(id), *slot = NULL, last = doc->last_client;
-    if (last < doc->clients.count && client_at(doc, last)->id == id) {
-        *index = last;
+    if (client_is_last(doc, id)) {
+        *index = doc->last_client;
         return YD_OK;
     }
+    uint32_t hash = id_hash(id), *slot = NULL;
     if (doc->client_hash.cap > 0) slot = id_slot(doc, id, hash);
     if (slot == NULL || *slot == 0) {
         YD_TRY(client_new(doc, id, hash, slot));

@@ -184,12 +184,16 @@ static inline struct client *client_at(const struct yd_doc *doc, uint32_t i)
     return (struct client *)doc->clients.at + i;
 }
 uint32_t yd_client_search(struct yd_doc *doc, uint64_t id);
+/* Whether it is the client that was asked for last. */
+static inline bool client_is_last(const struct yd_doc *doc, uint64_t id)
+{
+    uint32_t last = doc->last_client;
+    return last < doc->clients.count && client_at(doc, last)->id == id;
+}
 /* Index of a client or NONE. The one asked for last is found at once. */
 YD_ONCE uint32_t yd_client_find(struct yd_doc *doc, uint64_t id)
 {
-    uint32_t last = doc->last_client;
-    if (last < doc->clients.count && client_at(doc, last)->id == id) return last;
-    return yd_client_search(doc, id);
+    return client_is_last(doc, id) ? doc->last_client : yd_client_search(doc, id);
 }
 YD_NODISCARD yd_err yd_client_intern(struct yd_doc *doc, uint64_t id, uint32_t *index);
 /* Says that about n clients will come. Memory refused: later. */
